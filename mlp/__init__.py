@@ -1,0 +1,1 @@
+"""The `mlp` command: drives the Pulumi program, the embedded cluster and the checks."""
