@@ -1,0 +1,1 @@
+"""Reusable component resources; they know nothing of stacks or configuration."""

@@ -1,0 +1,208 @@
+"""The seam: what the platform needs from below, whoever provides it.
+
+A substrate component (`components.local`, `components.aws`) builds one `Substrate`; every application above reads only
+this module's types and so cannot know where it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+BucketPurpose = Literal["raw", "features", "pipelines", "models"]
+BUCKET_PURPOSES: tuple[BucketPurpose, ...] = get_args(BucketPurpose)
+
+SqlApplication = Literal["mlflow", "mlflow-auth", "feast"]
+"""Owner of a database and login of its own."""
+
+SQL_APPLICATIONS: tuple[SqlApplication, ...] = get_args(SqlApplication)
+
+
+class ImageCatalog(Mapping[str, str]):
+    """Image name (`mlflow`, `postgres`, ...) to the full reference that a pod names."""
+
+    def __init__(self, references: Mapping[str, str]) -> None:
+        self._references = dict(references)
+
+    def __getitem__(self, name: str) -> str:
+        """Return the reference of `name`; KeyError lists the names known."""
+        try:
+            return self._references[name]
+        except KeyError:
+            raise KeyError(f"no image {name!r} in the catalog; known: {', '.join(sorted(self._references))}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlDatabase:
+    """One application's database with a login that reaches nothing else.
+
+    Attributes:
+        host: DNS name of the server, resolvable from every namespace.
+        port: TCP port.
+        name: Database name.
+        user: Login, owner of the database.
+        password: The login's password, a secret.
+        ssl_mode: libpq's sslmode.
+        requires: Resources that must exist before the first connection succeeds.
+    """
+
+    host: pulumi.Input[str]
+    port: int
+    name: str
+    user: str
+    password: pulumi.Output[str]
+    ssl_mode: Literal["disable", "require", "verify-full"]
+    requires: Sequence[pulumi.Resource] = ()
+
+    def url(self, driver: str = "postgresql+psycopg") -> pulumi.Output[str]:
+        """Return SQLAlchemy's URL of the database under `driver`, a secret."""
+        parts = pulumi.Output.all(host=self.host, password=self.password)
+        return pulumi.Output.secret(
+            parts.apply(
+                lambda p: (
+                    f"{driver}://{self.user}:{p['password']}@{p['host']}:{self.port}/{self.name}"
+                    f"?sslmode={self.ssl_mode}"
+                )
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redis:
+    """The online store.
+
+    Attributes:
+        host: DNS name of the primary.
+        port: TCP port.
+        password: AUTH token, a secret.
+        tls: Whether the connection is encrypted.
+        requires: Resources that must exist before the first connection succeeds.
+    """
+
+    host: pulumi.Input[str]
+    port: int
+    password: pulumi.Output[str]
+    tls: bool
+    requires: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStoreAccess:
+    """How one ServiceAccount reaches its buckets.
+
+    Attributes:
+        environment: Variables of AWS's SDKs that are no secrets (AWS_REGION, AWS_ENDPOINT_URL, ...).
+        secret_environment: Variables that are: static keys where the substrate has no workload identity, else empty.
+        requires: Resources that must exist before the first call succeeds.
+    """
+
+    environment: Mapping[str, pulumi.Input[str]]
+    secret_environment: Mapping[str, pulumi.Output[str]]
+    requires: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Request for object store access.
+
+    Attributes:
+        application: Who asks; names the identity.
+        namespace: Namespace of the ServiceAccount.
+        service_account: ServiceAccount whose pods get the access.
+        read_write: Purposes of the buckets it may read, write and list.
+        read_only: Purposes of the buckets it may read and list.
+    """
+
+    application: str
+    namespace: str
+    service_account: str
+    read_write: Sequence[BucketPurpose] = ()
+    read_only: Sequence[BucketPurpose] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStore:
+    """S3, or what speaks its protocol.
+
+    Attributes:
+        endpoint: URL of a private endpoint; None for AWS's regional default.
+        region: Region to sign for.
+        path_style: Whether the bucket stands in the path instead of the host name.
+        buckets: Bucket name by purpose.
+        grant: Workload identity: gives a ServiceAccount access and says what its pods need in their environment.
+    """
+
+    endpoint: str | None
+    region: str
+    path_style: bool
+    buckets: Mapping[BucketPurpose, pulumi.Input[str]]
+    grant: Callable[[Grant], ObjectStoreAccess]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageClasses:
+    """Names of StorageClasses.
+
+    Attributes:
+        rwo: For volumes of one node (ReadWriteOnce).
+        rwx: For shared volumes (ReadWriteMany); None where there is none.
+    """
+
+    rwo: str
+    rwx: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayExposure:
+    """How the platform's one Gateway is reached.
+
+    Attributes:
+        gateway_class: Name of the GatewayClass to make.
+        service_type: Type of the Service in front of Envoy.
+        cluster_ip: Fixed ClusterIP of that Service; None lets the cluster choose.
+        base_url: URL of the Gateway as users see it, without a trailing slash.
+        service_annotations: Annotations of that Service (load balancer settings).
+    """
+
+    gateway_class: str
+    service_type: Literal["ClusterIP", "LoadBalancer"]
+    cluster_ip: str | None
+    base_url: str
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Substrate:
+    """Everything below the platform.
+
+    Attributes:
+        environment: Name of the environment (`local`, `dev`, ...); only a label, never a condition.
+        kubernetes: Provider of the cluster.
+        kubeconfig: Content of a kubeconfig for the cluster, a secret.
+        object_store: Buckets and access to them.
+        postgres: Database by application.
+        redis: The online store.
+        storage_classes: Names of StorageClasses.
+        images: References of images.
+        gateway: Exposure of the Gateway.
+    """
+
+    environment: str
+    kubernetes: k8s.Provider
+    kubeconfig: pulumi.Output[str]
+    object_store: ObjectStore
+    postgres: Mapping[SqlApplication, SqlDatabase]
+    redis: Redis
+    storage_classes: StorageClasses
+    images: ImageCatalog
+    gateway: GatewayExposure
