@@ -1,0 +1,46 @@
+# Two commands on a fresh machine: `make up` and `make test`. Everything generated lives under .mlp/.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .mlp/venv
+BIN := $(VENV)/bin
+STAMP := .mlp/venv.stamp
+
+.PHONY: up test check unit engine cluster down clean bench requirements
+
+up: $(STAMP)
+	@$(BIN)/mlp up --stack local
+
+# Every tier, over the platform that `mlp up` leaves running; resumes whatever exists already.
+test: $(STAMP)
+	@$(BIN)/mlp up --stack local
+	@$(BIN)/pytest
+
+unit engine cluster: $(STAMP)
+	@$(BIN)/pytest tests/$@
+
+check: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/pyrefly check
+	@$(BIN)/pytest tests/unit -q
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+down: $(STAMP)
+	@$(BIN)/mlp destroy --stack local && $(BIN)/mlp cluster reset
+
+clean:
+	@if [ -x $(BIN)/mlp ]; then $(BIN)/mlp cluster reset; fi
+	rm -rf .mlp
+
+requirements: $(STAMP)
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --extra dev pyproject.toml -o requirements/dev.txt
+
+$(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@echo "▸ Python environment in $(VENV) (about 30 s)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

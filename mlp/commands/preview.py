@@ -1,0 +1,30 @@
+"""`mlp preview`: what an update would change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlp.options import Stack
+from mlp.progress import console
+
+
+def command(
+    stack: Stack = "local",
+    diff: Annotated[bool, typer.Option(help="Print the engine's full diff as well.")] = False,
+) -> None:
+    """Show what an update would change; nothing is touched, and no cluster or account need exist."""
+    import images
+    import upstream
+    from infra.settings import load_stack
+    from local import toolchain
+    from mlp import engine
+    from mlp.engine.workspace import stack_file
+
+    load_stack(stack_file(stack))
+    toolchain.ensure(["pulumi", "helm-render"])
+    upstream.ensure()
+    images.references()
+    changes = engine.preview(stack, diff=diff)
+    console.print(", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "no resources")

@@ -1,0 +1,112 @@
+"""`mlp up`: from a bare machine, or an AWS account, to a platform that serves a prediction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich.table import Table
+
+from mlp import paths
+from mlp.options import Stack
+from mlp.progress import console
+
+T = TypeVar("T")
+
+
+class Stages:
+    """Runs the stages of one `up` and keeps how long each took, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, work: Callable[[], T]) -> T:
+        """Run one stage under its heading."""
+        console.rule(f"[bold]{name}[/]", align="left", style="dim")
+        began = time.monotonic()
+        result = work()
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        return result
+
+
+def _settings(stack: str) -> object:
+    from infra.settings import load_stack
+    from mlp.engine.workspace import stack_file
+
+    return load_stack(stack_file(stack))
+
+
+def _machine(stages: Stages) -> None:
+    """Bring this machine to a running, empty cluster; every part is skipped when it is there already."""
+    import images
+    import upstream
+    from local import cluster, toolchain
+    from local.system import check_machine, ensure_packages
+
+    stages.run("machine", check_machine)
+    stages.run("system packages", ensure_packages)
+    stages.run("toolchain", toolchain.ensure)
+    stages.run("upstream", upstream.ensure)
+    stages.run("images", images.ensure)
+    stages.run("cluster", cluster.start)
+    stages.run("load images", images.load)
+
+
+def _tools(stages: Stages) -> None:
+    import upstream
+    from local import toolchain
+
+    stages.run("toolchain", lambda: toolchain.ensure(["pulumi", "helm-render"]))
+    stages.run("upstream", upstream.ensure)
+
+
+def _closing(stack: str, stages: Stages, changes: dict[str, int], total: float) -> None:
+    from mlp import engine
+
+    values = engine.outputs(stack)
+    table = Table(title=f"Stack {stack} is up", title_justify="left", show_header=False, box=None, padding=(0, 2))
+    for name, url in values["urls"].items():
+        table.add_row(name, url)
+    for name, secret in values["credentials"].items():
+        table.add_row(f"credentials: {name}", f"Secret {secret['secret']} in namespace {secret['namespace']}")
+    if values.get("kubeconfig"):
+        table.add_row("kubeconfig", values["kubeconfig"])
+    console.print()
+    console.print(table)
+    changed = sum(count for op, count in changes.items() if op != "same")
+    console.print(f"{sum(changes.values())} resources, {changed} changed, {total:.0f} s. Next: mlp status · mlp smoke")
+    paths.REPORTS.mkdir(parents=True, exist_ok=True)
+    report = {"stack": stack, "seconds": stages.seconds, "total_seconds": round(total, 1), "changes": changes}
+    report["state_bytes"] = engine.state_size(stack)
+    (paths.REPORTS / f"up-{stack}.json").write_text(json.dumps(report, indent=2) + "\n")
+
+
+def command(
+    stack: Stack = "local",
+    workload: Annotated[
+        bool, typer.Option(help="Train and serve the reference workload (local stack), then run the smoke checks.")
+    ] = True,
+) -> None:
+    """Bring the platform up, or up to date: again and again, from wherever an earlier run stopped."""
+    began = time.monotonic()
+    stages = Stages()
+    settings = _settings(stack)
+    local = getattr(settings, "substrate", None) == "local"
+    (_machine if local else _tools)(stages)
+
+    from mlp import engine
+
+    changes = stages.run("platform", lambda: engine.up(stack))
+    failed = False
+    if local and workload:
+        from mlp.commands.workload import run_workload
+        from smoke.run import run_smoke
+
+        stages.run("reference workload", lambda: run_workload("flights", stack))
+        failed = not stages.run("smoke", lambda: run_smoke(stack, quick=True))
+    _closing(stack, stages, changes, time.monotonic() - began)
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""Turns the engine's event stream into progress for people, and into counts for programs."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pulumi.automation.events import EngineEvent
+
+from mlp.progress import Step, console
+
+SHOWN_RUNNING = 3
+"""Resources named in one heartbeat line."""
+
+MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[magenta]±[/]"}
+
+
+def short(urn: str) -> str:
+    """Return `type name` of a URN, the type without its module path."""
+    parts = urn.split("::")
+    return f"{parts[2].rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {parts[-1]}" if len(parts) > 3 else urn
+
+
+@dataclass
+class Recorder:
+    """Follows one operation.
+
+    Attributes:
+        step: Progress step whose detail is kept current.
+        verbose: Print one line for each resource that changes.
+        changes: Operations by kind, as counted by the engine at the end.
+        errors: Diagnostics of severity error, in order, each once.
+    """
+
+    step: Step
+    verbose: bool = True
+    changes: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    running: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one event; called from the Automation API's reader thread."""
+        with self.lock:
+            if event.resource_pre_event:
+                self._begin(event.resource_pre_event.metadata)
+            elif event.res_outputs_event:
+                self._end(event.res_outputs_event.metadata)
+            elif event.res_op_failed_event:
+                self.running.pop(event.res_op_failed_event.metadata.urn, None)
+            elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+                self._error(event.diagnostic_event.message, event.diagnostic_event.urn)
+            elif event.summary_event:
+                self.changes = {str(getattr(k, "value", k)): v for k, v in event.summary_event.resource_changes.items()}
+
+    def _begin(self, metadata: object) -> None:
+        op, urn = str(getattr(metadata.op, "value", metadata.op)), metadata.urn  # type: ignore[attr-defined]
+        if op != "same":
+            self.running[urn] = op
+        self._describe()
+
+    def _end(self, metadata: object) -> None:
+        op, urn = str(getattr(metadata.op, "value", metadata.op)), metadata.urn  # type: ignore[attr-defined]
+        self.running.pop(urn, None)
+        self.seen[op] += 1
+        kind = op.removeprefix("create-").removesuffix("-replacement").removeprefix("delete-").removesuffix("d")
+        mark = MARKS.get("replace" if "replace" in op else kind)
+        if self.verbose and mark:
+            console.print(f"    {mark} {short(urn)}")
+        self._describe()
+
+    def _error(self, message: str, urn: str | None) -> None:
+        text = f"{short(urn)}: {message.strip()}" if urn else message.strip()
+        if text not in self.errors:
+            self.errors.append(text)
+
+    def _describe(self) -> None:
+        waiting = [short(urn) for urn in self.running][:SHOWN_RUNNING]
+        more = len(self.running) - len(waiting)
+        tail = f" · now {', '.join(waiting)}" + (f" and {more} more" if more > 0 else "") if waiting else ""
+        self.step.detail = f"{sum(self.seen.values())} done{tail}"
+
+    @property
+    def changed(self) -> int:
+        """Number of resources that are not the same as before."""
+        return sum(count for op, count in self.changes.items() if op != "same")

@@ -1,0 +1,71 @@
+"""What a killed update leaves behind: a lock that never expires, and operations that are marked as pending."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+from mlp.errors import UserError
+from mlp.progress import console
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def lock_files(backend_url: str, stack: str) -> list[Path]:
+    """Return the locks of `stack` in a file backend; none elsewhere, where only their owner may judge them."""
+    if not backend_url.startswith("file://"):
+        return []
+    root = Path(backend_url.removeprefix("file://")) / ".pulumi" / "locks"
+    return sorted(path for path in root.rglob("*.json") if path.parent.name == stack)
+
+
+def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:
+    """Cancel the lock of a process that is gone; refuse when its process lives.
+
+    Raises:
+        UserError: Another process on this machine, or a process on another machine, holds the lock.
+    """
+    for path in lock_files(backend_url, stack.name):
+        lock: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):
+            lock = json.loads(path.read_text())
+        pid, host = int(lock.get("pid", 0)), lock.get("hostname", socket.gethostname())
+        if host != socket.gethostname() or (pid and _alive(pid)):
+            raise UserError(
+                f"Another update of stack {stack.name} is running.",
+                seen=f"process {pid} on {host}, since {lock.get('timestamp', 'an unknown time')}",
+                next_step="wait for it, or end that process; then run the command again",
+            )
+        console.print(f"  [yellow]cleared the lock of an update that was killed (process {pid})[/]")
+        path.unlink(missing_ok=True)
+
+
+def drop_pending_operations(stack: auto.Stack) -> None:
+    """Forget the operations that a killed update had under way.
+
+    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied, not posted,
+    and the AWS ones carry names that a second create reports. Without this, the engine refuses or warns for ever.
+    """
+    exported = stack.export_stack()
+    deployment = exported.deployment or {}
+    pending = deployment.get("pending_operations") or []
+    if not pending:
+        return
+    urns = [operation["resource"]["urn"].rsplit("::", 1)[-1] for operation in pending]
+    console.print(f"  [yellow]{len(pending)} operations were interrupted and are done again: {', '.join(urns[:5])}[/]")
+    exported.deployment = {key: value for key, value in deployment.items() if key != "pending_operations"}
+    stack.import_stack(exported)

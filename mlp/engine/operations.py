@@ -1,0 +1,147 @@
+"""Preview, up, destroy and outputs of a stack, with progress and readable failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+from mlp import paths
+from mlp.engine.events import Recorder
+from mlp.engine.workspace import PROJECT, open_stack
+from mlp.errors import UserError
+from mlp.progress import console, step
+
+PARALLEL = 24
+"""Resource operations at once: most only wait for a pod, and two cores serve more than that."""
+
+
+def _program() -> Callable[[], None]:
+    from infra.program import program
+
+    return program
+
+
+def _log(stack: str, name: str) -> Callable[[str], None]:
+    paths.LOGS.mkdir(parents=True, exist_ok=True)
+    path = paths.LOGS / f"pulumi-{stack}-{name}.log"
+    path.write_text("")
+
+    def write(line: str) -> None:
+        with path.open("a") as handle:
+            handle.write(line + "\n")
+
+    return write
+
+
+def _fail(stack: str, name: str, recorder: Recorder, error: Exception) -> UserError:
+    seen = "\n".join(recorder.errors[:8]) or str(error).strip()[-3000:]
+    return UserError(
+        f"{name} of stack {stack} failed.",
+        seen=seen,
+        next_step=f"see .mlp/logs/pulumi-{stack}-{name}.log, mend it, run the command again: it goes on from here",
+    )
+
+
+def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
+    """Show what `up` would change, and return the number of resources by operation.
+
+    Raises:
+        UserError: The program or a plugin failed.
+    """
+    with step(f"Preview of stack {stack}", estimate=20) as progress:
+        recorder = Recorder(progress, verbose=True)
+        log = _log(stack, "preview")
+        try:
+            open_stack(stack, _program(), writes=False).preview(
+                on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
+            )
+        except auto.CommandError as error:
+            raise _fail(stack, "preview", recorder, error) from None
+    if diff:
+        console.print((paths.LOGS / f"pulumi-{stack}-preview.log").read_text(), markup=False)
+    return recorder.changes
+
+
+def up(stack: str) -> dict[str, int]:
+    """Create or update the stack, write its outputs, and return the number of resources by operation.
+
+    Raises:
+        UserError: A resource failed; what was done is recorded, and the next `up` goes on from there.
+    """
+    with step(f"Update of stack {stack}", estimate=90) as progress:
+        recorder = Recorder(progress)
+        log = _log(stack, "up")
+        selected = open_stack(stack, _program(), writes=True)
+        try:
+            result = selected.up(
+                on_event=recorder,
+                on_output=log,
+                on_error=log,
+                parallel=PARALLEL,
+                color="never",
+                show_secrets=False,
+                continue_on_error=True,
+            )
+        except auto.CommandError as error:
+            raise _fail(stack, "up", recorder, error) from None
+        write_outputs(stack, result.outputs)
+    return recorder.changes
+
+
+def outputs_path(stack: str) -> Path:
+    """Return where the exported outputs of `stack` are written for smoke checks and scripts."""
+    return paths.WORK / "outputs" / f"{stack}.json"
+
+
+def write_outputs(stack: str, values: auto.OutputMap) -> None:
+    """Write the output `platform`; it holds addresses and names, never a secret.
+
+    Raises:
+        UserError: The program exported a secret there.
+    """
+    if values["platform"].secret:
+        raise UserError("The stack output `platform` became a secret.", next_step="export names of Secrets, not values")
+    path = outputs_path(stack)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values["platform"].value, indent=2, sort_keys=True) + "\n")
+
+
+def outputs(stack: str) -> dict[str, Any]:
+    """Return the output `platform` of the last update.
+
+    Raises:
+        UserError: The stack was never brought up from here.
+    """
+    path = outputs_path(stack)
+    if not path.is_file():
+        raise UserError(f"Stack {stack} has no outputs yet.", next_step=f"mlp up --stack {stack}")
+    return json.loads(path.read_text())
+
+
+def destroy(stack: str) -> dict[str, int]:
+    """Delete every resource of the stack.
+
+    Raises:
+        UserError: A resource could not be deleted, or is protected.
+    """
+    with step(f"Destroy of stack {stack}", estimate=60) as progress:
+        recorder = Recorder(progress)
+        log = _log(stack, "destroy")
+        try:
+            open_stack(stack, _program(), writes=True).destroy(
+                on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
+            )
+        except auto.CommandError as error:
+            raise _fail(stack, "destroy", recorder, error) from None
+        outputs_path(stack).unlink(missing_ok=True)
+    return recorder.changes
+
+
+def state_size(stack: str) -> int:
+    """Return the size of the checkpoint in a file backend, in bytes; 0 when there is none."""
+    path = paths.STATE / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    return path.stat().st_size if path.is_file() else 0

@@ -1,0 +1,11 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Stack = Annotated[
+    str, typer.Option("--stack", "-s", envvar="MLP_STACK", help="Environment: a file stacks/Pulumi.<stack>.yaml.")
+]
