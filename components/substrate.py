@@ -6,7 +6,7 @@ this module's types and so cannot know where it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -36,9 +36,11 @@ class ImageCatalog(Mapping[str, str]):
             raise KeyError(f"no image {name!r} in the catalog; known: {', '.join(sorted(self._references))}") from None
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self._references)
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self._references)
 
 
@@ -113,7 +115,7 @@ class ObjectStoreAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """Request for object store access.
+    """Demand for object store access: every application states its own, the program hands all to the substrate.
 
     Attributes:
         application: Who asks; names the identity.
@@ -139,14 +141,14 @@ class ObjectStore:
         region: Region to sign for.
         path_style: Whether the bucket stands in the path instead of the host name.
         buckets: Bucket name by purpose.
-        grant: Workload identity: gives a ServiceAccount access and says what its pods need in their environment.
+        access: Access by application: one for each `Grant` that the substrate was asked for.
     """
 
     endpoint: str | None
     region: str
     path_style: bool
     buckets: Mapping[BucketPurpose, pulumi.Input[str]]
-    grant: Callable[[Grant], ObjectStoreAccess]
+    access: Mapping[str, ObjectStoreAccess]
 
 
 @dataclass(frozen=True, kw_only=True)
