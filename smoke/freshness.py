@@ -75,10 +75,23 @@ def judge(found: dict[str, dict[str, Any]], allowed_seconds: float) -> list[Row]
     rows = []
     for view, figures in sorted(found.items()):
         lag = figures["lag_seconds"]
-        rows.append(Row(name=f"{view}: entities missing online", value=figures["missing"], allowed="0 of "
-                        f"{figures['entities']}", ok=figures["missing"] == 0 and figures["entities"] > 0))
-        rows.append(Row(name=f"{view}: online behind offline", value=float(lag) if lag is not None else "no rows",
-                        unit="s", allowed=f"<= {allowed_seconds:g} s", ok=lag is not None and lag <= allowed_seconds))
+        rows.append(
+            Row(
+                name=f"{view}: entities missing online",
+                value=figures["missing"],
+                allowed=f"0 of {figures['entities']}",
+                ok=figures["missing"] == 0 and figures["entities"] > 0,
+            )
+        )
+        rows.append(
+            Row(
+                name=f"{view}: online behind offline",
+                value=float(lag) if lag is not None else "no rows",
+                unit="s",
+                allowed=f"<= {allowed_seconds:g} s",
+                ok=lag is not None and lag <= allowed_seconds,
+            )
+        )
     return rows
 
 
@@ -101,7 +114,5 @@ def check(outputs: Outputs, feature_service: str, image: str, allowed_seconds: f
         CheckFailed: The probe could not run, or found no such feature service.
     """
     namespace = outputs.namespaces["models"]
-    log = run_job(
-        api_client(outputs.kubeconfig), job(namespace, image, feature_service), deadline=DEADLINE_SECONDS
-    )
+    log = run_job(api_client(outputs.kubeconfig), job(namespace, image, feature_service), deadline=DEADLINE_SECONDS)
     return CheckResult(check="feature-freshness", rows=judge(parse(log), allowed_seconds))

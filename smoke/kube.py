@@ -46,7 +46,9 @@ def run_job(api: client.ApiClient, job: dict[str, Any], *, deadline: float) -> s
                     return log
                 raise CheckFailed(f"Job {namespace}/{name} failed ({condition.reason}); its log ends: {log[-800:]}")
         time.sleep(0.3)
-    raise CheckFailed(f"Job {namespace}/{name} did not end within {deadline:.0f} s; its log: {_log(api, name, namespace)}")
+    raise CheckFailed(
+        f"Job {namespace}/{name} did not end within {deadline:.0f} s; its log: {_log(api, name, namespace)}"
+    )
 
 
 def _log(api: client.ApiClient, job: str, namespace: str) -> str:

@@ -50,9 +50,7 @@ def check(outputs: Outputs) -> CheckResult:
             back = mlflow.artifacts.download_artifacts(
                 run_id=run_id, artifact_path="payload.bin", dst_path=f"{folder}/back"
             )
-            result.rows.append(
-                _same("artifact round trip, sha256", _digest(Path(back)), _digest(source))
-            )
+            result.rows.append(_same("artifact round trip, sha256", _digest(Path(back)), _digest(source)))
 
             stage = "register a version and set an alias"
             name = f"smoke-{token}"

@@ -23,7 +23,9 @@ def show(results: Sequence[CheckResult], console: Console) -> None:
             table.add_row(name, result.reason, "", "", "[red]failed[/]")
         for index, row in enumerate(result.rows):
             mark = ("[green]ok[/]" if row.ok else "[red]breach[/]") if row.allowed is not None else ""
-            table.add_row(name if index == 0 and not result.reason else "", row.name, row.shown(), row.allowed or "", mark)
+            table.add_row(
+                name if index == 0 and not result.reason else "", row.name, row.shown(), row.allowed or "", mark
+            )
         table.add_section()
     console.print(table)
     for result in results:
