@@ -1,0 +1,34 @@
+"""`mlp vendor`: fetch, verify and render upstream manifests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    components: Annotated[list[str] | None, typer.Argument(help="Components; all when none is named.")] = None,
+    update_pins: Annotated[
+        bool, typer.Option("--update-pins", help="Accept what is rendered now: rewrite upstream/lock.yaml.")
+    ] = False,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MLP_UPSTREAM_MIRROR",
+            help="Base URL or folder, in the layout of a Go module proxy, that stands in for every source.",
+        ),
+    ] = None,
+) -> None:
+    """Render pinned upstream manifests into .mlp/upstream/ and check their digests."""
+    import upstream
+    from mlp.progress import console
+    from upstream.pins import pins
+
+    done = upstream.ensure(components or None, update=update_pins, mirror=mirror)
+    for name in components or pins().components:
+        shown = upstream.rendered(name)
+        console.print(
+            f"{name} {shown.version}: {len(shown.objects)} objects, CRDs {shown.crds_path.stat().st_size / 1000:.0f} kB"
+            f"{'' if name in done else ' (already rendered)'}"
+        )
