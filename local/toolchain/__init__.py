@@ -1,0 +1,5 @@
+"""The programs the platform builds from pinned Go modules: built on demand, kept by content, shared by checkouts."""
+
+from local.toolchain.build import binary, ensure, is_built, missing, tool_key
+
+__all__ = ["binary", "ensure", "is_built", "missing", "tool_key"]

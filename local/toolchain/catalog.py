@@ -1,0 +1,113 @@
+"""The programs built from Go modules: what each is, and the key under which its build is kept."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlp.errors import UserError
+
+FOLDER = Path(__file__).resolve().parent
+KEY_LENGTH = 16
+"""Hex digits of a tool's key: 64 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One entry of tools.yaml.
+
+    Attributes:
+        name: Its folder under local/toolchain/.
+        description: What it is for, as a phrase.
+        binaries: Executable name -> Go package.
+        module: Go module the packages come from; None when the program is ours.
+        version: Version of that module, as in the folder's go.mod.
+        ldflags: Linker flags beside `-s -w`.
+        cgo: Whether a C compiler is needed.
+        estimate_seconds: Cold build on two cores, in seconds.
+    """
+
+    name: str
+    description: str
+    binaries: Mapping[str, str]
+    module: str | None = None
+    version: str | None = None
+    ldflags: tuple[str, ...] = ()
+    cgo: bool = False
+    estimate_seconds: float = 60
+    folder: Path = field(default=FOLDER, compare=False)
+
+    def sources(self) -> list[Path]:
+        """Return the files that decide the build: go.mod, go.sum and our own Go files, sorted by name."""
+        found = [self.folder / "go.mod", self.folder / "go.sum", *self.folder.glob("*.go")]
+        return sorted(path for path in found if path.exists())
+
+
+def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
+    """Return the tools that `text` (tools.yaml) lists, in its order."""
+    entries: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    return {
+        name: Tool(name=name, folder=folder / name, **{**entry, "ldflags": tuple(entry.get("ldflags", ()))})
+        for name, entry in entries.items()
+    }
+
+
+@functools.cache
+def tools() -> dict[str, Tool]:
+    """Return every tool, in build order."""
+    return parse((FOLDER / "tools.yaml").read_text())
+
+
+def tool(name: str) -> Tool:
+    """Return the tool called `name`.
+
+    Raises:
+        UserError: There is none.
+    """
+    try:
+        return tools()[name]
+    except KeyError:
+        raise UserError(f"there is no tool called {name!r}", seen=name, allowed=", ".join(tools())) from None
+
+
+def owner(binary: str) -> Tool:
+    """Return the tool that builds the executable `binary`.
+
+    Raises:
+        UserError: None does.
+    """
+    for candidate in tools().values():
+        if binary in candidate.binaries:
+            return candidate
+    known = ", ".join(name for candidate in tools().values() for name in candidate.binaries)
+    raise UserError(f"no tool builds an executable called {binary!r}", seen=binary, allowed=known)
+
+
+def key(item: Tool, go_version: str, platform: str) -> str:
+    """Return the content key of a build.
+
+    It covers the tool's sources, what tools.yaml says about how to build it (not its estimate or description),
+    the Go version and the platform, so equal keys mean equal executables.
+
+    Args:
+        item: The tool.
+        go_version: Of the compiler, `1.26.8`.
+        platform: `linux/amd64`.
+    """
+    recipe = {
+        "binaries": dict(item.binaries),
+        "ldflags": list(item.ldflags),
+        "cgo": item.cgo,
+        "version": item.version,
+        "go": go_version,
+        "platform": platform,
+        "sources": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in item.sources()},
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]

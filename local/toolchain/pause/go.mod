@@ -1,0 +1,3 @@
+module mlplatform.local/toolchain/pause
+
+go 1.24.0
