@@ -11,10 +11,10 @@ import typer
 from mlp.errors import UserError
 from mlp.progress import console
 
-GROUPS = ("cluster", "images", "toolchain", "smoke", "workload")
+GROUPS = ("cluster", "images", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
-SINGLES = ("up", "preview", "destroy", "status", "doctor", "vendor")
+SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "vendor")
 
 app = typer.Typer(
     no_args_is_help=True,

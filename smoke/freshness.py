@@ -8,6 +8,7 @@ from typing import Any
 from smoke.kube import api_client, run_job
 from smoke.outputs import Outputs
 from smoke.result import CheckFailed, CheckResult, Row
+from smoke.served import Served
 
 MARKER = "FRESHNESS "
 DEADLINE_SECONDS = 120.0
@@ -107,12 +108,25 @@ def parse(log: str) -> dict[str, dict[str, Any]]:
     return json.loads(lines[-1].removeprefix(MARKER))
 
 
-def check(outputs: Outputs, feature_service: str, image: str, allowed_seconds: float) -> CheckResult:
+def job_image(outputs: Outputs) -> str:
+    """Return the image of workload jobs, as the outputs name it.
+
+    Raises:
+        CheckFailed: The outputs name none.
+    """
+    image = (outputs.model_extra or {}).get("images", {}).get("job")
+    if not image:
+        raise CheckFailed("the stack's outputs name no image of workload jobs (images.job)")
+    return str(image)
+
+
+def check(served: Served) -> CheckResult:
     """Run the probe inside the cluster and judge what it found.
 
     Raises:
         CheckFailed: The probe could not run, or found no such feature service.
     """
-    namespace = outputs.namespaces["models"]
-    log = run_job(api_client(outputs.kubeconfig), job(namespace, image, feature_service), deadline=DEADLINE_SECONDS)
-    return CheckResult(check="feature-freshness", rows=judge(parse(log), allowed_seconds))
+    outputs = served.outputs
+    manifest = job(outputs.namespaces["models"], job_image(outputs), served.feature_service)
+    log = run_job(api_client(outputs.kubeconfig), manifest, deadline=DEADLINE_SECONDS)
+    return CheckResult(check="feature-freshness", rows=judge(parse(log), outputs.budgets.freshness_seconds))

@@ -15,11 +15,12 @@ SUPPORTED_SCHEMA = 1
 
 
 class Budgets(BaseModel):
-    """Latency budgets at the 99th percentile, in milliseconds."""
+    """Latency budgets at the 99th percentile, in milliseconds, and the age an online feature may have, in seconds."""
 
     feature_ms: float
     predict_ms: float
     total_ms: float
+    freshness_seconds: float = 3600.0
 
 
 class SecretName(BaseModel):

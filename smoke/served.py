@@ -101,6 +101,25 @@ class Served:
             ) from error
 
     @cached_property
+    def feature_service(self) -> str:
+        """The Feast feature service that the version was trained on, as recorded in its model metadata.
+
+        Raises:
+            CheckFailed: The model does not record one.
+        """
+        import mlflow
+
+        uri = f"models:/{self.spec.registered_model}/{self.version.version}"
+        try:
+            with mlflow_credentials(self.outputs):
+                metadata = mlflow.models.get_model_info(uri).metadata or {}
+        except Exception as error:
+            raise CheckFailed(f"cannot read the metadata of {uri}: {first_line(error)}") from error
+        if "feature_service" not in metadata:
+            raise CheckFailed(f"{uri} records no feature_service; its metadata: {metadata}")
+        return str(metadata["feature_service"])
+
+    @cached_property
     def requests(self) -> list[dict[str, Any]]:
         """Requests that carry keys only, logged by the run that trained the served version.
 

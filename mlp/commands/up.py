@@ -102,11 +102,12 @@ def command(
     changes = stages.run("platform", lambda: engine.up(stack))
     failed = False
     if local and workload:
+        from mlp.commands.smoke import run_smoke
         from mlp.commands.workload import run_workload
-        from smoke.run import run_smoke
+        from smoke.run import NAMES, QUICK_SECONDS
 
         stages.run("reference workload", lambda: run_workload("flights", stack))
-        failed = not stages.run("smoke", lambda: run_smoke(stack, quick=True))
+        failed = not stages.run("smoke", lambda: run_smoke(stack, NAMES, seconds=QUICK_SECONDS))
     _closing(stack, stages, changes, time.monotonic() - began)
     if failed:
         raise typer.Exit(1)
