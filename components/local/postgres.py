@@ -1,0 +1,138 @@
+"""Postgres on one volume, with a database and a login for each application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import kube
+from components.objects import Scope, Space, password
+from components.substrate import SqlApplication, SqlDatabase
+
+PORT = 5432
+UID = 10002
+"""User of the image `postgres`."""
+
+ADMIN = "postgres"
+SCRIPTS = Path(__file__).parent / "scripts"
+
+SERVER_SETTINGS: Mapping[str, str] = {"max_connections": "100", "shared_buffers": "128MB"}
+"""Beside those of the image's entry point. The applications' pools together stay below 60 connections."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Arguments of `Postgres`.
+
+    Attributes:
+        namespace: Namespace to run in.
+        image: Reference of the image `postgres`.
+        storage_class: StorageClass of the volume.
+        size: Size of the volume, a Kubernetes quantity.
+        resources: Requests and limits of the server.
+        applications: Applications that get a database.
+    """
+
+    namespace: Space
+    image: str
+    storage_class: str
+    size: str
+    resources: kube.Resources
+    applications: Sequence[SqlApplication]
+
+
+def login(application: SqlApplication) -> str:
+    """Return the name of an application's database and login: an SQL identifier that needs no quotes."""
+    return application.replace("-", "_")
+
+
+class Postgres(pulumi.ComponentResource):
+    """One server; applications cannot reach one another's databases."""
+
+    databases: Mapping[SqlApplication, SqlDatabase]
+
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:local:Postgres", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        scope = Scope(application="postgres", namespace=args.namespace, opts=child)
+        account = scope.service_account("postgres")
+        admin = scope.secret("postgres-admin", {"password": password("postgres-admin", child)})
+        passwords = {application: password(f"postgres-{application}", child) for application in args.applications}
+        logins = scope.secret("postgres-logins", {login(a): value for a, value in passwords.items()})
+        service = scope.service(PORT, protocol="tcp")
+        server = scope.stateful_set(
+            self._server(args, account.metadata.name, admin.metadata.name),
+            volume="data",
+            storage_class=args.storage_class,
+            size=args.size,
+        )
+        scripts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("database*"))}
+        mounted = scope.config_map("postgres-scripts", scripts)
+        databases = scope.job(
+            "databases",
+            kube.pod(
+                kube.Container(
+                    name="databases",
+                    image=args.image,
+                    resources=kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi"),
+                    command=["/bin/sh", "/scripts/databases.sh"],
+                    env={"PGHOST": service.metadata.name, "PGUSER": ADMIN, "PGCONNECT_TIMEOUT": "5"},
+                    secret_env={"PGPASSWORD": (admin.metadata.name, "password")},
+                    mounts=[
+                        kube.Mount(name="scripts", path="/scripts", config_map=mounted.metadata.name),
+                        kube.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
+                    ],
+                ),
+                service_account=account.metadata.name,
+                application="postgres",
+                component="databases",
+                uid=UID,
+                restart_policy="OnFailure",
+            ),
+            key=[args.image, scripts, [login(a) for a in args.applications]],
+            requires=[server],
+        )
+        self.databases = {
+            application: SqlDatabase(
+                host=f"postgres.{args.namespace.name}.svc",
+                port=PORT,
+                name=login(application),
+                user=login(application),
+                password=value,
+                ssl_mode="disable",
+                requires=[databases],
+            )
+            for application, value in passwords.items()
+        }
+        self.register_outputs({})
+
+    @staticmethod
+    def _server(
+        args: PostgresArgs, account: pulumi.Input[str], admin: pulumi.Input[str]
+    ) -> k8s.core.v1.PodTemplateSpecArgs:
+        return kube.pod(
+            kube.Container(
+                name="postgres",
+                image=args.image,
+                resources=args.resources,
+                args=[part for name, value in SERVER_SETTINGS.items() for part in ("-c", f"{name}={value}")],
+                env={"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"},
+                ports={"tcp": PORT},
+                probes=kube.Probes(
+                    port=PORT, command=["pg_isready", "--quiet", "--host", "127.0.0.1", "--username", ADMIN]
+                ),
+                mounts=[
+                    kube.Mount(name="data", path="/var/lib/postgresql", claim="data"),
+                    kube.Mount(name="admin", path="/run/secrets/admin", secret=admin),
+                    kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+                ],
+            ),
+            service_account=account,
+            application="postgres",
+            uid=UID,
+            grace_seconds=60,
+        )

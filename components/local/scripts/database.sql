@@ -1,0 +1,15 @@
+-- A database with a login that owns it; safe to repeat. Variables: name (database and login), file (its password).
+\set ON_ERROR_STOP on
+\set password `cat :'file'`
+
+SELECT format('CREATE ROLE %I LOGIN', :'name')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
+
+ALTER ROLE :"name" WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+
+-- Otherwise every login may connect to, and make temporary tables in, every database.
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;

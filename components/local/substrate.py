@@ -1,0 +1,149 @@
+"""The local substrate: everything the platform needs from below, in namespace `data` of one cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import kube
+from components.local.object_store import S3Gateway, S3GatewayArgs
+from components.local.postgres import Postgres, PostgresArgs
+from components.local.redis import Redis, RedisArgs
+from components.objects import namespace
+from components.substrate import (
+    BUCKET_PURPOSES,
+    SQL_APPLICATIONS,
+    BucketPurpose,
+    GatewayExposure,
+    Grant,
+    ImageCatalog,
+    StorageClasses,
+    Substrate,
+)
+
+NAMESPACE = "data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalService:
+    """Size of one of the substrate's servers.
+
+    Attributes:
+        volume: Size of its volume, a Kubernetes quantity.
+        resources: Requests and limits.
+    """
+
+    volume: str
+    resources: kube.Resources
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSubstrateArgs:
+    """Arguments of `LocalSubstrate`.
+
+    Attributes:
+        environment: Name of the environment; part of bucket names.
+        kubeconfig: Path of the cluster's kubeconfig. A path, not its content: it is known before the cluster is, so
+            the first preview equals the later ones, and no administrator's key enters the state.
+        images: References of images.
+        storage_class: StorageClass of volumes.
+        gateway_cluster_ip: Fixed ClusterIP of the Gateway.
+        postgres: Size of Postgres.
+        redis: Size of Redis.
+        redis_max_memory_mib: Data that Redis holds before it refuses writes, in MiB.
+        object_store: Size of the S3 gateway.
+        grants: What the applications ask of the object store.
+    """
+
+    environment: str
+    kubeconfig: str
+    images: ImageCatalog
+    storage_class: str
+    gateway_cluster_ip: str
+    postgres: LocalService
+    redis: LocalService
+    redis_max_memory_mib: int
+    object_store: LocalService
+    grants: Sequence[Grant]
+
+
+class LocalSubstrate(pulumi.ComponentResource):
+    """Postgres, Redis and an S3 gateway in the cluster that runs the platform."""
+
+    substrate: Substrate
+
+    def __init__(self, name: str, args: LocalSubstrateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:local:Substrate", name, None, opts)
+        provider = k8s.Provider(
+            "kubernetes",
+            kubeconfig=args.kubeconfig,
+            cluster_identifier=f"mlplatform-{args.environment}",
+            enable_server_side_apply=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        child = pulumi.ResourceOptions(parent=self, providers={"kubernetes": provider})
+        space = namespace(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))
+        images = args.images
+        postgres = Postgres(
+            "postgres",
+            PostgresArgs(
+                namespace=space,
+                image=images["postgres"],
+                storage_class=args.storage_class,
+                size=args.postgres.volume,
+                resources=args.postgres.resources,
+                applications=SQL_APPLICATIONS,
+            ),
+            child,
+        )
+        redis = Redis(
+            "redis",
+            RedisArgs(
+                namespace=space,
+                image=images["redis"],
+                storage_class=args.storage_class,
+                size=args.redis.volume,
+                resources=args.redis.resources,
+                max_memory_mib=args.redis_max_memory_mib,
+            ),
+            child,
+        )
+        gateway = S3Gateway(
+            "s3",
+            S3GatewayArgs(
+                namespace=space,
+                image=images["s3"],
+                client_image=images["storage-initializer"],
+                storage_class=args.storage_class,
+                size=args.object_store.volume,
+                resources=args.object_store.resources,
+                buckets=bucket_names(args.environment),
+                grants=args.grants,
+            ),
+            child,
+        )
+        self.substrate = Substrate(
+            environment=args.environment,
+            kubernetes=provider,
+            kubeconfig=pulumi.Output.secret(args.kubeconfig),
+            object_store=gateway.store,
+            postgres=postgres.databases,
+            redis=redis.access,
+            storage_classes=StorageClasses(rwo=args.storage_class),
+            images=images,
+            gateway=GatewayExposure(
+                gateway_class="mlplatform",
+                service_type="ClusterIP",
+                cluster_ip=args.gateway_cluster_ip,
+                base_url=f"http://{args.gateway_cluster_ip}",
+            ),
+        )
+        self.register_outputs({})
+
+
+def bucket_names(environment: str) -> Mapping[BucketPurpose, str]:
+    """Return the bucket name of every purpose in `environment`."""
+    return {purpose: f"mlplatform-{environment}-{purpose}" for purpose in BUCKET_PURPOSES}

@@ -1,0 +1,206 @@
+"""The small resources that several applications declare alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components import kube
+
+
+def with_dependencies(opts: pulumi.ResourceOptions, requires: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+    """Return `opts` with more dependencies."""
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(requires)))
+
+
+def password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Declare a random password of 32 letters and digits, safe in URLs and configuration files; a secret.
+
+    It belongs to no provider of the component, so only the parent of `opts` counts.
+    """
+    return random.RandomPassword(
+        name, length=32, special=False, opts=pulumi.ResourceOptions(parent=opts.parent, depends_on=None)
+    ).result
+
+
+@dataclass(frozen=True)
+class Space:
+    """A namespace of the program.
+
+    Attributes:
+        name: Its name, known while the program runs.
+        created: Its name as known once it exists; what uses this one waits for it.
+    """
+
+    name: str
+    created: pulumi.Output[str]
+
+
+def namespace(name: str, opts: pulumi.ResourceOptions, level: kube.PodSecurityLevel = "restricted") -> Space:
+    """Declare a namespace that enforces a Pod Security level."""
+    declared = k8s.core.v1.Namespace(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            labels={
+                "app.kubernetes.io/part-of": "mlplatform",
+                "pod-security.kubernetes.io/enforce": level,
+                "pod-security.kubernetes.io/enforce-version": "v1.34",
+            },
+        ),
+        opts=opts,
+    )
+    return Space(name, declared.metadata.apply(lambda _: name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where an application's resources belong; its methods declare them there.
+
+    Attributes:
+        application: Value of the label `app.kubernetes.io/name`.
+        namespace: Namespace of every resource.
+        opts: Parent, provider and dependencies of every resource.
+    """
+
+    application: str
+    namespace: Space
+    opts: pulumi.ResourceOptions
+
+    def metadata(
+        self, name: str, component: str | None = None, annotations: Mapping[str, pulumi.Input[str]] | None = None
+    ) -> k8s.meta.v1.ObjectMetaArgs:
+        """Return the metadata of a resource of the application."""
+        return kube.metadata(name, self.namespace.created, self.application, component, annotations)
+
+    def service_account(self, name: str, secrets: Sequence[pulumi.Input[str]] = ()) -> k8s.core.v1.ServiceAccount:
+        """Declare a ServiceAccount whose token no pod gets unasked; `secrets` are attached to it."""
+        return k8s.core.v1.ServiceAccount(
+            f"{self.application}-{name}" if name != self.application else name,
+            metadata=self.metadata(name),
+            automount_service_account_token=False,
+            secrets=[k8s.core.v1.ObjectReferenceArgs(name=secret) for secret in secrets] or None,
+            opts=self.opts,
+        )
+
+    def secret(
+        self,
+        name: str,
+        data: Mapping[str, pulumi.Input[str]],
+        *,
+        resource: str | None = None,
+        annotations: Mapping[str, pulumi.Input[str]] | None = None,
+    ) -> k8s.core.v1.Secret:
+        """Declare a Secret; its values are secrets of the stack as well."""
+        return k8s.core.v1.Secret(
+            resource or name,
+            metadata=self.metadata(name, annotations=annotations),
+            string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
+            opts=self.opts,
+        )
+
+    def config_map(self, name: str, data: Mapping[str, pulumi.Input[str]]) -> k8s.core.v1.ConfigMap:
+        """Declare a ConfigMap."""
+        return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data), opts=self.opts)
+
+    def service(self, port: int, *, protocol: str = "http") -> k8s.core.v1.Service:
+        """Declare the Service of the application's one port, named like the application."""
+        return k8s.core.v1.Service(
+            self.application,
+            metadata=self.metadata(self.application),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                type="ClusterIP",
+                selector=kube.labels(self.application),
+                ports=[k8s.core.v1.ServicePortArgs(name=protocol, port=port, target_port=port)],
+            ),
+            opts=self.opts,
+        )
+
+    def deployment(
+        self,
+        replicas: int,
+        template: k8s.core.v1.PodTemplateSpecArgs,
+        requires: Sequence[pulumi.Resource] = (),
+    ) -> k8s.apps.v1.Deployment:
+        """Declare a Deployment that keeps its old pods until the new ones are ready, and its budget."""
+        if replicas > 1:
+            k8s.policy.v1.PodDisruptionBudget(
+                self.application,
+                metadata=self.metadata(self.application),
+                spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+                    max_unavailable=1, selector=kube.selector(self.application)
+                ),
+                opts=self.opts,
+            )
+        return k8s.apps.v1.Deployment(
+            self.application,
+            metadata=self.metadata(self.application),
+            spec=k8s.apps.v1.DeploymentSpecArgs(
+                replicas=replicas,
+                selector=kube.selector(self.application),
+                template=template,
+                strategy=k8s.apps.v1.DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0),
+                ),
+                progress_deadline_seconds=600,
+                revision_history_limit=3,
+            ),
+            opts=with_dependencies(self.opts, requires),
+        )
+
+    def stateful_set(
+        self,
+        template: k8s.core.v1.PodTemplateSpecArgs,
+        *,
+        volume: str,
+        storage_class: str,
+        size: str,
+        requires: Sequence[pulumi.Resource] = (),
+    ) -> k8s.apps.v1.StatefulSet:
+        """Declare a StatefulSet of one pod with one volume of `size` (a Kubernetes quantity)."""
+        claim = k8s.core.v1.PersistentVolumeClaimArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=volume),
+            spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+                access_modes=["ReadWriteOnce"],
+                storage_class_name=storage_class,
+                resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": size}),
+            ),
+        )
+        return k8s.apps.v1.StatefulSet(
+            self.application,
+            metadata=self.metadata(self.application),
+            spec=k8s.apps.v1.StatefulSetSpecArgs(
+                service_name=self.application,
+                replicas=1,
+                selector=kube.selector(self.application),
+                template=template,
+                volume_claim_templates=[claim],
+                revision_history_limit=3,
+            ),
+            opts=with_dependencies(self.opts, requires),
+        )
+
+    def job(
+        self,
+        component: str,
+        template: k8s.core.v1.PodTemplateSpecArgs,
+        *,
+        key: object,
+        requires: Sequence[pulumi.Resource] = (),
+        retries: int = 6,
+        deadline_seconds: int = 600,
+    ) -> k8s.batch.v1.Job:
+        """Declare a Job that runs once for each `key`: its name ends in the digest of it, so a new key is a new Job."""
+        return k8s.batch.v1.Job(
+            f"{self.application}-{component}",
+            metadata=self.metadata(f"{self.application}-{component}-{kube.digest(key)}", component),
+            spec=k8s.batch.v1.JobSpecArgs(
+                template=template, backoff_limit=retries, active_deadline_seconds=deadline_seconds
+            ),
+            opts=with_dependencies(self.opts, requires),
+        )
