@@ -94,6 +94,16 @@ def declare(name: str, item: Object, opts: pulumi.ResourceOptions) -> pulumi.Cus
     )
 
 
+def namespace(name: str) -> Object:
+    """Return a Namespace that enforces Pod Security's `restricted` level."""
+    labels = {
+        "app.kubernetes.io/part-of": "mlplatform",
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/enforce-version": "v1.34",
+    }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ManifestsArgs:
     """Arguments of `Manifests`.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from components.kube import Resources
+
 Object = dict[str, Any]
 """A Kubernetes object as plain data; values may be Pulumi inputs."""
 
@@ -151,13 +153,21 @@ def with_images(images: Mapping[str, str]) -> Transformation:
     return _changed_pods(change)
 
 
-def with_resources(resources: Mapping[str, Object]) -> Transformation:
-    """Set `resources` of containers by their name; containers not named keep theirs."""
+def requirements(resources: Resources) -> Object:
+    """Return a container's `resources` as plain data."""
+    return {
+        "requests": {"cpu": resources.cpu, "memory": resources.memory},
+        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
+    }
+
+
+def with_resources(resources: Mapping[str, Resources]) -> Transformation:
+    """Set requests and limits of containers by their name; containers not named keep theirs."""
 
     def change(spec: Object) -> None:
         for container in containers(spec):
             if container["name"] in resources:
-                container["resources"] = copied(resources[container["name"]])
+                container["resources"] = requirements(resources[container["name"]])
 
     return _changed_pods(change)
 
@@ -205,6 +215,20 @@ def without_container(container_name: str) -> Transformation:
         spec["containers"] = [entry for entry in spec["containers"] if entry["name"] != container_name]
 
     return _changed_pods(change)
+
+
+def with_pod_annotations(annotations: Mapping[str, str]) -> Transformation:
+    """Annotate the pods of Deployments; a changed value rolls them."""
+
+    def transform(item: Object) -> Object:
+        if item["kind"] != "Deployment":
+            return item
+        result = copied(item)
+        metadata = result["spec"]["template"].setdefault("metadata", {})
+        metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
+        return result
+
+    return transform
 
 
 def with_data(name: str, data: Mapping[str, Any], *, drop: Collection[str] = ()) -> Transformation:

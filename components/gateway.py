@@ -1,0 +1,110 @@
+"""The one entrance of the platform: Gateway API, Envoy Gateway and its Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components import envoy, kube, transformations
+from components.crds import CrdBundle, CrdBundleArgs
+from components.manifests import Manifests, ManifestsArgs, namespace
+from components.substrate import Substrate
+from components.transformations import Transformation
+from upstream import Rendered
+
+CONTROLLER_IMAGE = "docker.io/envoyproxy/gateway"
+"""Repository that upstream's chart names."""
+
+UID = 65532
+"""User in upstream's images; Envoy Gateway runs Envoy under it whatever the image says."""
+
+CONTROLLER = kube.Resources(cpu="50m", memory="96Mi", cpu_limit="1", memory_limit="384Mi")
+CERTIFICATE_JOB = kube.Resources(cpu="50m", memory="64Mi", cpu_limit="1", memory_limit="128Mi")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayArgs:
+    """Arguments of `Gateway`.
+
+    Attributes:
+        substrate: What lies below.
+        gateway_api: Rendered Gateway API, only CRDs.
+        controller: Rendered Envoy Gateway.
+        route_namespaces: Namespaces whose routes may attach.
+        proxy: Size of the Envoys.
+    """
+
+    substrate: Substrate
+    gateway_api: Rendered
+    controller: Rendered
+    route_namespaces: Sequence[str]
+    proxy: envoy.Proxy = field(default_factory=envoy.Proxy)
+
+
+def controller_transformations(substrate: Substrate) -> list[Transformation]:
+    """Return what is changed in upstream's objects."""
+    config = envoy.controller_config(substrate.images)
+    return [
+        transformations.with_images({CONTROLLER_IMAGE: substrate.images["envoy-gateway"]}),
+        transformations.with_security_context(user=UID),
+        transformations.with_resources({"envoy-gateway": CONTROLLER, "envoy-gateway-certgen": CERTIFICATE_JOB}),
+        transformations.with_data("envoy-gateway-config", {"envoy-gateway.yaml": config}),
+        transformations.with_pod_annotations({"mlplatform/config": kube.digest(config)}),
+    ]
+
+
+class Gateway(pulumi.ComponentResource):
+    """Envoy Gateway with one Gateway, ready when an Envoy answers under its address.
+
+    Attributes:
+        namespace: Namespace of the Gateway.
+        gateway: Name of the Gateway, for routes to attach to.
+        base_url: URL of the Gateway as users see it.
+        crds: The Gateway API's CRDs; routes depend on them.
+        ready: The Gateway resource itself.
+    """
+
+    namespace: str
+    gateway: str
+    base_url: str
+    crds: pulumi.Resource
+    ready: pulumi.Resource
+
+    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:platform:Gateway", name, None, opts)
+        substrate = args.substrate
+        bundles = [
+            CrdBundle(
+                f"{name}-{rendered.name}-crds",
+                CrdBundleArgs(
+                    version=rendered.version,
+                    sha256=rendered.crds_sha256,
+                    path=str(rendered.crds_path),
+                    kubeconfig=substrate.kubeconfig,
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )
+            for rendered in (args.gateway_api, args.controller)
+        ]
+        exposure = substrate.gateway
+        own = [
+            namespace(envoy.NAMESPACE),
+            envoy.gateway_class(exposure.gateway_class),
+            envoy.envoy_proxy(substrate.images, exposure, args.proxy),
+            envoy.gateway(exposure, args.route_namespaces),
+        ]
+        manifests = Manifests(
+            name,
+            ManifestsArgs(
+                objects=[*args.controller.objects, *own], transformations=controller_transformations(substrate)
+            ),
+            pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes, depends_on=bundles),
+        )
+        self.namespace = envoy.NAMESPACE
+        self.gateway = envoy.GATEWAY
+        self.base_url = exposure.base_url
+        self.crds = bundles[0]
+        self.ready = manifests.resources[f"Gateway/{envoy.NAMESPACE}/{envoy.GATEWAY}"]
+        self.register_outputs({"base_url": self.base_url})
