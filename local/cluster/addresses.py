@@ -1,0 +1,80 @@
+"""Addresses of the embedded node, all inside 198.18.0.0/15, the block reserved for benchmarks of network devices.
+
+No other network of a machine uses that block (RFC 2544, RFC 6890), so the node collides with nothing a user has;
+`conflicts` finds the machine that is the exception.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+
+BLOCK = ipaddress.ip_network("198.18.0.0/15")
+HOST = ipaddress.ip_address("198.18.0.1")
+"""The host's end of the link."""
+
+NODE = ipaddress.ip_address("198.18.0.2")
+"""The node's end of the link, its InternalIP and the API server's address."""
+
+LINK_PREFIX = 30
+PODS = ipaddress.ip_network("198.18.128.0/17")
+SERVICES = ipaddress.ip_network("198.19.0.0/16")
+API_SERVICE = ipaddress.ip_address("198.19.0.1")
+"""ClusterIP of the `kubernetes` Service: Kubernetes always takes the first of the range."""
+
+DNS = ipaddress.ip_address("198.19.0.10")
+GATEWAY = ipaddress.ip_address("198.19.0.80")
+"""ClusterIP of the gateway; the host has a route to it."""
+
+API_PORT = 6443
+API_URL = f"https://{NODE}:{API_PORT}"
+DOMAIN = "cluster.local"
+NODE_NAME = "mlp"
+
+NETNS = "mlp"
+"""Name of the node's network namespace, as in `ip netns exec mlp ...`."""
+
+HOST_LINK = "mlp0"
+"""Host end of the veth pair."""
+
+NODE_LINK = "mlp1"
+"""Node end of the veth pair."""
+
+
+def overlaps(entries: list[dict[str, str]]) -> list[str]:
+    """Return what of `entries` lies inside the block and is not the node's own link.
+
+    Args:
+        entries: `{"dst": "10.0.0.0/8", "dev": "eth0"}`, as `ip -json route` prints.
+
+    Returns:
+        One readable phrase for each conflict.
+    """
+    found: list[str] = []
+    for entry in entries:
+        if entry.get("dst") in (None, "default") or entry.get("dev") == HOST_LINK:
+            continue
+        network = ipaddress.ip_network(entry["dst"], strict=False)
+        # A wider route (a default route in disguise) does not own the block; a narrower or equal one does.
+        if network.version == 4 and network.prefixlen >= BLOCK.prefixlen and network.overlaps(BLOCK):
+            found.append(f"{entry['dst']} on {entry.get('dev', 'an unknown device')}")
+    return found
+
+
+def conflicts() -> list[str]:
+    """Return the host's routes and addresses that use the node's block, without the node's own."""
+    routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all") or "[]")
+    links = json.loads(_ip("-json", "-4", "addr") or "[]")
+    entries = [{"dst": route.get("dst", "default"), "dev": route.get("dev", "")} for route in routes]
+    entries += [
+        {"dst": f"{address['local']}/{address['prefixlen']}", "dev": link["ifname"]}
+        for link in links
+        for address in link.get("addr_info", [])
+        if "local" in address
+    ]
+    return sorted(set(overlaps(entries)))
+
+
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,230 @@
+"""Starts, stops and removes the embedded cluster. Every function may be called in any state, twice, or after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterable
+
+from local.cluster import addresses, cgroups, cleanup, config, layout, netns, owner, supervisor, system
+from local.cluster.api import Api
+from mlp import paths
+from mlp.errors import UserError
+from mlp.progress import Step, console, step
+
+FIRST = ("etcd", "containerd", "kube-apiserver")
+"""Started at once; the others need an API server that answers."""
+
+CONTROL_PLANE_SECONDS = 60.0
+READY_SECONDS = 120.0
+PODS_STOP_SECONDS = 20.0
+"""How long a stop waits for pods to end by themselves, as a shutdown of a machine does."""
+
+TOOLS = ("etcd", "kubernetes", "coredns", "local-path-provisioner", "metrics-server", "pause")
+CONFIG_DIGEST = layout.RUN / "config.sha256"
+"""What the living node was started with."""
+
+
+def is_running() -> bool:
+    """Return whether this checkout's cluster is alive and its API server ready."""
+    held = owner.read()
+    return held is not None and held.ours and held.alive and supervisor.answers() and Api().unready() is None
+
+
+def start() -> None:
+    """Start the cluster, or complete a half-started one; return when the node and its system pods are ready.
+
+    Writes `mlp.paths.KUBECONFIG`, readable by root only.
+
+    Raises:
+        UserError: Another checkout's cluster lives, the addresses are taken, root is missing, or something did not
+            become ready in time; it says what.
+    """
+    with owner.exclusive():
+        owner.refuse_living_stranger()
+        if conflicts := addresses.conflicts():
+            raise UserError(
+                f"The address range {addresses.BLOCK} of the embedded node is in use on this machine.",
+                seen="; ".join(conflicts),
+                allowed=f"no address or route inside {addresses.BLOCK}",
+                next_step="remove that route, or stop what made it",
+            )
+        _prepare()
+        _start_node()
+
+
+def stop() -> None:
+    """Stop the cluster and leave nothing of it but its data; quiet when it does not run."""
+    with owner.exclusive():
+        _stop_node()
+
+
+def reset() -> None:
+    """Stop the cluster and remove its data: keys, database, images, volumes, logs."""
+    with owner.exclusive():
+        _stop_node()
+        if layout.DATA.exists():
+            with step("Removing the cluster's data"):
+                shutil.rmtree(layout.DATA)
+
+
+def _prepare() -> None:
+    """Have every program and image the node needs; each says what it does while it builds."""
+    from images import ensure as ensure_images
+    from local.system import ensure_packages
+    from local.toolchain import ensure as ensure_tools
+
+    ensure_packages()
+    ensure_tools(TOOLS)
+    ensure_images(system.IMAGES)
+
+
+def _start_node() -> None:
+    from images import references
+
+    known = references()
+    images = {name: known[name] for name in system.IMAGES}
+    held = owner.read()
+    living = held is not None and held.ours and held.alive and supervisor.answers()
+    config.write(images["pause"])
+    digest = _digest()
+    if living and CONFIG_DIGEST.is_file() and CONFIG_DIGEST.read_text() != digest:
+        console.print("  The node's configuration has changed: restarting it.", style="dim")
+        _stop_node()
+        config.write(images["pause"])
+        living = False
+    with step("Starting the cluster", estimate=None if living else 25) as progress:
+        if not living:
+            _make_node(progress)
+            CONFIG_DIGEST.write_text(digest)
+        _start_programs(progress, images)
+
+
+def _make_node(progress: Step) -> None:
+    progress.detail = "removing what an earlier one left"
+    for found in cleanup.heal():
+        console.print(f"  removed: {found}", style="dim", markup=False)
+    progress.detail = "making the node's network and namespaces"
+    layout.RUN.mkdir(mode=0o755)
+    for point in layout.mount_points():
+        point.mkdir(parents=True, exist_ok=True)
+    cleanup.record_sysctls()
+    cgroups.create()
+    netns.create()
+    supervisor.launch()
+
+
+def _start_programs(progress: Step, images: dict[str, str]) -> None:
+    progress.detail = "etcd, containerd and the API server"
+    for name in FIRST:
+        supervisor.start(name)
+    api = Api()
+    loading = _Background(_load_images)
+    _await(progress, "The API server is not ready", api.unready, CONTROL_PLANE_SECONDS)
+    for name in config.program_names():
+        supervisor.start(name)
+    progress.detail = "loading the system images"
+    loading.join()
+    progress.detail = "applying the system objects"
+    system.apply(api, system.objects(images))
+    _await(progress, "The cluster is not ready", lambda: _unfinished() or system.problem(api), READY_SECONDS)
+
+
+def _unfinished() -> str | None:
+    down = [f"{entry.name} is {entry.state}" for entry in supervisor.states() if entry.state != "RUNNING"]
+    return "; ".join(down) or None
+
+
+def _await(progress: Step, what: str, problem: system.Problem, seconds: float) -> None:
+    def shown() -> str | None:
+        found = problem()
+        if found is not None:
+            progress.detail = found[:160]
+        return found
+
+    if (missing := system.wait(shown, seconds)) is not None:
+        down = _unfinished()
+        raise UserError(
+            f"{what} after {seconds:.0f} s.",
+            seen="; ".join(text for text in (missing, down) if text),
+            next_step=f"read `mlp cluster status` and `mlp cluster logs`; the files are in {layout.LOGS}",
+        )
+
+
+def _load_images() -> None:
+    from images import load
+
+    def problem() -> str | None:
+        return None if layout.CONTAINERD_SOCKET.exists() else f"{layout.CONTAINERD_SOCKET} does not exist"
+
+    if (missing := system.wait(problem, CONTROL_PLANE_SECONDS)) is not None:
+        raise UserError("containerd did not start.", seen=missing, next_step="run `mlp cluster logs containerd`")
+    load(system.IMAGES)
+
+
+def _stop_node() -> None:
+    held = owner.read()
+    owner.refuse_living_stranger()
+    if held is not None and held.alive and supervisor.answers():
+        with step("Stopping the cluster", estimate=15) as progress:
+            progress.detail = "the kubelet, so that it starts nothing again"
+            supervisor.stop("kubelet")
+            progress.detail = "the pods"
+            _stop_pods(progress)
+            progress.detail = "the node's processes"
+            supervisor.shutdown()
+    if found := cleanup.leftovers():
+        with step("Cleaning up after the cluster") as progress:
+            progress.detail = "; ".join(found)[:160]
+            cleanup.heal()
+
+
+def _stop_pods(progress: Step) -> None:
+    """Ask every container to end, as a machine does when it is shut down, and wait for them."""
+    waiting = cgroups.container_inits()
+    for pid in waiting:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + PODS_STOP_SECONDS
+    while time.monotonic() < deadline and (waiting := _living(waiting)):
+        progress.detail = f"{len(waiting)} containers are ending"
+        time.sleep(0.1)
+
+
+def _living(pids: Iterable[int]) -> set[int]:
+    return {pid for pid in pids if cgroups.is_container_init(pid)}
+
+
+def _digest() -> str:
+    """Return the digest of what the node's processes read at their start."""
+    digest = hashlib.sha256()
+    for path in (*sorted(layout.CONFIG.rglob("*")), *sorted(layout.PKI.glob("*.crt"))):
+        if path.is_file():
+            digest.update(f"{path.relative_to(paths.WORK)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Background:
+    """A thread whose exception is raised where it is joined."""
+
+    def __init__(self, run: system.Action) -> None:
+        self._run = run
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._guard, daemon=True)
+        self._thread.start()
+
+    def _guard(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            self._error = error
+
+    def join(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error

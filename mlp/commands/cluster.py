@@ -1,0 +1,100 @@
+"""`mlp cluster`: the embedded Kubernetes cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mlp.errors import UserError
+from mlp.progress import console
+
+app = typer.Typer(no_args_is_help=True, help="The embedded Kubernetes cluster: one a machine, no Docker, no registry.")
+
+
+@app.command()
+def start() -> None:
+    """Start the cluster, or complete a half-started one; heals what a crash left."""
+    from local.cluster import memory_bytes
+    from local.cluster import start as run
+    from mlp import paths
+
+    run()
+    console.print(f"Cluster ready · {(memory_bytes() or 0) / 2**20:.0f} MiB · KUBECONFIG={paths.KUBECONFIG}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the cluster and keep its data."""
+    from local.cluster import stop as run
+
+    run()
+    console.print("The cluster is stopped; its data stays.")
+
+
+@app.command()
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the cluster and remove its data: keys, database, images, volumes, logs."""
+    from local.cluster import reset as run
+
+    if not yes and console.is_terminal:
+        typer.confirm("Remove the cluster with all its data?", abort=True)
+    run()
+    console.print("The cluster and its data are removed.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show processes, readiness and memory; exit status 1 when the cluster is not ready."""
+    from local.cluster import status as read
+
+    found = read()
+    if as_json:
+        console.print_json(json.dumps(asdict(found), default=str))
+        raise typer.Exit(0 if found.ready else 1)
+    table = Table("process", "state", "pid", "up", "memory", box=None, pad_edge=False)
+    for entry in found.programs:
+        memory = "" if entry.memory_bytes is None else f"{entry.memory_bytes / 2**20:.0f} MiB"
+        colour = "green" if entry.state == "RUNNING" else "red"
+        table.add_row(entry.name, f"[{colour}]{entry.state}[/]", str(entry.pid or ""), f"{entry.uptime:.0f} s", memory)
+    if found.programs:
+        console.print(table)
+        console.print(f"memory of everything, pods included: {(found.memory_bytes or 0) / 2**20:.0f} MiB")
+        console.print(f"kubeconfig: {found.kubeconfig}")
+    if found.owner is not None and found.owner.alive and not found.owner.ours:
+        console.print(f"The cluster of another checkout runs: {found.owner.checkout}", markup=False)
+    for left in found.leftovers:
+        console.print(f"left by a dead cluster: {left} (start, stop and reset remove it)", markup=False)
+    console.print("[green]ready[/]" if found.ready else f"[red]not ready[/]: {found.problem}")
+    raise typer.Exit(0 if found.ready else 1)
+
+
+@app.command()
+def logs(
+    program: Annotated[str, typer.Argument(help="Process, such as kubelet; all of them when left out.")] = "",
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show what the cluster's processes wrote."""
+    from local.cluster.config import program_names
+    from local.cluster.status import log_path
+
+    known = (*program_names(), "supervisord", "node")
+    if program and program not in known:
+        raise UserError("There is no such process.", seen=program, allowed=", ".join(known))
+    chosen = [log_path(name) for name in ((program,) if program else known)]
+    existing = [str(path) for path in chosen if path.is_file()]
+    if not existing:
+        raise UserError("There are no logs yet.", next_step="run `mlp cluster start`")
+    try:
+        subprocess.run(["tail", f"--lines={lines}", *(["--follow=name"] if follow else []), *existing], check=False)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
