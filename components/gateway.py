@@ -89,6 +89,7 @@ class Gateway(pulumi.ComponentResource):
             for rendered in (args.gateway_api, args.controller)
         ]
         exposure = substrate.gateway
+        changes = controller_transformations(substrate)
         own = [
             namespace(envoy.NAMESPACE),
             envoy.gateway_class(exposure.gateway_class),
@@ -98,7 +99,7 @@ class Gateway(pulumi.ComponentResource):
         manifests = Manifests(
             name,
             ManifestsArgs(
-                objects=[*args.controller.objects, *own], transformations=controller_transformations(substrate)
+                objects=[*transformations.apply_all(args.controller.objects, changes), *own],
             ),
             pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes, depends_on=bundles),
         )
