@@ -27,22 +27,11 @@ def password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     ).result
 
 
-@dataclass(frozen=True)
-class Space:
-    """A namespace of the program.
-
-    Attributes:
-        name: Its name, known while the program runs.
-        created: Its name as known once it exists; what uses this one waits for it.
-    """
-
-    name: str
-    created: pulumi.Output[str]
-
-
-def namespace(name: str, opts: pulumi.ResourceOptions, level: kube.PodSecurityLevel = "restricted") -> Space:
+def namespace(
+    name: str, opts: pulumi.ResourceOptions, level: kube.PodSecurityLevel = "restricted"
+) -> k8s.core.v1.Namespace:
     """Declare a namespace that enforces a Pod Security level."""
-    declared = k8s.core.v1.Namespace(
+    return k8s.core.v1.Namespace(
         name,
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=name,
@@ -54,7 +43,24 @@ def namespace(name: str, opts: pulumi.ResourceOptions, level: kube.PodSecurityLe
         ),
         opts=opts,
     )
-    return Space(name, declared.metadata.apply(lambda _: name))
+
+
+@dataclass(frozen=True)
+class Space:
+    """A namespace of the program.
+
+    Attributes:
+        name: Its name, known while the program runs.
+        resource: What others wait for.
+    """
+
+    name: str
+    resource: pulumi.Resource
+
+
+def space(name: str, opts: pulumi.ResourceOptions) -> Space:
+    """Declare a namespace for pods that are all ours: Pod Security's `restricted` level."""
+    return Space(name, namespace(name, opts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +70,23 @@ class Scope:
     Attributes:
         application: Value of the label `app.kubernetes.io/name`.
         namespace: Namespace of every resource.
-        opts: Parent, provider and dependencies of every resource.
+        base: Parent and provider of every resource.
     """
 
     application: str
     namespace: Space
-    opts: pulumi.ResourceOptions
+    base: pulumi.ResourceOptions
+
+    @property
+    def opts(self) -> pulumi.ResourceOptions:
+        """Options of every resource: the base, after the namespace."""
+        return with_dependencies(self.base, [self.namespace.resource])
 
     def metadata(
         self, name: str, component: str | None = None, annotations: Mapping[str, pulumi.Input[str]] | None = None
     ) -> k8s.meta.v1.ObjectMetaArgs:
         """Return the metadata of a resource of the application."""
-        return kube.metadata(name, self.namespace.created, self.application, component, annotations)
+        return kube.metadata(name, self.namespace.name, self.application, component, annotations)
 
     def service_account(self, name: str, secrets: Sequence[pulumi.Input[str]] = ()) -> k8s.core.v1.ServiceAccount:
         """Declare a ServiceAccount whose token no pod gets unasked; `secrets` are attached to it."""
@@ -203,4 +214,32 @@ class Scope:
                 template=template, backoff_limit=retries, active_deadline_seconds=deadline_seconds
             ),
             opts=with_dependencies(self.opts, requires),
+        )
+
+    def cron_job(
+        self,
+        component: str,
+        template: k8s.core.v1.PodTemplateSpecArgs,
+        *,
+        schedule: str,
+        deadline_seconds: int = 1800,
+    ) -> k8s.batch.v1.CronJob:
+        """Declare a CronJob in UTC that never overlaps with itself and keeps one failed and one finished Job."""
+        return k8s.batch.v1.CronJob(
+            f"{self.application}-{component}",
+            metadata=self.metadata(f"{self.application}-{component}", component),
+            spec=k8s.batch.v1.CronJobSpecArgs(
+                schedule=schedule,
+                time_zone="Etc/UTC",
+                concurrency_policy="Forbid",
+                starting_deadline_seconds=300,
+                successful_jobs_history_limit=1,
+                failed_jobs_history_limit=1,
+                job_template=k8s.batch.v1.JobTemplateSpecArgs(
+                    spec=k8s.batch.v1.JobSpecArgs(
+                        template=template, backoff_limit=1, active_deadline_seconds=deadline_seconds
+                    )
+                ),
+            ),
+            opts=self.opts,
         )

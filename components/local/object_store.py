@@ -54,7 +54,7 @@ class S3Gateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: S3GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:local:S3Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        scope = Scope(application="s3", namespace=args.namespace, opts=child)
+        scope = Scope(application="s3", namespace=args.namespace, base=child)
         account = scope.service_account("s3")
         root = scope.secret("s3-root", {"access": ROOT_ACCOUNT, "secret": password("s3-root", child)})
         keys = {grant.application: password(f"s3-{grant.application}", child) for grant in args.grants}

@@ -58,7 +58,7 @@ class Postgres(pulumi.ComponentResource):
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:local:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        scope = Scope(application="postgres", namespace=args.namespace, opts=child)
+        scope = Scope(application="postgres", namespace=args.namespace, base=child)
         account = scope.service_account("postgres")
         admin = scope.secret("postgres-admin", {"password": password("postgres-admin", child)})
         passwords = {application: password(f"postgres-{application}", child) for application in args.applications}

@@ -68,7 +68,7 @@ class Redis(pulumi.ComponentResource):
     def __init__(self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:local:Redis", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        scope = Scope(application="redis", namespace=args.namespace, opts=child)
+        scope = Scope(application="redis", namespace=args.namespace, base=child)
         account = scope.service_account("redis")
         secret = password("redis", child)
         text = configuration(args.max_memory_mib)

@@ -12,7 +12,7 @@ from components import kube
 from components.local.object_store import S3Gateway, S3GatewayArgs
 from components.local.postgres import Postgres, PostgresArgs
 from components.local.redis import Redis, RedisArgs
-from components.objects import namespace
+from components.objects import space
 from components.substrate import (
     BUCKET_PURPOSES,
     SQL_APPLICATIONS,
@@ -85,12 +85,12 @@ class LocalSubstrate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         child = pulumi.ResourceOptions(parent=self, providers={"kubernetes": provider})
-        space = namespace(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))
+        data = space(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))
         images = args.images
         postgres = Postgres(
             "postgres",
             PostgresArgs(
-                namespace=space,
+                namespace=data,
                 image=images["postgres"],
                 storage_class=args.storage_class,
                 size=args.postgres.volume,
@@ -102,7 +102,7 @@ class LocalSubstrate(pulumi.ComponentResource):
         redis = Redis(
             "redis",
             RedisArgs(
-                namespace=space,
+                namespace=data,
                 image=images["redis"],
                 storage_class=args.storage_class,
                 size=args.redis.volume,
@@ -114,7 +114,7 @@ class LocalSubstrate(pulumi.ComponentResource):
         gateway = S3Gateway(
             "s3",
             S3GatewayArgs(
-                namespace=space,
+                namespace=data,
                 image=images["s3"],
                 client_image=images["storage-initializer"],
                 storage_class=args.storage_class,

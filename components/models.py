@@ -1,0 +1,134 @@
+"""The namespace `models`: where InferenceServices and the jobs of data scientists run, and what they find there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import feast, kube, mlflow
+from components.objects import Scope, space
+from components.substrate import BUCKET_PURPOSES, Grant, ObjectStore, ObjectStoreAccess, Substrate
+
+NAMESPACE = "models"
+SERVING = "serving"
+WORKLOAD = "workload"
+
+SERVING_GRANT = Grant(application="serving", namespace=NAMESPACE, service_account=SERVING, read_only=("models",))
+WORKLOAD_GRANT = Grant(
+    application="workload",
+    namespace=NAMESPACE,
+    service_account=WORKLOAD,
+    read_write=("raw", "features", "pipelines"),
+    read_only=("models",),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsArgs:
+    """Arguments of `Models`.
+
+    Attributes:
+        substrate: What it runs on.
+        feast_config: feature_store.yaml for clients, a secret.
+        mlflow_uri: Address of MLflow inside the cluster.
+        mlflow_username: Login of jobs.
+        mlflow_password: Its password, a secret.
+        defaults: Requests and limits of containers that state none.
+    """
+
+    substrate: Substrate
+    feast_config: pulumi.Output[str]
+    mlflow_uri: str
+    mlflow_username: str
+    mlflow_password: pulumi.Output[str]
+    defaults: kube.Resources
+
+
+def kserve_annotations(store: ObjectStore) -> dict[str, str]:
+    """Return the annotations by which KServe's storage initializer learns where the object store is."""
+    annotations = {"serving.kserve.io/s3-region": store.region, "serving.kserve.io/s3-usevirtualbucket": "true"}
+    if store.endpoint:
+        url = urlsplit(store.endpoint)
+        annotations["serving.kserve.io/s3-endpoint"] = url.netloc
+        annotations["serving.kserve.io/s3-usehttps"] = "1" if url.scheme == "https" else "0"
+    if store.path_style:
+        annotations["serving.kserve.io/s3-usevirtualbucket"] = "false"
+    return annotations
+
+
+def settings(substrate: Substrate, mlflow_uri: str) -> dict[str, pulumi.Input[str]]:
+    """Return the ConfigMap `platform`: every address and name that a job needs, and no secret."""
+    access = substrate.object_store.access[WORKLOAD_GRANT.application]
+    buckets = {f"{p.upper()}_BUCKET": substrate.object_store.buckets[p] for p in BUCKET_PURPOSES}
+    return {
+        "PLATFORM_ENVIRONMENT": substrate.environment,
+        "MLFLOW_TRACKING_URI": mlflow_uri,
+        "FEAST_SERVER_URL": feast.URL,
+        "FEAST_PROJECT": feast.PROJECT,
+        "FEAST_CONFIG": feast.CONFIG_PATH,
+        "GATEWAY_URL": substrate.gateway.base_url,
+        "SERVING_NAMESPACE": NAMESPACE,
+        **buckets,
+        **access.environment,
+    }
+
+
+class Models(pulumi.ComponentResource):
+    """Namespace, identities, configuration and credentials of models and jobs."""
+
+    namespace: str
+
+    def __init__(self, name: str, args: ModelsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:platform:Models", name, None, opts)
+        substrate = args.substrate
+        child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
+        scope = Scope(application="models", namespace=space(NAMESPACE, child), base=child)
+        store = substrate.object_store
+        reader = self._keys(scope, "object-store-serving", store, SERVING_GRANT)
+        self._keys(scope, "object-store", store, WORKLOAD_GRANT)
+        scope.service_account(SERVING, secrets=[reader.metadata.name])
+        scope.service_account(WORKLOAD)
+        scope.secret("feast-config", {"feature_store.yaml": args.feast_config}, resource="models-feast-config")
+        scope.secret(
+            "mlflow-client",
+            {
+                "MLFLOW_TRACKING_URI": args.mlflow_uri,
+                "MLFLOW_TRACKING_USERNAME": args.mlflow_username,
+                "MLFLOW_TRACKING_PASSWORD": args.mlflow_password,
+            },
+        )
+        scope.config_map("platform", settings(substrate, args.mlflow_uri))
+        self._defaults(scope, args.defaults)
+        self.namespace = NAMESPACE
+        self.register_outputs({"namespace": self.namespace})
+
+    @staticmethod
+    def _keys(scope: Scope, name: str, store: ObjectStore, grant: Grant) -> k8s.core.v1.Secret:
+        access: ObjectStoreAccess = store.access[grant.application]
+        data: Mapping[str, pulumi.Input[str]] = {**access.environment, **access.secret_environment}
+        return scope.secret(name, data, resource=f"models-{name}", annotations=kserve_annotations(store))
+
+    @staticmethod
+    def _defaults(scope: Scope, defaults: kube.Resources) -> None:
+        k8s.core.v1.LimitRange(
+            "models",
+            metadata=scope.metadata("defaults"),
+            spec=k8s.core.v1.LimitRangeSpecArgs(
+                limits=[
+                    k8s.core.v1.LimitRangeItemArgs(
+                        type="Container",
+                        default_request={"cpu": defaults.cpu, "memory": defaults.memory},
+                        default={"cpu": defaults.cpu_limit, "memory": defaults.memory_limit},
+                    )
+                ]
+            ),
+            opts=scope.opts,
+        )
+
+
+GRANTS = (mlflow.GRANT, feast.GRANT, SERVING_GRANT, WORKLOAD_GRANT)
+"""Everything the platform's applications ask of the object store."""
