@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from local.system.run import CommandFailed, Log, run
 from local.toolchain import go as compiler
 from local.toolchain.catalog import Tool, key, owner, tool, tools
+from local.toolchain.estimate import bar, duration, in_words
 from local.toolchain.lock import held
 from mlp import progress
 from mlp.errors import UserError
 from mlp.paths import cache
 
-LOG_TAIL_LINES = 15
-"""Lines of a failed build's log that are shown."""
+DOWNLOAD_ATTEMPTS = 3
+"""Tries at fetching modules: a proxy's hiccup must not end a long run."""
 
 
 def root() -> Path:
@@ -62,7 +61,7 @@ def binary(name: str) -> Path:
 def executable_name(package: str) -> str:
     """Return the name that `go build` gives a package's executable: its last element that is no major version."""
     parts = PurePosixPath(package).parts
-    return parts[-2] if len(parts) > 1 and re.fullmatch(r"v[2-9]|v\d\d+", parts[-1]) else parts[-1]
+    return parts[-2] if len(parts) > 1 and re.fullmatch(r"v[2-9]|v[1-9]\d+", parts[-1]) else parts[-1]
 
 
 def build_command(item: Tool, output: Path) -> list[str]:
@@ -74,7 +73,11 @@ def build_command(item: Tool, output: Path) -> list[str]:
 
 
 def missing(names: Iterable[str] | None = None) -> list[Tool]:
-    """Return the tools among `names` (all when None) that are not built, in build order."""
+    """Return the tools among `names` (all when None) that are not built, in build order.
+
+    Raises:
+        UserError: A name is unknown.
+    """
     wanted = set(tools()) if names is None else {tool(name).name for name in names}
     return [item for name, item in tools().items() if name in wanted and not is_built(name)]
 
@@ -95,54 +98,80 @@ def ensure(names: Iterable[str] | None = None) -> None:
     if not absent:
         return
     chosen = compiler.ensure()
-    left = sum(item.estimate_seconds for item in absent)
     if len(absent) > 1:
+        total = in_words(sum(item.estimate_seconds for item in absent))
         listed = ", ".join(item.name for item in absent)
-        progress.console.print(f"{len(absent)} tools to build, about {left / 60:.0f} min in all: {listed}", markup=False)
-    for number, item in enumerate(absent, 1):
+        progress.console.print(f"{len(absent)} tools to build, about {total} in all: {listed}", markup=False)
+    for number, item in enumerate(absent):
         with held(root() / "lock", f"the build of {item.name}"):
             if not is_built(item.name):
-                _build(item, chosen, f"{item.name} {item.version or ''}".strip() + f" ({number} of {len(absent)})")
+                _build(item, chosen, absent[number + 1 :])
 
 
-def _build(item: Tool, go: compiler.Go, title: str) -> None:
-    """Build one tool under the lock."""
+def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
+    """Build one tool under the lock; `after` are those this run still has to build."""
     final = folder(item.name)
     for leftover in root().glob(".building-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = root() / f".building-{final.name}"
     output = temporary / "bin"
     output.mkdir(parents=True)
-    log = log_path(item.name)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    environment = compiler.environment(go, cgo=item.cgo)
-    with progress.step(title, estimate=item.estimate_seconds) as step, log.open("w") as file:
-
-        def run(command: list[str], see: Callable[[str], None]) -> list[str]:
-            return _run(command, item, environment, file.write, see)
-
-        downloads = 0
-        built = 0
-
-        def downloading(line: str) -> None:
-            nonlocal downloads
-            if line.startswith("go: downloading "):
-                downloads += 1
-                step.detail = f"downloading module {downloads}: {line.removeprefix('go: downloading ')}"
-
-        packages = list(item.binaries.values())
-        step.detail = "reading the list of packages"
-        total = len(run(["go", "list", "-deps", "-f", "{{.ImportPath}}", *packages], downloading))
-
-        def compiling(line: str) -> None:
-            nonlocal built
-            built += 1
-            step.detail = f"compiled {built} of {total} packages: {line}"
-
-        run(build_command(item, output), compiling)
-        file.write(f"took {step.seconds:.1f} s\n")
+    title = f"build {item.name} {item.version or ''}".rstrip() + (f" ({len(after)} more after it)" if after else "")
+    packages = list(item.binaries.values())
+    with (
+        progress.step(title, estimate=item.estimate_seconds) as step,
+        Log(log_path(item.name), item.folder, compiler.environment(go, cgo=item.cgo)) as log,
+    ):
+        view = _View(step, item, sum(other.estimate_seconds for other in after))
+        try:
+            listing = ["go", "list", "-deps", "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", *packages]
+            lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
+            view.total = sum(line.startswith("stale ") for line in lines)
+            view.show("compiling")
+            run(log, build_command(item, output), view.compiling)
+        except CommandFailed as failure:
+            raise UserError(
+                f"the build of {item.name} failed: {failure}",
+                seen="the end of its log\n    " + "\n    ".join(failure.tail),
+                next_step=f"read {log_path(item.name)}, then run the same command again: it goes on where it stopped",
+            ) from None
+        log.write(f"took {step.seconds:.1f} s\n")
     _rename_executables(item, output)
     temporary.rename(final)
+
+
+class _View:
+    """Turns the compiler's lines into the step's detail and estimate."""
+
+    def __init__(self, step: progress.Step, item: Tool, later_seconds: float) -> None:
+        self.step = step
+        self.item = item
+        self.later_seconds = later_seconds
+        self.total = 0
+        self._done = 0
+        self._modules = 0
+        self.show("reading the list of packages")
+
+    def downloading(self, line: str) -> None:
+        """Take a line of `go list`."""
+        if line.startswith("go: downloading "):
+            self._modules += 1
+            self.show(f"module {self._modules}: {line.removeprefix('go: downloading ')}")
+
+    def compiling(self, line: str) -> None:
+        """Take a line of `go build -v`: the name of a package that is compiled, or of a module still to fetch."""
+        if line.startswith("go: downloading "):
+            self.downloading(line)
+            return
+        self._done += 1
+        self.show(line)
+
+    def show(self, now: str) -> None:
+        """Say what happens now."""
+        self.step.estimate = duration(self.item.estimate_seconds, self.step.seconds, self._done, self.total)
+        left = self.step.estimate - self.step.seconds + self.later_seconds
+        later = f" · all tools: about {in_words(left)} left" if self.later_seconds else ""
+        self.step.detail = f"{bar(self._done, self.total)} {now}{later}"
 
 
 def _rename_executables(item: Tool, output: Path) -> None:
@@ -150,48 +179,3 @@ def _rename_executables(item: Tool, output: Path) -> None:
     for name, package in item.binaries.items():
         if not (output / name).exists():
             (output / executable_name(package)).rename(output / name)
-
-
-def _run(
-    command: list[str], item: Tool, environment: dict[str, str], log: Callable[[str], object], see: Callable[[str], None]
-) -> list[str]:
-    """Run one command of a build in the tool's folder, every line into the log; return the lines of its output.
-
-    The command dies with this process, also when that is killed.
-    """
-    log(f"$ {' '.join(command)}\n")
-    lines: list[str] = []
-    with subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", "--", *command],
-        cwd=item.folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                log(line)
-                see(line.strip())
-                lines.append(line.rstrip("\n"))
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        tail = "\n    ".join(lines[-LOG_TAIL_LINES:])
-        raise UserError(
-            f"the build of {item.name} failed (exit status {process.returncode})",
-            seen=f"end of its log:\n    {tail}",
-            next_step=f"read {log_path(item.name)}, then run the same command again: it goes on where it stopped",
-        )
-    return [line for line in lines if not line.startswith("go: downloading ")]
-
-
-def seconds_since(start: float) -> float:
-    """Return seconds since `start`, a value of time.monotonic()."""
-    return time.monotonic() - start
-
-
-__all__ = ["binary", "ensure", "folder", "is_built", "log_path", "missing", "tool_key"]
-_ = os

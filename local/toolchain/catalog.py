@@ -6,11 +6,10 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 from mlp.errors import UserError
 
@@ -19,12 +18,12 @@ KEY_LENGTH = 16
 """Hex digits of a tool's key: 64 bits."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool:
+class Tool(BaseModel):
     """One entry of tools.yaml.
 
     Attributes:
-        name: Its folder under local/toolchain/.
+        name: Its name.
+        folder: Where its go.mod is.
         description: What it is for, as a phrase.
         binaries: Executable name -> Go package.
         module: Go module the packages come from; None when the program is ours.
@@ -34,15 +33,17 @@ class Tool:
         estimate_seconds: Cold build on two cores, in seconds.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str
+    folder: Path
     description: str
-    binaries: Mapping[str, str]
+    binaries: Mapping[str, str] = Field(min_length=1)
     module: str | None = None
     version: str | None = None
     ldflags: tuple[str, ...] = ()
     cgo: bool = False
-    estimate_seconds: float = 60
-    folder: Path = field(default=FOLDER, compare=False)
+    estimate_seconds: float = Field(gt=0)
 
     def sources(self) -> list[Path]:
         """Return the files that decide the build: go.mod, go.sum and our own Go files, sorted by name."""
@@ -52,10 +53,9 @@ class Tool:
 
 def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
     """Return the tools that `text` (tools.yaml) lists, in its order."""
-    entries: dict[str, dict[str, Any]] = yaml.safe_load(text)
     return {
-        name: Tool(name=name, folder=folder / name, **{**entry, "ldflags": tuple(entry.get("ldflags", ()))})
-        for name, entry in entries.items()
+        name: Tool.model_validate({**entry, "name": name, "folder": folder / name})
+        for name, entry in yaml.safe_load(text).items()
     }
 
 

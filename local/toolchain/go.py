@@ -70,7 +70,11 @@ def _machines() -> Go | None:
     candidates = [Path(found)] if (found := shutil.which("go")) else []
     for executable in [*candidates, *(place for place in USUAL_PLACES if place.exists())]:
         shown = subprocess.run(
-            [executable, "version"], capture_output=True, text=True, env=os.environ | {"GOTOOLCHAIN": "local"}, check=False
+            [executable, "version"],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"GOTOOLCHAIN": "local"},
+            check=False,
         )
         if version := version_of(shown.stdout):
             return Go(version, executable)
