@@ -130,7 +130,7 @@ def is_container_init(pid: int) -> bool:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return False
-    ids = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    ids = [part for line in lines if line.startswith("NSpid:") for part in line.split()[1:]]
     # host, node's pid namespace, container's pid namespace
     return len(ids) >= 3 and ids[-1] == "1"
 

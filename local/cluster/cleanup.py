@@ -72,12 +72,14 @@ def leftovers() -> list[str]:
 def _mounts() -> list[Path]:
     """Return mount points of ours on the host, deepest first. There are none unless something leaked."""
     roots = (layout.RUN, layout.DATA)
-    found: list[Path] = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        point = Path(line.split()[4].encode().decode("unicode_escape"))
-        if any(point == root or root in point.parents for root in roots):
-            found.append(point)
+    found = [point for point in _mount_table() if any(point == root or root in point.parents for root in roots)]
     return sorted(found, key=lambda point: len(point.parts), reverse=True)
+
+
+def _mount_table() -> list[Path]:
+    # Path.is_mount misses a folder that is bound to itself, as `ip netns` does; the table has it (proc(5), field 5).
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
 
 
 def _end_processes() -> None:
@@ -109,7 +111,7 @@ def _restore_sysctls() -> None:
 
 def _remove_mount_points() -> None:
     folder = netns.PATH.parent
-    if folder.is_mount() and not any(folder.iterdir()):
+    if folder in _mount_table() and not any(folder.iterdir()):
         # `ip netns add` mounts the folder over itself; nobody needs that while it is empty.
         subprocess.run(["umount", str(folder)], check=False, capture_output=True)
     for point in layout.mount_points():

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import yaml
 
@@ -175,7 +176,7 @@ def _write(path: Path, content: str) -> None:
     pki.write_private(path, content.encode())
 
 
-def _declared() -> dict[str, dict[str, object]]:
+def _declared() -> dict[str, dict[str, Any]]:
     return yaml.safe_load((HERE / "programs.yaml").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Starts, stops and removes the embedded cluster. Every function may be called in any state, twice, or after a crash."""
+"""Starts, stops and removes the embedded cluster; each function works in any state, twice, and after a crash."""
 
 from __future__ import annotations
 
@@ -85,10 +85,9 @@ def _prepare() -> None:
 
 
 def _start_node() -> None:
-    from images import references
+    from images import reference
 
-    known = references()
-    images = {name: known[name] for name in system.IMAGES}
+    images = {name: reference(name) for name in system.IMAGES}
     held = owner.read()
     living = held is not None and held.ours and held.alive and supervisor.answers()
     config.write(images["pause"])
@@ -101,7 +100,7 @@ def _start_node() -> None:
     with step("Starting the cluster", estimate=None if living else 25) as progress:
         if not living:
             _make_node(progress)
-            CONFIG_DIGEST.write_text(digest)
+        CONFIG_DIGEST.write_text(digest)
         _start_programs(progress, images)
 
 

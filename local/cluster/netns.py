@@ -65,7 +65,7 @@ def remove() -> None:
 
 def _sysctl(name: str, value: str) -> None:
     path = "/proc/sys/" + name.replace(".", "/")
-    # /proc/sys/net shows the settings of the reader's own namespace, hence a process inside it. sysctl(8) may be absent.
+    # /proc/sys/net shows the settings of the reader's own namespace, hence a process inside it.
     done = _run("nsenter", f"--net={PATH}", "sh", "-c", f"[ ! -e {path} ] && exit 3; echo {value} > {path}")
     if done.returncode == 3 and name.startswith("net.bridge."):
         _run("modprobe", "br_netfilter")

@@ -38,7 +38,7 @@ def outside() -> None:
 
 def inside() -> None:
     """Mount the node's folders, say who holds the node, and replace this process by supervisord."""
-    write_owner(int(os.readlink("/proc/self")))
+    write_owner(int(Path("/proc/self").readlink().name))
     for arguments in mounts():
         subprocess.run(["mount", *arguments], check=True)
     supervisord = Path(sys.executable).with_name("supervisord")
