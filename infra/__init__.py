@@ -1,0 +1,1 @@
+"""The Pulumi program: settings, substrate, platform, outputs."""

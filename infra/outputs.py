@@ -1,0 +1,73 @@
+"""What a stack exports, for smoke checks, notebooks and scripts: addresses and names, never a secret.
+
+Readers check `schema` first. A field is added without a new number; a field that changes its meaning, or goes,
+takes the next one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+
+class Frozen(BaseModel):
+    """Base of every part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObjectStoreAddress(Frozen):
+    """Where the object store is, as seen inside the cluster.
+
+    Attributes:
+        endpoint: URL; None for AWS's regional default.
+        region: Region to sign for.
+    """
+
+    endpoint: str | None
+    region: str
+
+
+class Budgets(Frozen):
+    """Latency budgets of serving at the 99th percentile, in milliseconds."""
+
+    feature_ms: float
+    predict_ms: float
+    total_ms: float
+
+
+class SecretReference(Frozen):
+    """A Kubernetes Secret by name."""
+
+    namespace: str
+    secret: str
+
+
+class PlatformOutputs(Frozen):
+    """Stack output `platform`.
+
+    Attributes:
+        schema_version: Version of this document, `schema` when exported.
+        environment: Name of the environment.
+        kubeconfig: Path of a kubeconfig on the machine that ran the update; None where there is none.
+        urls: URL by application (`gateway`, `mlflow`, `feast`, `serving`), as users see it, no trailing slash.
+            InferenceService NAME answers under `serving`/NAME.
+        namespaces: Namespace by application.
+        buckets: Bucket name by purpose.
+        object_store: Where the buckets are.
+        budgets: Latency budgets.
+        credentials: Secret that holds the credentials for an application.
+    """
+
+    schema_version: Literal[1] = Field(default=SCHEMA, serialization_alias="schema")
+    environment: str
+    kubeconfig: str | None
+    urls: dict[str, str]
+    namespaces: dict[str, str]
+    buckets: dict[str, str]
+    object_store: ObjectStoreAddress
+    budgets: Budgets
+    credentials: dict[str, SecretReference]

@@ -1,0 +1,51 @@
+"""The program of every stack: settings, substrate, platform, outputs."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components import models
+from components.substrate import Substrate
+from infra import outputs, substrates
+from infra.applications import NAMESPACES, applications, urls
+from infra.schema import Settings
+from infra.settings import from_pulumi
+
+
+def program() -> None:
+    """Declare everything and export the output `platform`.
+
+    Raises:
+        UserError: A setting is wrong.
+    """
+    settings = from_pulumi()
+    substrate = substrates.substrate(settings)
+    applications(settings, substrate)
+    pulumi.export("platform", exported(settings, substrate))
+
+
+def exported(settings: Settings, substrate: Substrate) -> pulumi.Output[dict[str, object]]:
+    """Return the output `platform`."""
+    purposes = dict(substrate.object_store.buckets)
+    return pulumi.Output.all(**purposes).apply(lambda buckets: document(settings, substrate, buckets))
+
+
+def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) -> dict[str, object]:
+    """Return the output `platform` for bucket names by purpose."""
+    found = urls(substrate.gateway.base_url)
+    values = outputs.PlatformOutputs(
+        environment=settings.environment,
+        kubeconfig=substrates.kubeconfig_path(settings.local) if settings.local else None,
+        urls={"gateway": found.gateway, "mlflow": found.mlflow, "feast": found.feast, "serving": found.serving},
+        namespaces=NAMESPACES,
+        buckets=buckets,
+        object_store=outputs.ObjectStoreAddress(
+            endpoint=substrate.object_store.endpoint, region=substrate.object_store.region
+        ),
+        budgets=outputs.Budgets(**settings.budgets.model_dump()),
+        credentials={
+            "mlflow": outputs.SecretReference(namespace=models.NAMESPACE, secret="mlflow-client"),  # noqa: S106 - a name
+            "object_store": outputs.SecretReference(namespace=models.NAMESPACE, secret="object-store"),  # noqa: S106
+        },
+    )
+    return values.model_dump(by_alias=True)

@@ -1,0 +1,175 @@
+"""What a stack may set: one frozen model, unknown keys refused, rules between fields checked."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from infra import quantities
+
+if TYPE_CHECKING:
+    from components.kube import Resources
+
+Quantity = Annotated[str, StringConstraints(pattern=quantities.PATTERN)]
+Cron = Annotated[str, StringConstraints(pattern=r"^\S+ \S+ \S+ \S+ \S+$")]
+Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$")]
+Hostname = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?$")]
+
+REDIS_HEADROOM = 0.75
+"""Share of Redis' memory limit that data may fill: rewriting the append-only file copies pages meanwhile."""
+
+
+class Model(BaseModel):
+    """Base of every section."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Size(Model):
+    """Requests and limits of one container."""
+
+    cpu: Quantity = Field(description="CPU request, for example 100m")
+    memory: Quantity = Field(description="memory request, for example 256Mi")
+    cpu_limit: Quantity = Field(description="CPU limit")
+    memory_limit: Quantity = Field(description="memory limit")
+
+    @model_validator(mode="after")
+    def _requests_fit(self) -> Size:
+        for name, request, limit in (
+            ("cpu", self.cpu, self.cpu_limit),
+            ("memory", self.memory, self.memory_limit),
+        ):
+            if quantities.value(request) > quantities.value(limit):
+                raise ValueError(f"{name} of at most {name}_limit; {request} is more than {limit}")
+        return self
+
+    def resources(self) -> Resources:
+        """Return the component's form."""
+        from components.kube import Resources  # noqa: PLC0415 - stack files are checked without loading Pulumi
+
+        return Resources(cpu=self.cpu, memory=self.memory, cpu_limit=self.cpu_limit, memory_limit=self.memory_limit)
+
+
+class Server(Model):
+    """A server of the local substrate: its volume and its size."""
+
+    volume: Quantity
+    size: Size
+
+
+class RedisServer(Server):
+    """Redis of the local substrate."""
+
+    max_memory_mib: int = Field(ge=16)
+
+    @model_validator(mode="after")
+    def _data_fits(self) -> RedisServer:
+        most = int(quantities.value(self.size.memory_limit) * REDIS_HEADROOM / 2**20)
+        if self.max_memory_mib > most:
+            raise ValueError(
+                f"max_memory_mib of at most {most}, {REDIS_HEADROOM:.0%} of size.memory_limit"
+                f" {self.size.memory_limit}; it is {self.max_memory_mib}"
+            )
+        return self
+
+
+class Local(Model):
+    """The local substrate."""
+
+    kubeconfig: str | None = None
+    storage_class: str
+    gateway_cluster_ip: IPv4Address = Field(strict=False)
+    postgres: Server
+    redis: RedisServer
+    object_store: Server
+
+
+class Upstream(Model):
+    """Where upstream software comes from."""
+
+    mirror: str | None = None
+
+
+class Gateway(Model):
+    """The entrance."""
+
+    replicas: int = Field(default=1, ge=1, le=20)
+    size: Size
+
+
+class MLflow(Model):
+    """Tracking server and registry."""
+
+    replicas: int = Field(ge=1, le=20)
+    workers: int = Field(ge=1, le=16)
+    size: Size
+    hosts: tuple[Hostname, ...] = Field(default=(), strict=False)
+
+
+class Materialization(Model):
+    """Scheduled materialization."""
+
+    schedule: Cron
+    until: Instant | None = None
+    size: Size
+
+
+class Feast(Model):
+    """Feature store."""
+
+    replicas: int = Field(ge=1, le=20)
+    workers: int = Field(ge=1, le=16)
+    registry_refresh_seconds: int = Field(ge=5, le=3600)
+    size: Size
+    materialization: Materialization
+
+
+class Serving(Model):
+    """The serving runtime."""
+
+    size: Size
+
+
+class Models(Model):
+    """Namespace of models and jobs: what containers get that state nothing."""
+
+    defaults: Size
+
+
+class Budgets(Model):
+    """Latency budgets of serving at the 99th percentile, in milliseconds."""
+
+    feature_ms: float = Field(gt=0)
+    predict_ms: float = Field(gt=0)
+    total_ms: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Budgets:
+        for name, part in (("feature_ms", self.feature_ms), ("predict_ms", self.predict_ms)):
+            if part > self.total_ms:
+                raise ValueError(f"{name} of at most total_ms; {part:g} is more than {self.total_ms:g}")
+        return self
+
+
+class Settings(Model):
+    """Everything that differs between stacks."""
+
+    environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")]
+    substrate: Literal["local"]
+    registry: str | None = None
+    upstream: Upstream = Upstream()
+    local: Local | None = None
+    gateway: Gateway
+    mlflow: MLflow
+    feast: Feast
+    serving: Serving
+    models: Models
+    budgets: Budgets
+
+    @model_validator(mode="after")
+    def _substrate_is_described(self) -> Settings:
+        if self.substrate == "local" and self.local is None:
+            raise ValueError("a section `local` with substrate: local; there is none")
+        return self

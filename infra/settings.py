@@ -1,0 +1,136 @@
+"""Reads a stack's values, from Pulumi's configuration or from the stack file, into one checked model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.schema import Settings
+from mlp.errors import UserError
+
+NAMESPACE = "mlplatform"
+"""Namespace of the keys; the project's name, so that a key may also stand without it."""
+
+ENGINE_KEYS = {"config", "environment", "encryptionsalt", "encryptedkey", "secretsprovider"}
+"""Top-level keys that Pulumi knows in a stack file."""
+
+
+def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
+    """Check the values of one stack.
+
+    Args:
+        values: Setting by key, without the namespace.
+        stack: Name of the stack, for messages and the file that they point to.
+
+    Raises:
+        UserError: Names every setting that is wrong, what was seen and what is allowed.
+    """
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    edit = f"edit stacks/Pulumi.{stack}.yaml, then run the command again"
+    if len(problems) == 1:
+        key, seen, allowed = describe(problems[0])
+        raise UserError(f"Setting {key} of stack {stack} is wrong.", seen=seen, allowed=allowed, next_step=edit)
+    lines = [f"{key}: {seen} (allowed: {allowed})" for key, seen, allowed in map(describe, problems)]
+    raise UserError(
+        f"{len(lines)} settings of stack {stack} are wrong.", seen="\n           ".join(lines), next_step=edit
+    )
+
+
+def describe(problem: ErrorDetails) -> tuple[str, str, str]:
+    """Return key, value seen and what is allowed for one of pydantic's errors."""
+    location = problem["loc"]
+    key = f"{NAMESPACE}:{'.'.join(str(part) for part in location)}" if location else NAMESPACE
+    kind, message = problem["type"], problem["msg"]
+    seen = repr(problem["input"])
+    if kind == "extra_forbidden":
+        return key, f"{seen}, an unknown key", f"one of {', '.join(known_keys(location[:-1]))}"
+    if kind == "missing":
+        return key, "nothing", "a value; there is no default"
+    if kind == "value_error":
+        return key, shortened(seen), message.removeprefix("Value error, ")
+    return key, shortened(seen), re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")
+
+
+def shortened(text: str, limit: int = 120) -> str:
+    """Return the text cut to `limit` characters."""
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section at `location`."""
+    section: type[BaseModel] = Settings
+    for part in location:
+        annotation = section.model_fields[str(part)].annotation
+        options = [annotation, *get_args(annotation)]
+        section = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+    return sorted(section.model_fields)
+
+
+def load_stack(path: Path) -> Settings:
+    """Check a stack file without Pulumi, before anything is touched.
+
+    Args:
+        path: `stacks/Pulumi.<stack>.yaml`.
+
+    Raises:
+        UserError: The file is no YAML, has keys that Pulumi does not know, or a setting is wrong.
+    """
+    stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML.", seen=" ".join(str(error).split()), allowed="YAML") from None
+    if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
+        raise UserError(f"{path} has no settings.", seen=type(content).__name__, allowed="a mapping `config`")
+    unknown = sorted(set(content) - ENGINE_KEYS)
+    if unknown:
+        raise UserError(
+            f"{path} has a key that Pulumi does not know.",
+            seen=", ".join(unknown),
+            allowed=", ".join(sorted(ENGINE_KEYS)),
+        )
+    return parse(own_values(content["config"]), stack=stack)
+
+
+def own_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of our namespace without it; keys of providers (`aws:region`) are not ours to judge."""
+    values: dict[str, Any] = {}
+    for key, value in config.items():
+        namespace, _, name = key.rpartition(":")
+        if namespace in {"", NAMESPACE}:
+            values[name] = value
+    return values
+
+
+def from_pulumi() -> Settings:
+    """Check the values of the running stack.
+
+    Raises:
+        UserError: A setting is wrong.
+    """
+    import pulumi  # noqa: PLC0415 - stack files are checked without loading it
+
+    config = pulumi.Config(NAMESPACE)
+    present: dict[str, Any] = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+    values = {name: decoded(config.require(name)) for name in own_values(present)}
+    return parse(values, stack=pulumi.get_stack())
+
+
+def decoded(text: str) -> object:
+    """Return a value as it stood in the file: the engine hands over structures as JSON and scalars as text."""
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,62 @@
+"""Builds the substrate that a stack's settings name."""
+
+from __future__ import annotations
+
+from components.models import GRANTS
+from components.substrate import ImageCatalog, Substrate
+from infra.schema import Local, Server, Settings
+from mlp.errors import UserError
+
+BUILT_HERE = "mlplatform.local"
+"""Registry part of the references of images that were built here and never left the machine."""
+
+
+def image_catalog(settings: Settings) -> ImageCatalog:
+    """Return the references of all images, in the stack's registry where it has one."""
+    import images
+
+    references = images.references()
+    if settings.registry is None:
+        return ImageCatalog(references)
+    registry = settings.registry.rstrip("/")
+    return ImageCatalog(
+        {name: f"{registry}/{reference.removeprefix(BUILT_HERE + '/')}" for name, reference in references.items()}
+    )
+
+
+def substrate(settings: Settings) -> Substrate:
+    """Declare the substrate."""
+    if settings.local is None:
+        raise UserError("The stack describes no substrate.", allowed="substrate: local and a section local")
+    return _local(settings, settings.local)
+
+
+def kubeconfig_path(local: Local) -> str:
+    """Return the kubeconfig of the local cluster: the stack's, or that of the cluster this checkout runs."""
+    from mlp import paths
+
+    return local.kubeconfig or str(paths.KUBECONFIG)
+
+
+def _local(settings: Settings, local: Local) -> Substrate:
+    from components.local import LocalSubstrate, LocalSubstrateArgs
+    from components.local.substrate import LocalService
+
+    def sized(server: Server) -> LocalService:
+        return LocalService(volume=server.volume, resources=server.size.resources())
+
+    return LocalSubstrate(
+        "substrate",
+        LocalSubstrateArgs(
+            environment=settings.environment,
+            kubeconfig=kubeconfig_path(local),
+            images=image_catalog(settings),
+            storage_class=local.storage_class,
+            gateway_cluster_ip=str(local.gateway_cluster_ip),
+            postgres=sized(local.postgres),
+            redis=sized(local.redis),
+            redis_max_memory_mib=local.redis.max_memory_mib,
+            object_store=sized(local.object_store),
+            grants=GRANTS,
+        ),
+    ).substrate
