@@ -1,0 +1,85 @@
+"""Serves a provider to the engine that started this process, and ends with that engine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+
+from local.plugins.protocol.errors import InitFailed, PluginError, abort
+from local.plugins.protocol.server_options import CHANNEL_OPTIONS
+
+WORKERS = 96
+"""Calls under way at once: most of them wait for a cluster and cost nothing."""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def guarded(method: Method) -> Method:
+    """Turn a plugin's exceptions into what the engine understands; a bug keeps its place in the code."""
+
+    @functools.wraps(method)
+    def call(self: object, request: object, context: grpc.ServicerContext) -> object:
+        try:
+            return method(self, request, context)
+        except (PluginError, InitFailed) as error:
+            abort(context, error)
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            abort(context, PluginError(f"{type(error).__name__} at {frame.filename}:{frame.lineno}: {error}"))
+
+    return call  # type: ignore[return-value]
+
+
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """What all plugins answer alike."""
+
+    version = "0.0.0"
+
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        """Return the version of the plugin this one stands in for."""
+        return plugin_pb2.PluginInfo(version=self.version)
+
+    def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Accept another engine; nothing is kept about the first."""
+        return empty_pb2.Empty()
+
+
+def engine_address(arguments: list[str]) -> str | None:
+    """Return the engine's address: the first argument that is not an option."""
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
+
+
+def serve(servicer: Servicer) -> None:
+    """Serve until the engine ends or the process is told to."""
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=WORKERS), options=CHANNEL_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+def _end_with_parent() -> None:
+    """Exit when the engine is gone, killed or not: nobody would hear this plugin's answers."""
+    parent = os.getppid()
+    try:
+        watched = os.pidfd_open(parent)
+    except OSError:
+        os._exit(0)
+    if os.getppid() != parent:
+        os._exit(0)
+    select.select([watched], [], [])
+    os._exit(0)
