@@ -1,0 +1,1 @@
+"""Workloads that run on the platform: their data, features, models and deployment."""

@@ -1,0 +1,68 @@
+"""One workload's folder in a bucket: whole objects, and a manifest that says what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from workloads.flights.environment import PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MANIFEST = "manifest.json"
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def combined(parts: dict[str, str]) -> str:
+    """Return one digest of named digests, whatever their order."""
+    return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+class Folder:
+    """Objects below `flights/` of one bucket."""
+
+    def __init__(self, bucket: str, endpoint: str | None) -> None:
+        import boto3
+        from botocore.config import Config
+
+        self.bucket = bucket
+        # Path style: the names of in-cluster S3 services have no wildcard below them.
+        style = Config(s3={"addressing_style": "path"}) if endpoint else None
+        self._client: S3Client = boto3.client("s3", endpoint_url=endpoint, config=style)
+
+    def read(self, name: str) -> bytes:
+        """Return the object `name`.
+
+        Raises:
+            FileNotFoundError: There is none; the text says which bucket was looked at.
+        """
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=f"{PREFIX}/{name}")["Body"].read()
+        except self._client.exceptions.NoSuchKey:
+            raise FileNotFoundError(f"s3://{self.bucket}/{PREFIX}/{name} does not exist") from None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the object `name`."""
+        self._client.put_object(Bucket=self.bucket, Key=f"{PREFIX}/{name}", Body=data)
+
+    def names(self) -> set[str]:
+        """Return the names of all objects."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{PREFIX}/")
+        return {item["Key"].removeprefix(f"{PREFIX}/") for page in pages for item in page.get("Contents", [])}
+
+    def manifest(self, name: str = MANIFEST) -> dict[str, Any]:
+        """Return a manifest; empty when there is none."""
+        try:
+            return json.loads(self.read(name))
+        except FileNotFoundError:
+            return {}
+
+    def write_manifest(self, content: dict[str, Any], name: str = MANIFEST) -> None:
+        """Write a manifest: always the last object of a step, so that what it lists is there."""
+        self.write(name, json.dumps(content, indent=1, sort_keys=True).encode())

@@ -1,0 +1,59 @@
+"""What a step is told by its environment: buckets, object store, Feast's configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "flights"
+"""Folder of this workload in every bucket."""
+
+
+class MissingVariableError(Exception):
+    """An environment variable that a step needs is not set; the text names it and who sets it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Where a step reads and writes.
+
+    Attributes:
+        raw_bucket: Bucket of the raw tables.
+        features_bucket: Bucket of the feature tables.
+        endpoint: URL of an S3 service other than AWS; None on AWS.
+        feast_config: Feast's `feature_store.yaml`.
+        git_commit: Commit that the code was built from, where known.
+    """
+
+    raw_bucket: str
+    features_bucket: str
+    endpoint: str | None
+    feast_config: Path
+    git_commit: str | None
+
+    @property
+    def features_address(self) -> str:
+        """Base address of the feature tables."""
+        return f"s3://{self.features_bucket}/{PREFIX}"
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Return the environment.
+
+    Raises:
+        MissingVariableError: A variable without a default is not set.
+    """
+    missing = [name for name in ("RAW_BUCKET", "FEATURES_BUCKET") if not environ.get(name)]
+    if missing:
+        raise MissingVariableError(
+            f"{' and '.join(missing)} not set; in the cluster the ConfigMap `platform` of namespace models sets them"
+        )
+    return Environment(
+        raw_bucket=environ["RAW_BUCKET"],
+        features_bucket=environ["FEATURES_BUCKET"],
+        endpoint=environ.get("AWS_ENDPOINT_URL") or None,
+        feast_config=Path(environ.get("FEAST_CONFIG") or "/etc/feast/feature_store.yaml"),
+        git_commit=environ.get("GIT_COMMIT") or None,
+    )

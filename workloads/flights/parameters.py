@@ -1,0 +1,111 @@
+"""The workload's numbers, from `parameters.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Spans of the rolling statistics.
+
+    Attributes:
+        aircraft_days: Days an aircraft's statistics look back.
+        aircraft_flights: Flights an aircraft's short statistics look back.
+        route_days: Days a route's statistics look back.
+        route_flights: Flights a route's short statistics look back.
+        origin_hours: Hours an airport's departure statistics look back.
+    """
+
+    aircraft_days: int
+    aircraft_flights: int
+    route_days: int
+    route_flights: int
+    origin_hours: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How the training set is drawn and the model is grown; `lightgbm` goes to LightGBM as it stands."""
+
+    train_from: datetime
+    test_from: datetime
+    test_until: datetime
+    train_rows: int
+    test_rows: int
+    seed: int
+    rounds: int
+    lightgbm: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Everything in `parameters.yaml`; the file explains each number.
+
+    Attributes:
+        late_after_minutes: A flight is late when it arrives more than this many minutes after schedule.
+        known_after_minutes: Minutes after which an event of the flights table is known.
+        weather_delay_minutes: Minutes after its hour at which a weather report is known.
+        windows: Spans of the rolling statistics.
+        as_of: Instant the online store stands at after materialization.
+        training: Sampling and LightGBM parameters.
+        min_auc: Least AUC on the test flights.
+        min_brier_skill: Least Brier skill on the test flights.
+        experiment: MLflow experiment.
+        registered_model: MLflow registered model.
+        alias: Alias given to a version that passes the gate.
+    """
+
+    late_after_minutes: int
+    known_after_minutes: int
+    weather_delay_minutes: int
+    windows: Windows
+    as_of: datetime
+    training: Training
+    min_auc: float
+    min_brier_skill: float
+    experiment: str
+    registered_model: str
+    alias: str
+
+
+@cache
+def parameters() -> Parameters:
+    """Read `parameters.yaml` once."""
+    raw = yaml.safe_load((FOLDER / "parameters.yaml").read_text())
+    windows = dict(raw["windows"])
+    windows["origin_hours"] = tuple(windows["origin_hours"])
+    return Parameters(
+        late_after_minutes=raw["label"]["late_after_minutes"],
+        known_after_minutes=raw["clock"]["known_after_minutes"],
+        weather_delay_minutes=raw["clock"]["weather_delay_minutes"],
+        windows=Windows(**windows),
+        as_of=raw["serving"]["as_of"],
+        training=Training(**raw["training"]),
+        min_auc=raw["quality_gate"]["min_auc"],
+        min_brier_skill=raw["quality_gate"]["min_brier_skill"],
+        experiment=raw["registry"]["experiment"],
+        registered_model=raw["registry"]["registered_model"],
+        alias=raw["registry"]["alias"],
+    )
+
+
+def digest_of_files(*names: str) -> str:
+    """Return the sha256 of files of this folder, the part of a step's identity that code and numbers decide.
+
+    Args:
+        names: Paths relative to the workload's folder.
+    """
+    total = hashlib.sha256()
+    for name in sorted(names):
+        total.update(name.encode() + b"\0" + (FOLDER / name).read_bytes() + b"\0")
+    return total.hexdigest()

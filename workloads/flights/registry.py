@@ -1,0 +1,138 @@
+"""Steps `apply` and `materialize`: Feast's registry and its online store."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from workloads.flights.bucket import Folder
+from workloads.flights.environment import Environment
+from workloads.flights.features.catalog import FEATURES, KEYS, SERVICE, VIEW_KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from feast import FeatureStore
+
+log = logging.getLogger("flights.registry")
+
+MATERIALIZED = "materialized.json"
+PROBES = 16
+"""Keys looked up to tell whether the online store still holds what was materialized."""
+
+
+def open_store(environment: Environment) -> FeatureStore:
+    """Return the platform's feature store.
+
+    Raises:
+        FileNotFoundError: There is no configuration where the environment says.
+    """
+    from feast import FeatureStore
+
+    if not environment.feast_config.is_file():
+        raise FileNotFoundError(f"Feast's configuration {environment.feast_config} does not exist; set FEAST_CONFIG")
+    return FeatureStore(fs_yaml_file=environment.feast_config)
+
+
+def fingerprint(store: FeatureStore, service: str = SERVICE) -> str:
+    """Return the identity of what a registered feature service reads, the same in every environment.
+
+    Serving computes the same and refuses a model that was trained on another.
+    """
+    from serving.plan import fingerprint as of_views
+
+    views: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+    for projection in store.get_feature_service(service).feature_view_projections:
+        view = store.get_feature_view(projection.name)
+        keys = [column.name for column in view.entity_columns]
+        views[projection.name_to_use()] = (keys, {field.name: str(field.dtype) for field in projection.features})
+    return of_views(views)
+
+
+def apply(environment: Environment, store: FeatureStore) -> str:
+    """Register entities, feature views and the feature service; return the service's fingerprint."""
+    from workloads.flights.features.definitions import repository
+
+    store.apply(repository(environment.features_address, environment.endpoint))
+    store.refresh_registry()
+    mark = fingerprint(store)
+    log.info("feature service %s is registered (%s)", SERVICE, mark)
+    return mark
+
+
+def newest(tables: Mapping[str, pd.DataFrame], keys: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return, for each row of keys, the newest value of every feature; None where there is none."""
+    rows = keys.copy()
+    for view, features in FEATURES.items():
+        ordered = tables[view].sort_values("event_timestamp")
+        last = ordered.drop_duplicates(VIEW_KEYS[view], keep="last")
+        rows = rows.merge(last[[*VIEW_KEYS[view], *features]], on=VIEW_KEYS[view], how="left")
+    return [
+        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in rows.to_dict("records")
+    ]
+
+
+def online(store: FeatureStore, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return keys and features of each entity row, as the online store has them; None where it has none."""
+    rows = [{key: row[key] for key in KEYS} for row in keys]
+    answer = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=rows).to_dict()
+    return [{name: values[place] for name, values in answer.items()} for place in range(len(rows))]
+
+
+def equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Tell whether two rows agree bit for bit in every key and feature; None and NaN are the same absence."""
+    names = [*KEYS, *(name for features in FEATURES.values() for name in features)]
+    return all(_plain(left.get(name)) == _plain(right.get(name)) for name in names)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def read_tables(folder: Folder) -> dict[str, pd.DataFrame]:
+    """Return the feature tables of the features bucket."""
+    import pandas as pd
+
+    return {view: pd.read_parquet(io.BytesIO(folder.read(f"{view}.parquet"))) for view in FEATURES}
+
+
+def materialize(environment: Environment, store: FeatureStore, manifest: Mapping[str, Any]) -> None:
+    """Bring the online store to the snapshot, unless it is there; look up a sample and compare.
+
+    Args:
+        environment: Where the tables are.
+        store: The platform's feature store.
+        manifest: Manifest of the feature tables.
+
+    Raises:
+        RuntimeError: The online store does not return what was materialized.
+    """
+    import pandas as pd
+
+    folder = Folder(environment.features_bucket, environment.endpoint)
+    mark = {"digest": manifest["digest"], "fingerprint": fingerprint(store), "project": store.project}
+    done = folder.manifest(MATERIALIZED)
+    if {name: done.get(name) for name in mark} == mark and _holds(store, done["probes"]):
+        log.info("online store holds the snapshot of %s already", manifest["as_of"])
+        return
+    tables = read_tables(folder)
+    first = min(table["event_timestamp"].min() for table in tables.values()).to_pydatetime()
+    end = datetime.fromisoformat(manifest["as_of"])
+    for view in FEATURES:
+        store.materialize(first - timedelta(days=1), end, feature_views=[view])
+        log.info("materialized %s up to %s", view, manifest["as_of"])
+    labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")), columns=["flight_id", *KEYS])
+    keys = labels.drop_duplicates(KEYS).sample(PROBES, random_state=0)[KEYS]
+    probes = newest(tables, keys)
+    wrong = [row for row, found in zip(probes, online(store, probes), strict=True) if not equal(row, found)]
+    if wrong:
+        raise RuntimeError(f"{len(wrong)} of {len(probes)} keys differ online after materializing: {wrong[0]}")
+    folder.write_manifest({**mark, "as_of": manifest["as_of"], "probes": probes}, MATERIALIZED)
+
+
+def _holds(store: FeatureStore, probes: Sequence[Mapping[str, Any]]) -> bool:
+    return all(equal(row, found) for row, found in zip(probes, online(store, probes), strict=True))
