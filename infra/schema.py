@@ -47,7 +47,7 @@ class Size(Model):
 
     def resources(self) -> Resources:
         """Return the component's form."""
-        from components.kube import Resources  # noqa: PLC0415 - stack files are checked without loading Pulumi
+        from components.kube import Resources
 
         return Resources(cpu=self.cpu, memory=self.memory, cpu_limit=self.cpu_limit, memory_limit=self.memory_limit)
 

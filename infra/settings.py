@@ -118,7 +118,7 @@ def from_pulumi() -> Settings:
     Raises:
         UserError: A setting is wrong.
     """
-    import pulumi  # noqa: PLC0415 - stack files are checked without loading it
+    import pulumi
 
     config = pulumi.Config(NAMESPACE)
     present: dict[str, Any] = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
