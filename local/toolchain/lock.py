@@ -38,9 +38,9 @@ def held(path: Path, work: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         if not _try(file.fileno()):
-            with progress.step(f"waiting to begin {work}") as waiting:
+            with progress.step(f"{work} waits for {holder(path.read_text())}") as waiting:
                 while not _try(file.fileno()):
-                    waiting.detail = f"held by {holder(path.read_text())}"
+                    waiting.detail = f"now {holder(path.read_text())}"
                     time.sleep(POLL_SECONDS)
         file.seek(0)
         file.truncate()

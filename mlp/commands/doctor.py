@@ -35,7 +35,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
             table.add_row(mark, result.check, escape(result.seen), "" if result.ok else escape(result.needed))
         console.print(table)
         for result in failed:
-            console.print(f"[red]✗[/] {result.check}: {escape(result.mend)}")
+            console.print(f"[red]✗[/] {result.check}: {escape(result.seen)}. To mend it: {escape(result.mend)}")
         if not failed:
             absent = packages.missing()
             tools = [item.name for item in toolchain.missing()]
