@@ -28,8 +28,14 @@ IMAGES = ImageCatalog(
 
 @dataclass
 class Declared(pulumi.runtime.Mocks):
-    """Records every resource: `(type, name)` to the inputs as the engine would get them."""
+    """Records every resource: `(type, name)` to the inputs as the engine would get them.
 
+    Attributes:
+        preview: Leave random values unknown, as a first preview does.
+        resources: What was declared.
+    """
+
+    preview: bool = False
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -37,7 +43,7 @@ class Declared(pulumi.runtime.Mocks):
         assert key not in self.resources, f"declared twice: {key}"
         self.resources[key] = args.inputs
         outputs = dict(args.inputs)
-        if args.typ == "random:index/randomPassword:RandomPassword":
+        if args.typ == "random:index/randomPassword:RandomPassword" and not self.preview:
             outputs["result"] = f"password-of-{args.name}"
         return f"{args.name}-id", outputs
 
@@ -78,7 +84,7 @@ def declare(
     work: Callable[[], object], *, preview: bool = False, stack: str = "local", config: Mapping[str, str] | None = None
 ) -> Declared:
     """Run declarations to their end and return what was declared."""
-    declared = Declared()
+    declared = Declared(preview=preview)
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi_mocks.set_mocks(declared, project="mlplatform", stack=stack, preview=preview)
     pulumi.runtime.set_all_config(dict(config or {}))
