@@ -43,8 +43,8 @@ def urls(base: str) -> Urls:
 def applications(settings: Settings, substrate: Substrate) -> None:
     """Declare every application."""
     gateway = _gateway(settings, substrate)
-    _data_and_models(settings, substrate)
-    _routes(gateway)
+    tracking, store = _data_and_models(settings, substrate)
+    _routes(substrate, gateway, tracking, store)
     KServe(
         "kserve",
         KServeArgs(
@@ -69,7 +69,7 @@ def _gateway(settings: Settings, substrate: Substrate) -> Gateway:
     )
 
 
-def _data_and_models(settings: Settings, substrate: Substrate) -> None:
+def _data_and_models(settings: Settings, substrate: Substrate) -> tuple[MLflow, Feast]:
     tracking = MLflow(
         "mlflow",
         MLflowArgs(
@@ -103,10 +103,13 @@ def _data_and_models(settings: Settings, substrate: Substrate) -> None:
             defaults=settings.models.defaults.resources(),
         ),
     )
+    return tracking, store
 
 
-def _routes(gateway: Gateway) -> None:
-    after = pulumi.ResourceOptions(depends_on=[gateway.crds])
+def _routes(substrate: Substrate, gateway: Gateway, tracking: MLflow, store: Feast) -> None:
+    def after(application: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(provider=substrate.kubernetes, depends_on=[gateway.crds, application])
+
     Route(
         "mlflow",
         RouteArgs(
@@ -116,7 +119,7 @@ def _routes(gateway: Gateway) -> None:
             port=mlflow.PORT,
             timeout_seconds=UPLOAD_SECONDS,
         ),
-        after,
+        after(tracking),
     )
     for path in FEAST_PATHS:
         Route(
@@ -124,7 +127,7 @@ def _routes(gateway: Gateway) -> None:
             RouteArgs(
                 namespace=feast.NAMESPACE, prefix=f"/feast{path}", service="feast", port=feast.PORT, rewrite=path
             ),
-            after,
+            after(store),
         )
 
 
