@@ -113,7 +113,8 @@ def _plan(service: str, config: Any, grouped: Any, entity_keys: dict[str, str], 
                 raise PlanError(f"join key {key} of feature view {view.name} is {kind}; allowed are {allowed}")
             types.append(KeyType[kind])
         names.update({key: kind for key, kind in zip(asked, types, strict=True) if key != DUMMY_ENTITY_ID})
-        drafts.append((view, list(features), stored, asked, types))
+        # Feast keeps them in no particular order.
+        drafts.append((view, sorted(features), stored, asked, types))
     fields = tuple(KeyField(name=name, type=names[name]) for name in sorted(names))
     places = {field.name: place for place, field in enumerate(fields)}
     views = tuple(_view(config, places, *draft) for draft in drafts)
