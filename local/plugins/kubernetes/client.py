@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import orjson
 import urllib3
+from typing_extensions import override
 
 from local.plugins.kubernetes.kubeconfig import Endpoint
 
@@ -45,7 +46,9 @@ class ApiError(Exception):
     message: str
     causes: list[dict[str, str]] = field(default_factory=list)
 
+    @override
     def __str__(self) -> str:
+        """Return the server's text."""
         return self.message or f"{self.status} {self.reason}"
 
 

@@ -66,7 +66,7 @@ def _string_data(value: dict[str, Any], live: Object, fields: Fields) -> dict[st
 def _value(value: Json, live: Json, fields: Fields | None) -> Json:
     if fields is None:
         return value if _covers(live, value) else live
-    if not fields or (set(fields) == {"."} and not isinstance(value, dict | list)):
+    if not fields or (set(fields) == {"."} and not isinstance(value, dict) and not isinstance(value, list)):
         return value
     if isinstance(value, dict):
         inside = live if isinstance(live, dict) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from typing_extensions import override
 
 from local.plugins.protocol.errors import PluginError
 
@@ -44,7 +45,9 @@ class Endpoint:
     insecure: bool = False
     server_name: str | None = None
 
+    @override
     def __repr__(self) -> str:
+        """Return where it leads, without credentials."""
         return f"Endpoint({self.server}, from {self.source})"
 
 

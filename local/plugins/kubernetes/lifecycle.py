@@ -1,27 +1,25 @@
-"""Create, update and delete of one object, and their previews."""
+"""Create, update and delete of one object."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
-from local.plugins.kubernetes.apply import apply, body, conflicts, tolerable
+from local.plugins.kubernetes.apply import body
 from local.plugins.kubernetes.client import ApiError, Object, Unreachable
 from local.plugins.kubernetes.cluster import Cluster
-from local.plugins.kubernetes.create import exists, forced, make_way, may_take, place, put
+from local.plugins.kubernetes.create import make_way, put
 from local.plugins.kubernetes.delete import PROPAGATION, delete
-from local.plugins.kubernetes.diff import Difference, compare
 from local.plugins.kubernetes.discovery import ResourceType, UnknownKind
-from local.plugins.kubernetes.immutable import refused
 from local.plugins.kubernetes.names import identity, parse_identity
-from local.plugins.kubernetes.outputs import outputs, predicted
+from local.plugins.kubernetes.outputs import outputs
 from local.plugins.kubernetes.request import Subject, subject
 from local.plugins.kubernetes.waiting.loop import NotReady
-from local.plugins.kubernetes.waiting.ready import SKIP, annotations, timeout, wait
+from local.plugins.kubernetes.waiting.ready import SKIP, notes_of, timeout, wait
 from local.plugins.protocol.errors import InitFailed, PluginError
 from local.plugins.protocol.values import Properties, encode
 
@@ -51,57 +49,6 @@ class Made:
     outputs: Struct
 
 
-def difference(
-    cluster: Cluster, urn: str, olds: Properties, news: Properties, state: Callable[[], dict[str, Any]]
-) -> Difference:
-    """Compare old and new inputs; what the server alone knows to be immutable is asked by a dry run."""
-    it = subject(urn, news)
-    found = compare(it.api_version, it.kind, olds.value, news.value, cluster.namespace())
-    if not found.changes or found.replaces or it.unknown:
-        return found
-    reached = cluster.if_it_answers()
-    if reached is None:
-        return found
-    it = subject(urn, news, state())
-    try:
-        type_ = reached.discovery.find(it.api_version, it.kind)
-        _dry_run(cluster, type_, it, ())
-    except ApiError as error:
-        if unable := refused(error, set(found.changes)):
-            made_up = compare(it.api_version, it.kind, olds.value, news.value).delete_first
-            return replace(found, replaces=unable, delete_first=made_up or _same_name(olds, news))
-    except (UnknownKind, Unreachable, PluginError):
-        pass  # the update itself reports what is wrong
-    return found
-
-
-def preview_create(cluster: Cluster, urn: str, inputs: Properties) -> Struct:
-    """Return the outputs a creation would have, as far as they can be known.
-
-    Raises:
-        PluginError: The server would refuse.
-    """
-    it = subject(urn, inputs)
-    _try(cluster, it, (), creates=True)
-    return encode(predicted(it.api_version, it.kind, inputs.value), it.inputs.secrets)
-
-
-def preview_update(
-    cluster: Cluster, urn: str, state: dict[str, Any], inputs: Properties, ignored: tuple[str, ...]
-) -> Struct:
-    """Return the outputs an update would have.
-
-    Raises:
-        PluginError: The server would refuse.
-    """
-    it = subject(urn, inputs, state)
-    live = _try(cluster, it, ignored, creates=False)
-    if live is None:
-        kept = {key: value for key, value in state.items() if key not in {"data", "stringData"}}
-        return encode({**kept, **inputs.value}, it.inputs.secrets)
-    return encode(*outputs(live, it.inputs, it.manager))
-
-
 def create(cluster: Cluster, urn: str, inputs: Properties, effort: Effort) -> Made:
     """Make an object and wait until it is ready.
 
@@ -110,7 +57,7 @@ def create(cluster: Cluster, urn: str, inputs: Properties, effort: Effort) -> Ma
         InitFailed: It was made and is not ready.
     """
     it = subject(urn, inputs)
-    seconds = timeout(effort.seconds, annotations(inputs.value))
+    seconds = timeout(effort.seconds, notes_of(inputs.value))
     try:
         type_ = cluster.await_kind(it.api_version, it.kind, effort.cancelled)
         make_way(cluster, type_, it, seconds=seconds, cancelled=effort.cancelled, status=effort.status)
@@ -132,7 +79,7 @@ def update(
         InitFailed: It was changed and is not ready.
     """
     it = subject(urn, inputs, state)
-    seconds = timeout(effort.seconds, annotations(inputs.value))
+    seconds = timeout(effort.seconds, notes_of(inputs.value))
     try:
         type_ = cluster.await_kind(it.api_version, it.kind, effort.cancelled)
         live = put(
@@ -158,7 +105,7 @@ def remove(cluster: Cluster, urn: str, id_: str, state: Properties, effort: Effo
     """
     it = subject(urn, state, state.value)
     space, name = parse_identity(id_)
-    notes = annotations(state.value)
+    notes = notes_of(state.value)
     try:
         connection = cluster.connection()
         type_ = connection.discovery.find(it.api_version, it.kind)
@@ -202,42 +149,6 @@ def _ready(cluster: Cluster, type_: ResourceType, it: Subject, live: Object, eff
     return Made(identity(ended), encode(*outputs(ended, it.inputs, it.manager)))
 
 
-def _try(cluster: Cluster, it: Subject, ignored: tuple[str, ...], *, creates: bool) -> Object | None:
-    """Dry-run an apply; None when the server cannot say yet."""
-    reached = None if it.unknown else cluster.if_it_answers()
-    if reached is None:
-        return None
-    try:
-        type_ = reached.discovery.find(it.api_version, it.kind)
-        live, created = _dry_run(cluster, type_, it, ignored)
-        if creates and not created and not may_take(cluster, it, live) and "deletionTimestamp" not in live["metadata"]:
-            raise exists(it, reached.client.get(type_.path(place(cluster, type_, it), it.name)))
-    except ApiError as error:
-        if tolerable(error) and not conflicts(error):
-            return None
-        raise PluginError(it.safe(error)) from None
-    except (UnknownKind, Unreachable):
-        return None
-    except PluginError as error:
-        raise PluginError(it.safe(error)) from None
-    return live
-
-
-def _dry_run(cluster: Cluster, type_: ResourceType, it: Subject, ignored: tuple[str, ...]) -> tuple[Object, bool]:
-    space = place(cluster, type_, it)
-    sent = body(it.inputs.value, it.api_version, it.kind, space)
-    applied = apply(
-        cluster.connection().client,
-        type_.path(space, it.name),
-        sent,
-        manager=it.manager,
-        force=forced(cluster, it),
-        ignored=ignored,
-        dry_run=True,
-    )
-    return applied.live, applied.created
-
-
 def _release(cluster: Cluster, type_: ResourceType, it: Subject, space: str | None, name: str) -> None:
     client, path = cluster.connection().client, type_.path(space, name)
     try:
@@ -252,8 +163,3 @@ def _release(cluster: Cluster, type_: ResourceType, it: Subject, space: str | No
 
 def _safe(it: Subject, effort: Effort) -> Callable[[str], None]:
     return lambda text: effort.status(it.safe(text))
-
-
-def _same_name(olds: Properties, news: Properties) -> bool:
-    old, new = olds.value.get("metadata"), news.value.get("metadata")
-    return isinstance(old, dict) and isinstance(new, dict) and old.get("name") == new.get("name")

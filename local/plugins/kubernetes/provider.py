@@ -8,8 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
+from typing_extensions import override
 
-from local.plugins.kubernetes import check, lifecycle, names, reading
+from local.plugins.kubernetes import check, lifecycle, names, preview, reading
 from local.plugins.kubernetes.cluster import Cluster
 from local.plugins.kubernetes.outputs import secret_kind
 from local.plugins.kubernetes.paths import dig, render
@@ -40,10 +41,12 @@ class KubernetesProvider(Servicer):
         self._cluster = Cluster(Settings())
         self._previous: dict[str, str] = {}
 
+    @override
     def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Accept the configuration; a wrong kubeconfig shows when it is used."""
         return pb.CheckResponse(inputs=request.news)
 
+    @override
     @guarded
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Replace the provider, and with it every object, only when it means another cluster."""
@@ -52,21 +55,25 @@ class KubernetesProvider(Servicer):
         some = pb.DiffResponse.DIFF_SOME if changed else pb.DiffResponse.DIFF_NONE
         return pb.DiffResponse(changes=some, diffs=changed, replaces=replaces)
 
+    @override
     @guarded
     def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:
         """Take the configuration; the cluster is asked later, when there is something to ask."""
         self._cluster = Cluster(read(decode(request.args).value))
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
+    @override
     def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
         """Return the least schema there is."""
         return pb.GetSchemaResponse(schema=f'{{"name":"kubernetes","version":"{self.version}"}}')
 
+    @override
     @guarded
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
         """Refuse: charts, kustomizations and YAML files are rendered before the program runs."""
         raise PluginError(f"the offline kubernetes plugin has no function {request.tok}")
 
+    @override
     @guarded
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Complete the inputs with name and namespace, and mark what is always secret."""
@@ -84,11 +91,12 @@ class KubernetesProvider(Servicer):
         )
         return pb.CheckResponse(inputs=encode(inputs, merge(news.secrets, secret_kind(kind, api_version))))
 
+    @override
     @guarded
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Compare inputs; ask the server only when something changed."""
         olds = decode(request.old_inputs if request.HasField("old_inputs") else request.olds)
-        found = lifecycle.difference(
+        found = preview.difference(
             self._cluster, request.urn, olds, decode(request.news), lambda: decode(request.olds).value
         )
         response = pb.DiffResponse(
@@ -103,26 +111,29 @@ class KubernetesProvider(Servicer):
             entry.kind, entry.inputDiff = KINDS[kind][path in found.replaces], True
         return response
 
+    @override
     @guarded
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         """Make the object and wait until it is ready; in a preview, ask the server what it would say."""
         inputs = decode(request.properties)
         if request.preview:
-            return pb.CreateResponse(properties=lifecycle.preview_create(self._cluster, request.urn, inputs))
+            return pb.CreateResponse(properties=preview.preview_create(self._cluster, request.urn, inputs))
         made = lifecycle.create(self._cluster, request.urn, inputs, self._effort(request.urn, request.timeout))
         return pb.CreateResponse(id=made.id, properties=made.outputs)
 
+    @override
     @guarded
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
         """Apply the change and wait until it is done; in a preview, ask the server what would come of it."""
         state, inputs, ignored = decode(request.olds).value, decode(request.news), tuple(request.ignoreChanges)
         if request.preview:
-            struct = lifecycle.preview_update(self._cluster, request.urn, state, inputs, ignored)
+            struct = preview.preview_update(self._cluster, request.urn, state, inputs, ignored)
             return pb.UpdateResponse(properties=struct)
         effort = self._effort(request.urn, request.timeout)
         made = lifecycle.update(self._cluster, request.urn, state, inputs, ignored, effort)
         return pb.UpdateResponse(properties=made.outputs)
 
+    @override
     @guarded
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         """Return the live object, and the inputs as they drifted; nothing when it is gone."""
@@ -134,6 +145,7 @@ class KubernetesProvider(Servicer):
             return pb.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
         return pb.ReadResponse(id=found.id, properties=found.outputs, inputs=found.inputs)
 
+    @override
     @guarded
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete the object and wait until it is gone."""
@@ -141,6 +153,7 @@ class KubernetesProvider(Servicer):
         lifecycle.remove(self._cluster, request.urn, request.id, decode(request.properties), effort)
         return empty_pb2.Empty()
 
+    @override
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """End every wait."""
         self._cancelled.set()

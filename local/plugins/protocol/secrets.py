@@ -55,7 +55,7 @@ def mark(value: Json, hidden: frozenset[str]) -> Secrets:
         if isinstance(item, str):
             if any(text in item for text in hidden):
                 result[key] = True
-        elif isinstance(item, dict | list) and (inner := mark(item, hidden)):
+        elif inner := mark(item, hidden):
             result[key] = inner
     return result
 
@@ -72,10 +72,12 @@ def _marked(value: Json, secrets: Secrets | bool) -> Iterator[str]:
         yield from _leaves(value)
     elif isinstance(secrets, dict):
         for key, inner in secrets.items():
-            if (isinstance(value, dict) and isinstance(key, str) and key in value) or (
-                isinstance(value, list) and isinstance(key, int) and key < len(value)
-            ):
-                yield from _marked(value[key], inner)
+            part: Json = None
+            if isinstance(value, dict) and isinstance(key, str):
+                part = value.get(key)
+            elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+                part = value[key]
+            yield from _marked(part, inner)
 
 
 def _leaves(value: Json) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from typing_extensions import override
 
 from local.plugins.protocol.errors import InitFailed, PluginError, abort
 from local.plugins.protocol.server_options import CHANNEL_OPTIONS
@@ -46,11 +47,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     version = "0.0.0"
 
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+    @override
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """Return the version of the plugin this one stands in for."""
         return plugin_pb2.PluginInfo(version=self.version)
 
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    @override
+    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Accept another engine; nothing is kept about the first."""
         return empty_pb2.Empty()
 
@@ -81,5 +84,6 @@ def _end_with_parent() -> None:
         os._exit(0)
     if os.getppid() != parent:
         os._exit(0)
-    select.select([watched], [], [])
+    nothing: list[int] = []
+    select.select([watched], nothing, nothing)
     os._exit(0)

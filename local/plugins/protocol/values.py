@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from google.protobuf.struct_pb2 import Struct, Value
+from typing_extensions import override
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a type tag, not a secret
@@ -29,10 +30,13 @@ UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 class Unknown:
     """A value that only an `up` will know."""
 
+    @override
     def __repr__(self) -> str:
+        """Return how messages show it."""
         return "UNKNOWN"
 
     def __deepcopy__(self, memo: object) -> Unknown:
+        """Return itself: it is compared by identity."""
         return self
 
 
@@ -70,7 +74,7 @@ def decode(struct: Struct | None) -> Properties:
     return bag
 
 
-def _plain(value: Value, bag: Properties, secrets: Secrets, at: str | int) -> Json:
+def _plain(value: Value, bag: Properties, secrets: Secrets, at: str | int) -> Json:  # noqa: PLR0911 - one a kind
     kind = value.WhichOneof("kind")
     if kind == "string_value":
         text = value.string_value

@@ -8,55 +8,15 @@ import secrets
 import string
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 """Special characters of pulumi-random."""
 
-ADJECTIVES = [
-    "able",
-    "bold",
-    "brave",
-    "calm",
-    "clear",
-    "crisp",
-    "eager",
-    "early",
-    "fair",
-    "fine",
-    "glad",
-    "grand",
-    "keen",
-    "kind",
-    "light",
-    "neat",
-    "open",
-    "plain",
-    "quick",
-]
-ANIMALS = [
-    "ant",
-    "bat",
-    "bear",
-    "bee",
-    "carp",
-    "cod",
-    "crab",
-    "crow",
-    "deer",
-    "dove",
-    "duck",
-    "eel",
-    "elk",
-    "finch",
-    "fox",
-    "frog",
-    "goat",
-    "gull",
-    "hare",
-    "hawk",
-    "heron",
-]
+WORDS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text())
 
 Made = tuple[str, dict[str, Any]]
 """Identity and outputs."""
@@ -112,7 +72,9 @@ def octets(settings: dict[str, Any]) -> Made:
 
 def pet(settings: dict[str, Any]) -> Made:
     """Draw `length` words; the last is an animal."""
-    words = [secrets.choice(ADJECTIVES) for _ in range(int(settings["length"]) - 1)] + [secrets.choice(ANIMALS)]
+    words = [secrets.choice(WORDS["adjectives"]) for _ in range(int(settings["length"]) - 1)] + [
+        secrets.choice(WORDS["animals"])
+    ]
     return settings["separator"].join(([settings["prefix"]] if settings["prefix"] else []) + words), {}
 
 

@@ -10,6 +10,7 @@ import grpc
 import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
+from typing_extensions import override
 
 from local.plugins.protocol.errors import PluginError
 from local.plugins.protocol.secrets import merge
@@ -31,22 +32,27 @@ class RandomProvider(Servicer):
         except PackageNotFoundError:
             self.version = "4.21.4"
 
+    @override
     def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Accept any settings; there are none."""
         return pb.CheckResponse(inputs=request.news)
 
+    @override
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Never replace the provider."""
         return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
 
+    @override
     def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:
         """Say what the plugin understands."""
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
+    @override
     def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
         """Return the least schema there is."""
         return pb.GetSchemaResponse(schema=f'{{"name":"random","version":"{self.version}"}}')
 
+    @override
     @guarded
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Name inputs that are unknown or missing."""
@@ -63,6 +69,7 @@ class RandomProvider(Servicer):
         ]
         return pb.CheckResponse(inputs=encode(news.value, news.secrets), failures=failures)
 
+    @override
     @guarded
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Draw anew when an effective input or a keeper changed, never otherwise."""
@@ -76,6 +83,7 @@ class RandomProvider(Servicer):
             diffs=changed,
         )
 
+    @override
     @guarded
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         """Draw the values; in a preview they stay unknown."""
@@ -91,6 +99,7 @@ class RandomProvider(Servicer):
         kept = {key: value for key, value in _settings(kind, news.value).items() if value is not None}
         return pb.CreateResponse(id=identity, properties=encode({**kept, **made}, marks))
 
+    @override
     @guarded
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         """Return the state as it is: a drawn value cannot drift. An import takes the value for identity."""
@@ -107,6 +116,7 @@ class RandomProvider(Servicer):
             id=identity, properties=encode({**length, output: request.id}, marks), inputs=encode(length)
         )
 
+    @override
     @guarded
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
         """Keep the values; only their description changed."""
@@ -114,10 +124,12 @@ class RandomProvider(Servicer):
         marks: Secrets = merge(merge(olds.secrets, news.secrets), dict.fromkeys(_kind(request.urn)["secret"], True))
         return pb.UpdateResponse(properties=encode({**olds.value, **news.value}, marks))
 
+    @override
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Forget the value; there is nothing else to delete."""
         return empty_pb2.Empty()
 
+    @override
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Nothing takes long enough to be cancelled."""
         return empty_pb2.Empty()

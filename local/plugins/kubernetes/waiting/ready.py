@@ -20,7 +20,7 @@ DEFAULT_SECONDS = 600.0
 """As pulumi-kubernetes has it for most kinds."""
 
 
-def annotations(value: dict[str, Any]) -> dict[str, Any]:
+def notes_of(value: dict[str, Any]) -> dict[str, Any]:
     """Return the annotations of inputs or of an object."""
     return (value.get("metadata") or {}).get("annotations") or {}
 
@@ -51,7 +51,7 @@ def wait(
     Raises:
         NotReady: It did not become ready.
     """
-    notes = annotations(live)
+    notes = notes_of(live)
     if str(notes.get(SKIP, "")).lower() == "true":
         return live
     metadata = live["metadata"]

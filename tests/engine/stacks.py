@@ -1,0 +1,176 @@
+"""A Pulumi stack with its own file backend, driven by the real engine and our plugins."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import automation as auto
+
+from local.plugins import BIN
+from local.toolchain import binary
+
+Program = Callable[[], None]
+PASSPHRASE = "correct horse"
+
+
+@dataclass
+class Outcome:
+    """What an operation said and did."""
+
+    text: str
+    changes: dict[str, int]
+    outputs: dict[str, Any] = field(default_factory=dict)
+    events: list[auto.EngineEvent] = field(default_factory=list)
+
+    def operations(self) -> dict[str, str]:
+        """Operation by resource name, of those that change something."""
+        found: dict[str, str] = {}
+        for event in self.events:
+            meta = event.resource_pre_event and event.resource_pre_event.metadata
+            if meta and meta.op not in ("same", "read", "refresh") and "pulumi:pulumi:Stack" not in meta.type:
+                found[meta.urn.split("::")[-1]] = str(getattr(meta.op, "value", meta.op))
+        return found
+
+    def diff(self, name: str) -> dict[str, str]:
+        """Detailed diff of a resource: path to kind."""
+        for event in self.events:
+            meta = event.resource_pre_event and event.resource_pre_event.metadata
+            if meta and meta.urn.endswith(f"::{name}") and meta.detailed_diff:
+                return {path: str(getattr(d.diff_kind, "value", d.diff_kind)) for path, d in meta.detailed_diff.items()}
+        return {}
+
+
+class Stack:
+    """One stack; each operation takes the program it runs."""
+
+    def __init__(self, folder: Path, kubeconfig: str, name: str = "test", path: str | None = None) -> None:
+        self.folder = folder
+        self.kubeconfig = kubeconfig
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        pulumi_binary = binary("pulumi")
+        self.environment = {
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_K8S_CLIENT_TIMEOUT": "",
+            "KUBECONFIG": "/nonexistent",
+            "PATH": os.pathsep.join([path or str(BIN), str(pulumi_binary.parent), os.environ["PATH"]]),
+        }
+        self.auto = auto.create_or_select_stack(
+            name,
+            project_name="engine",
+            program=lambda: None,
+            opts=auto.LocalWorkspaceOptions(
+                work_dir=str(folder),
+                pulumi_home=str(folder / "home"),
+                env_vars=self.environment,
+                pulumi_command=auto.PulumiCommand(root=str(pulumi_binary.parent.parent)),
+            ),
+        )
+        self.lines: list[str] = []
+        self.events: list[auto.EngineEvent] = []
+
+    def provider(self, **settings: Any) -> k8s.Provider:
+        """Declare the provider; to be called in a program."""
+        return k8s.Provider("cluster", kubeconfig=settings.pop("kubeconfig", self.kubeconfig), **settings)
+
+    def up(self, program: Program, **options: Any) -> Outcome:
+        self._begin(program)
+        result = self.auto.up(on_output=self.lines.append, on_event=self.events.append, **options)
+        changes = dict(result.summary.resource_changes or {})
+        return Outcome(self.text(), changes, {k: v.value for k, v in result.outputs.items()}, self.events)
+
+    def preview(self, program: Program, **options: Any) -> Outcome:
+        self._begin(program)
+        result = self.auto.preview(on_output=self.lines.append, on_event=self.events.append, **options)
+        changes = {getattr(k, "value", str(k)): v for k, v in result.change_summary.items()}
+        return Outcome(self.text(), changes, {}, self.events)
+
+    def refresh(self, program: Program | None = None, **options: Any) -> Outcome:
+        self._begin(program or (lambda: None))
+        result = self.auto.refresh(on_output=self.lines.append, on_event=self.events.append, **options)
+        return Outcome(self.text(), dict(result.summary.resource_changes or {}), {}, self.events)
+
+    def destroy(self) -> Outcome:
+        self._begin(lambda: None)
+        result = self.auto.destroy(on_output=self.lines.append, on_event=self.events.append)
+        return Outcome(self.text(), dict(result.summary.resource_changes or {}), {}, self.events)
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def failure(self, program: Program) -> str:
+        """Run an `up` that must fail; return all that was said."""
+        try:
+            self.up(program)
+        except auto.CommandError as error:
+            return f"{self.text()}\n{error}"
+        raise AssertionError("the up did not fail")
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Resources in the state by name, components and providers left out."""
+        deployment = self.auto.export_stack().deployment or {}
+        return {
+            entry["urn"].split("::")[-1]: entry
+            for entry in deployment.get("resources", [])
+            if not entry["type"].startswith("pulumi:")
+        }
+
+    def raw_state(self) -> str:
+        """Everything in the backend, as it lies on disk."""
+        files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
+        return "\n".join(path.read_text(errors="replace") for path in files)
+
+    def killed_up(self, program: Program, when: Callable[[], bool], victim: str = "pulumi") -> None:
+        """Run an `up` and kill -9 the engine or a plugin as soon as `when` holds."""
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self.up(program)
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not when():
+            assert thread.is_alive(), f"the up ended before it could be killed:\n{self.text()}"
+            assert time.monotonic() < deadline, f"nothing to kill at:\n{self.text()}"
+            time.sleep(0.002)
+        for process in psutil.Process().children(recursive=True):
+            try:
+                if victim in " ".join(process.cmdline()[:4]):
+                    process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        thread.join(60)
+        assert not thread.is_alive(), "the up went on after the kill"
+        assert failures, "the up succeeded in spite of the kill"
+
+    def unlock(self) -> None:
+        """Remove the lock that a killed engine leaves."""
+        self.auto.cancel()
+
+    def _begin(self, program: Program) -> None:
+        self.lines, self.events = [], []
+        self.auto.workspace.program = program
+
+
+def config_map(
+    name: str, data: dict[str, Any], namespace: str, provider: k8s.Provider, **extra: Any
+) -> k8s.core.v1.ConfigMap:
+    metadata = {"name": extra.pop("named", name), "namespace": namespace, **extra.pop("metadata", {})}
+    return k8s.core.v1.ConfigMap(
+        name, metadata=metadata, data=data, opts=pulumi.ResourceOptions(provider=provider), **extra
+    )
