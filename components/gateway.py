@@ -14,7 +14,7 @@ from components.substrate import Substrate
 from components.transformations import Transformation
 from upstream import Rendered
 
-CONTROLLER_IMAGE = "docker.io/envoyproxy/gateway"
+CONTROLLER_IMAGE = "envoyproxy/gateway"
 """Repository that upstream's chart names."""
 
 UID = 65532

@@ -54,7 +54,7 @@ class KServeArgs:
         substrate: What lies below.
         controller: Rendered KServe.
         requires: Resources that must exist first: the Gateway API's CRDs.
-        predictor: Default requests and limits of an InferenceService that sets none and uses no runtime's.
+        predictor: Requests and limits of a predictor whose InferenceService sets none.
     """
 
     substrate: Substrate
@@ -170,7 +170,7 @@ class KServe(pulumi.ComponentResource):
             namespace(NAMESPACE),
             webhook_secret(certificate),
             serving_runtime.storage_container(substrate.images),
-            serving_runtime.serving_runtime(substrate.images),
+            serving_runtime.serving_runtime(substrate.images, args.predictor),
         ]
         manifests = Manifests(
             name,

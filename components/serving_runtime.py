@@ -33,7 +33,7 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
     return {"httpGet": get, "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 5}
 
 
-def serving_runtime(images: Mapping[str, str]) -> Object:
+def serving_runtime(images: Mapping[str, str], predictor: kube.Resources = PREDICTOR) -> Object:
     """Return the ClusterServingRuntime: our server, its features from Redis by the Feast configuration it is given."""
     container = {
         "name": "kserve-container",
@@ -47,7 +47,7 @@ def serving_runtime(images: Mapping[str, str]) -> Object:
             {"name": "FEAST_CONFIG", "value": "/etc/feast/feature_store.yaml"},
         ],
         "ports": [{"containerPort": PORT, "name": "http1", "protocol": "TCP"}],
-        "resources": requirements(PREDICTOR),
+        "resources": requirements(predictor),
         "securityContext": security_context(),
         "startupProbe": _probe("/v2/health/ready", period=1, failures=180),
         "readinessProbe": _probe("/v2/health/ready", period=5, failures=2),

@@ -136,7 +136,7 @@ def repository(image: str) -> str:
 
 
 def with_images(images: Mapping[str, str]) -> Transformation:
-    """Replace images by repository (`docker.io/envoyproxy/gateway`); every image must be known.
+    """Replace images by repository (`envoyproxy/gateway`); every image must be known.
 
     Raises:
         KeyError: A container's repository is not in `images`: it would be pulled from outside.
