@@ -1,0 +1,57 @@
+"""The root file system under every Debian image, made by mmdebstrap from the machine's own apt sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from images import apt, shell
+from mlp.progress import Step
+
+NOT_UNPACKED = (
+    "/usr/share/man/*",
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+    "/usr/share/lintian/*",
+)
+"""Paths of packages that nothing reads in a container; licenses stay."""
+
+UNPACKED_ALL_THE_SAME = ("/usr/share/doc/*/copyright",)
+
+FORGOTTEN = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d/99mmdebstrap", "etc/resolv.conf")
+"""What names this machine or its mirror."""
+
+
+def command(suite: str, packages: Iterable[str], sources: Path, output: Path, options: Iterable[str]) -> list[str]:
+    """Return the mmdebstrap command that writes `output`, a tar file with levelled times.
+
+    Args:
+        suite: Debian's code name.
+        packages: Beside the minimal base.
+        sources: A `.sources` file.
+        output: The tar file.
+        options: apt settings, one configuration line each.
+    """
+    words = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}"]
+    words += [f"--dpkgopt=path-exclude={path}" for path in NOT_UNPACKED]
+    words += [f"--dpkgopt=path-include={path}" for path in UNPACKED_ALL_THE_SAME]
+    words += [f"--aptopt={line}" for line in options]
+    words += [f'--customize-hook=rm -rf "$1/{path}"' for path in FORGOTTEN]
+    words += ['--customize-hook=mkdir "$1/etc/apt/sources.list.d"']
+    words += ['--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/tmp/*']
+    words += [suite, str(output), str(sources)]
+    return words
+
+
+def make(suite: str, packages: Iterable[str], context: Path, *, log: Path, step: Step) -> None:
+    """Write root.tar into the build context.
+
+    Raises:
+        UserError: The machine has no apt source of `suite`, or mmdebstrap failed.
+    """
+    sources = context / "machine.sources"
+    sources.write_text(apt.sources(suite))
+    words = command(suite, packages, sources, context / "root.tar", apt.options())
+    shell.run(words, what="the Debian root", log=log, step=step, environment={"SOURCE_DATE_EPOCH": "0"})
+    sources.unlink()

@@ -1,0 +1,30 @@
+"""Entry point of the storage initializer: `fetch SOURCE DESTINATION [SOURCE DESTINATION ...]`, as KServe calls it."""
+
+from __future__ import annotations
+
+import sys
+
+
+def pairs(arguments: list[str]) -> list[tuple[str, str]]:
+    """Return (source, destination) pairs.
+
+    Raises:
+        SystemExit: The arguments are not pairs.
+    """
+    if not arguments or len(arguments) % 2:
+        raise SystemExit(f"usage: fetch SOURCE DESTINATION [SOURCE DESTINATION ...]; got {len(arguments)} arguments")
+    return list(zip(arguments[::2], arguments[1::2], strict=True))
+
+
+def main() -> None:
+    """Download each source into its destination with KServe's own storage library."""
+    wanted = pairs(sys.argv[1:])
+    from kserve_storage import Storage, configure_logging
+
+    configure_logging()
+    for source, destination in wanted:
+        Storage.download(source, destination)
+
+
+if __name__ == "__main__":
+    main()
