@@ -40,7 +40,9 @@ def heal() -> list[str]:
     netns.remove()
     _remove_groups()
     _restore_sysctls()
-    shutil.rmtree(layout.RUN, ignore_errors=True)
+    if not _mounts():
+        # Never remove through a mount: volumes may be behind it.
+        shutil.rmtree(layout.RUN, ignore_errors=True)
     _remove_mount_points()
     left = leftovers()
     if left:

@@ -22,7 +22,7 @@ FIRST = ("etcd", "containerd", "kube-apiserver")
 
 CONTROL_PLANE_SECONDS = 60.0
 READY_SECONDS = 120.0
-PODS_STOP_SECONDS = 20.0
+PODS_STOP_SECONDS = 15.0
 """How long a stop waits for pods to end by themselves, as a shutdown of a machine does."""
 
 TOOLS = ("etcd", "kubernetes", "coredns", "local-path-provisioner", "metrics-server", "pause")
@@ -46,15 +46,11 @@ def start() -> None:
             become ready in time; it says what.
     """
     with owner.exclusive():
-        owner.refuse_living_stranger()
-        if conflicts := addresses.conflicts():
-            raise UserError(
-                f"The address range {addresses.BLOCK} of the embedded node is in use on this machine.",
-                seen="; ".join(conflicts),
-                allowed=f"no address or route inside {addresses.BLOCK}",
-                next_step="remove that route, or stop what made it",
-            )
-        _prepare()
+        _check_machine()
+    # Building takes minutes on a new machine; the lock is for the node only.
+    _prepare()
+    with owner.exclusive():
+        _check_machine()
         _start_node()
 
 
@@ -71,6 +67,17 @@ def reset() -> None:
         if layout.DATA.exists():
             with step("Removing the cluster's data"):
                 shutil.rmtree(layout.DATA)
+
+
+def _check_machine() -> None:
+    owner.refuse_living_stranger()
+    if conflicts := addresses.conflicts():
+        raise UserError(
+            f"The address range {addresses.BLOCK} of the embedded node is in use on this machine.",
+            seen="; ".join(conflicts),
+            allowed=f"no address or route inside {addresses.BLOCK}",
+            next_step="remove that route, or stop what made it",
+        )
 
 
 def _prepare() -> None:

@@ -20,6 +20,8 @@ SYSCTLS: dict[str, str] = {
     "net.ipv4.conf.all.rp_filter": "0",
     # Traffic between two pods on the bridge must pass the service rules, or replies keep the pod's own address.
     "net.bridge.bridge-nf-call-iptables": "1",
+    # A pod that looks for the world is told at once that there is none, every time.
+    "net.ipv4.icmp_ratelimit": "0",
     "net.ipv6.conf.all.disable_ipv6": "1",
     "net.ipv6.conf.default.disable_ipv6": "1",
 }
