@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ MODULE, VERSION = "mirror.example/thing", "v1.2.3"
 
 
 @pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A module proxy as a folder, and a module cache that has nothing yet."""
     versions = tmp_path / "mirror" / MODULE / "@v"
     versions.mkdir(parents=True)
