@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from mlp import paths
 from mlp.errors import UserError
 from upstream import prune, render, sources, vendor
-from upstream.pins import Pins, Source, parse_pins, pins, read_lock
+from upstream.pins import Pins, Source, parse_pins, pins, read_lock, write_lock
 
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
@@ -155,8 +156,7 @@ def thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upstream:
     monkeypatch.setattr(paths, "UPSTREAM", tmp_path / "rendered")
     monkeypatch.setattr(vendor, "pins", lambda: wanted)
     monkeypatch.setattr(vendor, "read_lock", lambda: read_lock(lock))
-    write = vendor.write_lock
-    monkeypatch.setattr(vendor, "write_lock", lambda digests: write(digests, lock))
+    monkeypatch.setattr(vendor, "write_lock", functools.partial(write_lock, path=lock))
     monkeypatch.setattr(sources, "fetch", upstream.fetch)
     return upstream
 
