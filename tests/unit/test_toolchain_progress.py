@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from local.toolchain.estimate import bar, duration, in_words
+from local.toolchain.estimate import bar, in_words, left
 from local.toolchain.lock import holder
+from local.toolchain.view import View
+from mlp.progress import Step
 
 
 def test_bar() -> None:
@@ -19,15 +21,35 @@ def test_bar() -> None:
 @pytest.mark.parametrize(
     ("elapsed", "done", "total", "expected"),
     [
-        (5, 0, 0, 300),  # nothing known yet: the recorded figure
-        (400, 0, 0, 400),  # never less than what has passed
-        (100, 50, 100, 0.5 * 300 + 0.5 * 200),  # half by the record, half by this run's speed
-        (600, 90, 100, 0.1 * 300 + 0.9 * 600 / 0.9),
-        (10, 100, 100, 10),  # nothing left to compile
+        (5, 0, 0, 295),  # nothing known yet: the recorded figure
+        (400, 0, 0, 0),  # never less than nothing
+        (10, 0, 100, 310),  # a list of packages was read, which took its time
+        (1000, 50, 100, 0.515 * (0.515 * 300 + 1000)),  # slower than recorded: more than the record says
+        (20, 50, 100, 0.515 * (0.515 * 300 + 20)),  # quicker: less
+        (100, 100, 100, 0.03 * (0.03 * 300 + 100)),  # only linking is left
     ],
 )
-def test_duration(elapsed: float, done: int, total: int, expected: float) -> None:
-    assert duration(300, elapsed, done, total) == pytest.approx(expected)
+def test_left(elapsed: float, done: int, total: int, expected: float) -> None:
+    assert left(300, elapsed, done, total) == pytest.approx(expected)
+
+
+def test_what_is_left_falls_as_packages_are_compiled() -> None:
+    values = [left(300, 3.0 * done, done, 100) for done in range(101)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_view_counts_modules_and_packages_and_says_what_all_tools_take() -> None:
+    step = Step("build", 300)
+    with View(step, 300, 600) as view:
+        assert "all tools: about 15 min left" in step.detail
+        view.downloading("go: downloading example.org/a v1.0.0")
+        assert "module 1: example.org/a v1.0.0" in step.detail
+        view.downloading("stale example.org/b")
+        view.total = 2
+        view.compiling("example.org/b")
+        assert step.detail.startswith("█" * 10 + "░" * 10 + " 1/2 example.org/b")
+        view.compiling("example.org/c")
+        assert "2/2 linking" in step.detail
 
 
 def test_in_words() -> None:
