@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import yaml
@@ -107,7 +107,7 @@ def ensure_packages() -> None:
 
 
 @contextlib.contextmanager
-def _services_stay_off() -> Iterator[None]:
+def _services_stay_off() -> Generator[None]:
     """Keep packages from starting their services while the block runs; a policy of the machine's own stays."""
     ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
     if ours:

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from mlp import progress
@@ -26,7 +26,7 @@ def holder(text: str) -> str:
 
 
 @contextlib.contextmanager
-def held(path: Path, work: str) -> Iterator[None]:
+def held(path: Path, work: str) -> Generator[None]:
     """Hold the lock `path` while the block runs; wait for it when another process has it, saying which.
 
     The kernel drops the lock when its holder dies, however it dies, so no lock is ever stale.
