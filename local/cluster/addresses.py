@@ -10,21 +10,21 @@ import ipaddress
 import json
 import subprocess
 
-BLOCK = ipaddress.ip_network("198.18.0.0/15")
-HOST = ipaddress.ip_address("198.18.0.1")
+BLOCK = ipaddress.IPv4Network("198.18.0.0/15")
+HOST = ipaddress.IPv4Address("198.18.0.1")
 """The host's end of the link."""
 
-NODE = ipaddress.ip_address("198.18.0.2")
+NODE = ipaddress.IPv4Address("198.18.0.2")
 """The node's end of the link, its InternalIP and the API server's address."""
 
 LINK_PREFIX = 30
-PODS = ipaddress.ip_network("198.18.128.0/17")
-SERVICES = ipaddress.ip_network("198.19.0.0/16")
-API_SERVICE = ipaddress.ip_address("198.19.0.1")
+PODS = ipaddress.IPv4Network("198.18.128.0/17")
+SERVICES = ipaddress.IPv4Network("198.19.0.0/16")
+API_SERVICE = ipaddress.IPv4Address("198.19.0.1")
 """ClusterIP of the `kubernetes` Service: Kubernetes always takes the first of the range."""
 
-DNS = ipaddress.ip_address("198.19.0.10")
-GATEWAY = ipaddress.ip_address("198.19.0.80")
+DNS = ipaddress.IPv4Address("198.19.0.10")
+GATEWAY = ipaddress.IPv4Address("198.19.0.80")
 """ClusterIP of the gateway; the host has a route to it."""
 
 API_PORT = 6443

@@ -62,6 +62,7 @@ def status() -> Status:
     problem: str | None = "it is not running"
     if running:
         down = [f"{entry.name} is {entry.state}" for entry in states if entry.state != "RUNNING"]
+        down = down if states else ["the supervisor does not answer"]
         api = Api()
         problem = "; ".join(down) or api.unready() or system.problem(api)
     hosts = _host_pids() if running else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport
+from typing_extensions import override
 
 from local.cluster import layout, owner
 from mlp import paths
@@ -21,6 +23,9 @@ from mlp.errors import UserError
 
 LAUNCH_SECONDS = 20.0
 SHUTDOWN_SECONDS = 40.0
+RPC_SECONDS = 5.0
+"""A supervisor that takes longer to answer is as good as dead."""
+
 ALREADY_STARTED = 60
 """supervisord's fault code for starting what runs (supervisor.xmlrpc.Faults)."""
 
@@ -47,9 +52,20 @@ class ProgramState:
     error: str
 
 
+class _Connection(http.client.HTTPConnection):
+    """HTTP over the supervisor's socket, with a time limit: supervisor's own client would wait for ever."""
+
+    @override
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(layout.SUPERVISOR_SOCKET))
+
+
 @contextlib.contextmanager
-def _rpc() -> Iterator[Any]:
+def _rpc(seconds: float = RPC_SECONDS) -> Iterator[Any]:
     transport = SupervisorTransport(None, None, f"unix://{layout.SUPERVISOR_SOCKET}")
+    transport._get_connection = lambda: _Connection("localhost", timeout=seconds)
     try:
         yield xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
     finally:
@@ -126,7 +142,7 @@ def start(name: str) -> None:
 
 def stop(name: str) -> None:
     """Stop one process and wait for its end; quiet when it does not run."""
-    with _rpc() as rpc:
+    with _rpc(SHUTDOWN_SECONDS) as rpc:
         try:
             rpc.stopProcess(name, True)
         except xmlrpc.client.Fault as fault:

@@ -35,7 +35,7 @@ def rendered(name: str) -> str:
 
 
 def test_addresses_lie_inside_the_block_and_apart() -> None:
-    link = ipaddress.ip_network(f"{addresses.NODE}/{addresses.LINK_PREFIX}", strict=False)
+    link = ipaddress.IPv4Network(f"{addresses.NODE}/{addresses.LINK_PREFIX}", strict=False)
     networks = [link, addresses.PODS, addresses.SERVICES]
     assert all(network.subnet_of(addresses.BLOCK) for network in networks)
     assert not any(a.overlaps(b) for a in networks for b in networks if a is not b)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from local.cluster import api, cgroups, cleanup, layout, node, owner, system
 from mlp import paths
@@ -106,6 +107,7 @@ class FakeApi(api.Api):
     def __init__(self, answers: dict[str, api.Object]) -> None:
         self.answers = answers
 
+    @override
     def get(self, path: str) -> api.Object:
         for prefix, answer in self.answers.items():
             if path.startswith(prefix):
@@ -132,7 +134,8 @@ def test_an_unavailable_deployment_says_why() -> None:
 
 def test_an_available_deployment_counts_only_in_its_newest_form() -> None:
     assert system.deployment_problem(FakeApi({"/apis/apps/v1": deployment(available=1)}), "coredns") is None
-    stale = {"/apis/apps/v1": deployment(available=1, observed=1), "/api/v1": {"items": []}}
+    none: list[api.Object] = []
+    stale = {"/apis/apps/v1": deployment(available=1, observed=1), "/api/v1": {"items": none}}
     assert system.deployment_problem(FakeApi(stale), "coredns") == "coredns: no pod yet"
 
 

@@ -1,0 +1,170 @@
+"""The node comes back from everything that can be done to it, and goes without a trace. Last by name: it is rough."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local import cluster
+from local.cluster import addresses, cgroups, layout, netns, owner, supervisor
+from mlp import paths
+from mlp.errors import UserError
+
+KUBECTL = Path(sys.executable).with_name("kubectl")
+
+
+@pytest.fixture(autouse=True)
+def afterwards() -> Iterator[None]:
+    cluster.start()
+    yield
+    cluster.start()
+
+
+def kubectl(*arguments: str) -> str:
+    command = [str(KUBECTL), "--kubeconfig", str(paths.KUBECONFIG), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    """A fact stored in the cluster that must outlive whatever happens to it."""
+    value = uuid.uuid4().hex
+    kubectl("-n", "default", "create", "configmap", f"marker-{value}", f"--from-literal=key={value}")
+    yield value
+    kubectl("-n", "default", "delete", "configmap", f"marker-{value}")
+
+
+def stored(value: str) -> bool:
+    return kubectl("-n", "default", "get", "configmap", f"marker-{value}", "-o", "jsonpath={.data.key}") == value
+
+
+def pids() -> dict[str, int | None]:
+    return {entry.name: entry.pid for entry in cluster.status().programs}
+
+
+def eventually(check: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, cluster.status()
+        time.sleep(0.3)
+
+
+def kill_everything() -> None:
+    while found := cgroups.processes():
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.1)
+
+
+def test_starting_a_running_cluster_changes_nothing(marker: str) -> None:
+    before = pids()
+    cluster.start()
+    assert pids() == before
+    assert stored(marker)
+
+
+def test_every_process_that_is_killed_comes_back(marker: str) -> None:
+    before = pids()
+    for pid in before.values():
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    def all_new() -> bool:
+        now = pids()
+        return all(now.get(name) not in (None, pid) for name, pid in before.items()) and cluster.status().ready
+
+    eventually(all_new, seconds=180)
+    assert stored(marker)
+
+
+def test_start_heals_what_a_kill_of_everything_left(marker: str) -> None:
+    kill_everything()
+    assert not cluster.is_running()
+    assert cluster.leftovers(), "nothing was left: this test proves nothing"
+    cluster.start()
+    assert cluster.is_running()
+    assert stored(marker)
+
+
+def test_the_supervisors_end_is_everybodys_end() -> None:
+    held = owner.read()
+    assert held is not None
+    os.kill(held.pid, signal.SIGKILL)
+    eventually(lambda: not cgroups.processes(), seconds=20)
+
+
+def test_stop_leaves_nothing_and_start_finds_the_data(marker: str) -> None:
+    settings = json.loads(layout.SYSCTLS.read_text())
+    cluster.stop()
+    assert cluster.leftovers() == []
+    assert not netns.PATH.exists()
+    assert not layout.SUPERVISOR_SOCKET.exists()
+    assert not layout.CONTAINERD_SOCKET.exists()
+    links = subprocess.run(["ip", "-json", "link"], capture_output=True, text=True, check=True).stdout
+    assert addresses.HOST_LINK not in [entry["ifname"] for entry in json.loads(links)]
+    assert str(layout.DATA) not in Path("/proc/self/mountinfo").read_text()
+    assert not list(cgroups.ROOT.glob(f"*/{layout.CGROUP}"))
+    assert {name: (Path("/proc/sys") / name).read_text().strip() for name in settings} == settings
+    cluster.stop()
+    cluster.start()
+    assert stored(marker)
+
+
+def test_another_checkouts_living_cluster_is_named_and_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = pids()
+    with monkeypatch.context() as other:
+        other.setattr(paths, "ROOT", Path("/srv/another-checkout"))
+        for action in (cluster.start, cluster.stop, cluster.reset):
+            with pytest.raises(UserError) as caught:
+                action()
+            assert str(Path(__file__).parents[2]) in caught.value.render()
+    assert pids() == before
+
+
+def test_another_checkouts_dead_cluster_is_cleared_away(marker: str) -> None:
+    kill_everything()
+    record = json.loads(layout.OWNER.read_text())
+    layout.OWNER.write_text(json.dumps(record | {"checkout": "/srv/another-checkout"}))
+    cluster.start()
+    held = owner.read()
+    assert held is not None
+    assert held.ours
+    assert stored(marker)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0])
+def test_a_start_that_is_killed_is_completed_by_the_next(seconds: float, marker: str) -> None:
+    kill_everything()
+    starting = subprocess.Popen(
+        [sys.executable, "-c", "from local import cluster; cluster.start()"],
+        cwd=paths.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    starting.kill()
+    starting.wait()
+    cluster.start()
+    assert cluster.status().ready
+    assert stored(marker)
+
+
+def test_a_supervisor_that_hangs_is_replaced(marker: str) -> None:
+    held = owner.read()
+    assert held is not None
+    os.kill(held.pid, signal.SIGSTOP)
+    cluster.start()
+    assert supervisor.answers()
+    assert stored(marker)
