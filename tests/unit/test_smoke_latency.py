@@ -1,0 +1,88 @@
+"""The latency verdict over real requests to a loopback server that is quick, slow, silent or broken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from smoke import latency, load
+from smoke.outputs import Budgets
+
+BUDGETS = Budgets(feature_ms=10, predict_ms=50, total_ms=5000)
+
+TIMINGS = {
+    "/quick": (200, "features;dur=1.0, predict;dur=2.0, total;dur=3.5"),
+    "/slow-features": (200, "features;dur=10.5, predict;dur=2.0"),
+    "/slow-predict": (200, "features;dur=1.0, predict;dur=60.0"),
+    "/silent": (200, None),
+    "/down": (503, None),
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        status, timing = TIMINGS[self.path]
+        self.send_response(status)
+        if timing:
+            self.send_header("Server-Timing", timing)
+        body = b'{"error": {"message": "Redis is down"}}' if status == 503 else b"{}"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    thread.join()
+
+
+def breaches(url: str, budgets: Budgets = BUDGETS) -> list[str]:
+    samples = load.run(url, [b"{}"], rate=50, seconds=0.6)
+    assert len(samples) == 30
+    return [row.name for row in latency.judge(samples, budgets) if not row.ok]
+
+
+def test_a_quick_service_passes(server: str) -> None:
+    assert breaches(f"{server}/quick") == []
+
+
+@pytest.mark.parametrize(("path", "breach"), [("/slow-features", "features p99"), ("/slow-predict", "predict p99")])
+def test_a_slow_phase_breaches_its_own_budget_only(server: str, path: str, breach: str) -> None:
+    assert breaches(server + path) == [breach]
+
+
+def test_a_slow_answer_breaches_the_total(server: str) -> None:
+    assert breaches(f"{server}/quick", Budgets(feature_ms=10, predict_ms=50, total_ms=0.001)) == ["total p99"]
+
+
+def test_a_runtime_that_reports_no_phases_fails(server: str) -> None:
+    assert breaches(f"{server}/silent") == ["features p99", "predict p99"]
+
+
+def test_failed_requests_are_counted_with_status_and_reason(server: str) -> None:
+    names = breaches(f"{server}/down")
+    assert names[0].startswith("failed of 30 requests: 30 x 503")
+    assert "Redis is down" in names[0]
+
+
+def test_a_server_that_is_gone_fails_every_request() -> None:
+    names = breaches("http://127.0.0.1:1/")
+    assert names[0].startswith("failed of 30 requests: 30 x no answer")
+
+
+def test_no_requests_are_no_success() -> None:
+    assert not all(row.ok for row in latency.judge([], BUDGETS))
