@@ -11,7 +11,7 @@ from components import envoy, kube, transformations
 from components.crds import CrdBundle, CrdBundleArgs
 from components.manifests import Manifests, ManifestsArgs, namespace
 from components.substrate import Substrate
-from components.transformations import Transformation
+from components.transformations import Object, Transformation
 from upstream import Rendered
 
 CONTROLLER_IMAGE = "envoyproxy/gateway"
@@ -55,6 +55,18 @@ def controller_transformations(substrate: Substrate) -> list[Transformation]:
     ]
 
 
+def objects(args: GatewayArgs) -> list[Object]:
+    """Return every object: upstream's as changed, the namespace, and the Gateway."""
+    substrate, exposure = args.substrate, args.substrate.gateway
+    return [
+        *transformations.apply_all(args.controller.objects, controller_transformations(substrate)),
+        namespace(envoy.NAMESPACE),
+        envoy.gateway_class(exposure.gateway_class),
+        envoy.envoy_proxy(substrate.images, exposure, args.proxy),
+        envoy.gateway(exposure, args.route_namespaces),
+    ]
+
+
 class Gateway(pulumi.ComponentResource):
     """Envoy Gateway with one Gateway, ready when an Envoy answers under its address.
 
@@ -88,24 +100,14 @@ class Gateway(pulumi.ComponentResource):
             )
             for rendered in (args.gateway_api, args.controller)
         ]
-        exposure = substrate.gateway
-        changes = controller_transformations(substrate)
-        own = [
-            namespace(envoy.NAMESPACE),
-            envoy.gateway_class(exposure.gateway_class),
-            envoy.envoy_proxy(substrate.images, exposure, args.proxy),
-            envoy.gateway(exposure, args.route_namespaces),
-        ]
         manifests = Manifests(
             name,
-            ManifestsArgs(
-                objects=[*transformations.apply_all(args.controller.objects, changes), *own],
-            ),
+            ManifestsArgs(objects=objects(args)),
             pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes, depends_on=bundles),
         )
         self.namespace = envoy.NAMESPACE
         self.gateway = envoy.GATEWAY
-        self.base_url = exposure.base_url
+        self.base_url = substrate.gateway.base_url
         self.crds = bundles[0]
         self.ready = manifests.resources[f"Gateway/{envoy.NAMESPACE}/{envoy.GATEWAY}"]
         self.register_outputs({"base_url": self.base_url})

@@ -104,14 +104,14 @@ def configuration(images: Mapping[str, str], predictor: kube.Resources) -> dict[
     return {name: json.dumps(section, sort_keys=True) for name, section in sections.items()}
 
 
-def webhook_secret(certificate: ServingCertificate) -> Object:
+def webhook_secret(certificate: pulumi.Input[str], private_key: pulumi.Input[str]) -> Object:
     """Return the Secret that the controller's webhook server reads."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": WEBHOOK_SECRET, "namespace": NAMESPACE},
         "type": "kubernetes.io/tls",
-        "stringData": {"tls.crt": certificate.certificate, "tls.key": certificate.private_key},
+        "stringData": {"tls.crt": certificate, "tls.key": private_key},
     }
 
 
@@ -140,6 +140,20 @@ def controller_transformations(args: KServeArgs, ca_bundle: pulumi.Input[str]) -
     ]
 
 
+def objects(
+    args: KServeArgs, certificate: pulumi.Input[str], private_key: pulumi.Input[str], ca_bundle: pulumi.Input[str]
+) -> list[Object]:
+    """Return every object: upstream's as changed, the namespace, the webhook's certificate, and our runtime."""
+    images = args.substrate.images
+    return [
+        *transformations.apply_all(args.controller.objects, controller_transformations(args, ca_bundle)),
+        namespace(NAMESPACE),
+        webhook_secret(certificate, private_key),
+        serving_runtime.storage_container(images),
+        serving_runtime.serving_runtime(images, args.predictor),
+    ]
+
+
 class KServe(pulumi.ComponentResource):
     """KServe with the `mlplatform` serving runtime.
 
@@ -165,18 +179,10 @@ class KServe(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         certificate = ServingCertificate(f"{name}-webhook", WEBHOOK_NAMES, pulumi.ResourceOptions(parent=self))
-        changes = controller_transformations(args, certificate.ca_bundle)
-        own = [
-            namespace(NAMESPACE),
-            webhook_secret(certificate),
-            serving_runtime.storage_container(substrate.images),
-            serving_runtime.serving_runtime(substrate.images, args.predictor),
-        ]
+        declared = objects(args, certificate.certificate, certificate.private_key, certificate.ca_bundle)
         manifests = Manifests(
             name,
-            ManifestsArgs(
-                objects=[*transformations.apply_all(args.controller.objects, changes), *own],
-            ),
+            ManifestsArgs(objects=declared),
             pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes, depends_on=[crds, *args.requires]),
         )
         self.runtime = serving_runtime.RUNTIME

@@ -1,0 +1,99 @@
+"""A real API server accepts every object that the gateway and KServe declare, field by field."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi_kubernetes as k8s
+import pytest
+import yaml
+
+import upstream
+from components import envoy, gateway, kserve
+from components.gateway import GatewayArgs
+from components.kserve import KServeArgs
+from components.route import RouteArgs, http_route
+from components.substrate import GatewayExposure, ImageCatalog, Substrate
+from components.transformations import Object
+from tests.engine.control_plane import ControlPlane
+
+KUBECTL = str(Path(sys.executable).parent / "kubectl")
+NAMES = ("envoy", "envoy-gateway", "kserve-controller", "serving", "storage-initializer")
+
+
+def substrate() -> Substrate:
+    nothing = cast(Any, None)
+    return Substrate(
+        environment="local",
+        kubernetes=cast(k8s.Provider, None),
+        kubeconfig=nothing,
+        object_store=nothing,
+        postgres={},
+        redis=nothing,
+        storage_classes=nothing,
+        images=ImageCatalog({name: f"mlplatform.local/{name}:0123456789ab" for name in NAMES}),
+        gateway=GatewayExposure(
+            gateway_class="mlplatform",
+            service_type="ClusterIP",
+            cluster_ip="198.19.0.80",
+            base_url="http://198.19.0.80",
+        ),
+    )
+
+
+def every_object() -> list[Object]:
+    below = substrate()
+    entrance = GatewayArgs(
+        substrate=below,
+        gateway_api=upstream.rendered("gateway-api"),
+        controller=upstream.rendered("envoy-gateway"),
+        route_namespaces=["models"],
+        proxy=envoy.Proxy(replicas=2),
+    )
+    serving = KServeArgs(substrate=below, controller=upstream.rendered("kserve"))
+    route = RouteArgs(namespace="default", prefix="/a", service="a", port=80)
+    return [*gateway.objects(entrance), *kserve.objects(serving, "PEM", "KEY", "Q0E="), http_route("a", route)]
+
+
+def apply(plane: ControlPlane, objects: list[Object] | Path, *options: str) -> subprocess.CompletedProcess[str]:
+    text = objects.read_text() if isinstance(objects, Path) else yaml.safe_dump_all(objects)
+    command = [KUBECTL, "--kubeconfig", str(plane.kubeconfig), "apply", "--server-side", "--validate=strict", *options]
+    return subprocess.run([*command, "-f", "-"], input=text, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def definitions(plane: ControlPlane) -> ControlPlane:
+    """The control plane with the definitions established and the namespaces made."""
+    upstream.ensure()
+    for name in ("gateway-api", "envoy-gateway", "kserve"):
+        done = apply(plane, upstream.rendered(name).crds_path)
+        assert done.returncode == 0, done.stderr
+    wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]
+    subprocess.run([KUBECTL, "--kubeconfig", str(plane.kubeconfig), *wait], check=True, capture_output=True)
+    spaces = [item for item in every_object() if item["kind"] == "Namespace"]
+    assert apply(plane, spaces).returncode == 0
+    return plane
+
+
+def dry_run(plane: ControlPlane, objects: list[Object]) -> str:
+    """Return what the API server says against the objects; nothing when it accepts them all."""
+    deadline = time.monotonic() + 30
+    while True:
+        done = apply(plane, objects, "--dry-run=server")
+        # A definition just established takes a moment to be published in the schema that strict validation reads.
+        if done.returncode == 0 or "failed to download openapi" not in done.stderr or time.monotonic() > deadline:
+            return done.stderr if done.returncode else ""
+
+
+def test_every_object_is_accepted(definitions: ControlPlane) -> None:
+    assert dry_run(definitions, every_object()) == ""
+
+
+def test_a_wrong_field_is_not_accepted(definitions: ControlPlane) -> None:
+    wrong = envoy.envoy_proxy(substrate().images, substrate().gateway, envoy.Proxy())
+    wrong["spec"]["provider"]["kubernetes"]["envoyService"]["clusterIP"] = "198.19.0.80"
+    assert "clusterIP" in dry_run(definitions, [wrong])
