@@ -73,8 +73,17 @@ def gateway_class(name: str) -> Object:
 
 
 def _deployment(images: Mapping[str, str], proxy: Proxy) -> Object:
-    manager = {"name": "shutdown-manager", "resources": requirements(SHUTDOWN_MANAGER), "startupProbe": FAST_STARTUP}
-    containers = [{"name": "envoy", "startupProbe": FAST_STARTUP}, manager]
+    manager = {
+        "name": "shutdown-manager",
+        "resources": requirements(SHUTDOWN_MANAGER),
+        "startupProbe": FAST_STARTUP,
+        # It says that draining is over by a file there.
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108 - inside the pod
+    }
+    pod = {
+        "containers": [{"name": "envoy", "startupProbe": FAST_STARTUP}, manager],
+        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}}],
+    }
     return {
         "name": GATEWAY,
         "replicas": proxy.replicas,
@@ -84,7 +93,7 @@ def _deployment(images: Mapping[str, str], proxy: Proxy) -> Object:
             "resources": requirements(proxy.resources),
             "securityContext": {"readOnlyRootFilesystem": True},
         },
-        "patch": {"type": "StrategicMerge", "value": {"spec": {"template": {"spec": {"containers": containers}}}}},
+        "patch": {"type": "StrategicMerge", "value": {"spec": {"template": {"spec": pod}}}},
     }
 
 
