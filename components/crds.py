@@ -23,6 +23,7 @@ import pulumi
 import urllib3
 import yaml
 from pulumi import dynamic
+from typing_extensions import override
 
 FIELD_MANAGER = "mlplatform-crds"
 DIGEST = "mlplatform.local/bundle-sha256"
@@ -77,18 +78,22 @@ class _Provider(dynamic.ResourceProvider):
 
     serialize_as_secret_always = False
 
+    @override
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
         """Compare what matters: where the file lies does not."""
         return dynamic.DiffResult(changes=bool(changed(_olds, _news)))
 
+    @override
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Apply the bundle."""
         return dynamic.CreateResult(f"crds-{props['sha256'][:12]}", {**props, "names": apply(props)})
 
+    @override
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
         """Apply the bundle in place; definitions it no longer has stay."""
         return dynamic.UpdateResult({**_news, "names": apply(_news)})
 
+    @override
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         """See whether every definition is there and came from this very file."""
         astray = missing(props)
@@ -97,6 +102,7 @@ class _Provider(dynamic.ResourceProvider):
             return dynamic.ReadResult(id_, drifted, {key: drifted[key] for key in drifted if key != "names"})
         return dynamic.ReadResult(id_, props)
 
+    @override
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Leave the definitions, and so everybody's objects, unless told to delete them."""
         if _props.get("deleteCrds"):

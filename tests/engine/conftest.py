@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.control_plane import ControlPlane, control_plane
-from tests.engine.stacks import Stack
+from control_plane import ControlPlane, control_plane
+from stacks import Stack
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,288 @@
+"""Create, update, replace, delete and refresh against a real API server, by the real engine."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from control_plane import ControlPlane
+from stacks import Program, Stack, config_map
+
+
+def program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:
+    def run() -> None:
+        config_map("settings", data, namespace, stack.provider(), **extra)
+
+    return run
+
+
+def at(namespace: str, name: str, kind: str = "configmaps") -> str:
+    return f"/api/v1/namespaces/{namespace}/{kind}/{name}"
+
+
+def test_create_update_delete(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    first = stack.up(program(stack, namespace, {"a": "1", "b": "2"}))
+    assert first.operations()["settings"] == "create"
+    live = plane.get(at(namespace, "settings"))
+    assert live and live["data"] == {"a": "1", "b": "2"}
+    uid = live["metadata"]["uid"]
+
+    again = stack.up(program(stack, namespace, {"a": "1", "b": "2"}))
+    assert again.operations() == {}
+
+    shown = stack.preview(program(stack, namespace, {"a": "9", "c": "3"}))
+    assert shown.diff("settings") == {"data.a": "update", "data.b": "delete", "data.c": "add"}
+
+    changed = stack.up(program(stack, namespace, {"a": "9", "c": "3"}))
+    assert changed.operations() == {"settings": "update"}
+    live = plane.get(at(namespace, "settings"))
+    assert live and live["data"] == {"a": "9", "c": "3"}
+    assert live["metadata"]["uid"] == uid
+
+    stack.destroy()
+    assert plane.get(at(namespace, "settings")) is None
+    assert stack.resources() == {}
+
+
+def test_state_is_compatible_and_small(stack: Stack, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}))
+    entry = stack.resources()["settings"]
+    assert entry["type"] == "kubernetes:core/v1:ConfigMap"
+    assert entry["id"] == f"{namespace}/settings"
+    assert entry["outputs"]["__initialApiVersion"] == "v1"
+    assert entry["outputs"]["__fieldManager"].startswith("pulumi-kubernetes-")
+    assert "managedFields" not in entry["outputs"]["metadata"]
+
+
+def test_a_field_set_by_another_manager_survives_an_update(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}))
+    plane.merge(at(namespace, "settings"), {"data": {"theirs": "x"}}, manager="controller")
+    stack.up(program(stack, namespace, {"a": "2"}))
+    live = plane.get(at(namespace, "settings"))
+    assert live and live["data"] == {"a": "2", "theirs": "x"}
+
+
+def test_auto_name_is_kept_and_replacement_gets_another(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    def named(data: dict[str, str], immutable: bool) -> Program:
+        def run() -> None:
+            k8s.core.v1.ConfigMap(
+                "made-up",
+                metadata={"namespace": namespace},
+                data=data,
+                immutable=immutable,
+                opts=pulumi.ResourceOptions(provider=stack.provider()),
+            )
+
+        return run
+
+    stack.up(named({"a": "1"}, True))
+    first = stack.resources()["made-up"]["id"]
+    assert first.startswith(f"{namespace}/made-up-")
+    assert stack.up(named({"a": "1"}, True)).operations() == {}
+    replaced = stack.up(named({"a": "2"}, True))
+    assert "replace" in replaced.operations()["made-up"] or "delete-replaced" in replaced.operations()["made-up"]
+    second = stack.resources()["made-up"]["id"]
+    assert second != first
+    assert plane.get(at(*first.split("/"))) is None
+    assert (plane.get(at(*second.split("/"))) or {})["data"] == {"a": "2"}
+
+
+def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}, named="one"))
+    stack.up(program(stack, namespace, {"a": "1"}, named="two"))
+    assert plane.get(at(namespace, "one")) is None
+    assert plane.get(at(namespace, "two"))
+
+
+@pytest.mark.parametrize("case", ["role", "job", "claim", "service", "secret", "deployment"])
+def test_immutable_field_replaces_and_another_does_not(
+    stack: Stack, plane: ControlPlane, namespace: str, case: str
+) -> None:
+    skip = {"pulumi.com/skipAwait": "true"}
+
+    def metadata(**labels: str) -> dict[str, object]:
+        return {"name": "it", "namespace": namespace, "annotations": skip, "labels": labels}
+
+    def pod(image: str, label: str = "it") -> dict[str, object]:
+        return {
+            "metadata": {"labels": {"app": label}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]},
+        }
+
+    def declare(step: int, opts: pulumi.ResourceOptions) -> None:
+        label = {"step": "1" if step == 1 else "2"}
+        moved = step == 3
+        if case == "role":
+            k8s.rbac.v1.RoleBinding(
+                "it",
+                metadata=metadata(**label),
+                role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": "b" if moved else "a"},
+                opts=opts,
+            )
+        elif case == "job":
+            k8s.batch.v1.Job(
+                "it", metadata=metadata(**label), spec={"template": pod("b" if moved else "a")}, opts=opts
+            )
+        elif case == "claim":
+            k8s.core.v1.PersistentVolumeClaim(
+                "it",
+                metadata=metadata(**label),
+                spec={
+                    "access_modes": ["ReadWriteMany" if moved else "ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+                opts=opts,
+            )
+        elif case == "service":
+            address = {} if not moved else {"cluster_ip": "None"}
+            k8s.core.v1.Service(
+                "it",
+                metadata=metadata(**label),
+                spec={"selector": {"app": "it"}, "ports": [{"port": 80}], **address},
+                opts=opts,
+            )
+        elif case == "secret":
+            k8s.core.v1.Secret(
+                "it", metadata=metadata(**label), type="example.org/b" if moved else "example.org/a", opts=opts
+            )
+        else:
+            name = "other" if moved else "it"
+            template = pod("a", name)
+            template["spec"] = {"containers": [{"name": "main", "image": "a"}]}
+            k8s.apps.v1.Deployment(
+                "it",
+                metadata=metadata(**label),
+                spec={"selector": {"match_labels": {"app": name}}, "template": template, "replicas": 0},
+                opts=opts,
+            )
+
+    def at_step(step: int) -> Program:
+        return lambda: declare(step, pulumi.ResourceOptions(provider=stack.provider()))
+
+    stack.up(at_step(1))
+    before = stack.resources()["it"]["outputs"]["metadata"]["uid"]
+    assert stack.up(at_step(2)).operations() == {"it": "update"}
+    assert stack.resources()["it"]["outputs"]["metadata"]["uid"] == before
+    shown = stack.preview(at_step(3))
+    assert any("replace" in kind for kind in shown.diff("it").values()), shown.diff("it")
+    stack.up(at_step(3))
+    assert stack.resources()["it"]["outputs"]["metadata"]["uid"] != before
+    assert stack.up(at_step(3)).operations() == {}
+
+
+def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    wanted = program(stack, namespace, {"a": "1", "b": "2"}, metadata={"labels": {"team": "one"}})
+    stack.up(wanted)
+    plane.merge(
+        at(namespace, "settings"), {"data": {"a": "drifted", "b": None}, "metadata": {"labels": {"team": "two"}}}
+    )
+    assert stack.up(wanted).operations() == {}  # without a refresh nobody looks
+    stack.refresh(wanted)
+    assert stack.resources()["settings"]["inputs"]["data"] == {"a": "drifted"}
+    assert stack.preview(wanted).diff("settings") == {
+        "data.a": "update",
+        "data.b": "add",
+        "metadata.labels.team": "update",
+    }
+    back = stack.up(wanted)
+    assert "taking back fields changed by hand" in back.text
+    live = plane.get(at(namespace, "settings"))
+    assert live and live["data"] == {"a": "1", "b": "2"}
+    assert live["metadata"]["labels"] == {"team": "one"}
+
+
+def test_refresh_without_drift_changes_nothing(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    """Defaults and other spellings by the server are not drift."""
+
+    def run() -> None:
+        opts = pulumi.ResourceOptions(provider=stack.provider())
+        skip = {"pulumi.com/skipAwait": "true"}
+        k8s.apps.v1.Deployment(
+            "app",
+            metadata={"name": "app", "namespace": namespace, "annotations": skip},
+            spec={
+                "replicas": 1,
+                "selector": {"match_labels": {"app": "app"}},
+                "template": {
+                    "metadata": {"labels": {"app": "app"}},
+                    "spec": {
+                        "containers": [
+                            {
+                                "name": "main",
+                                "image": "app",
+                                "ports": [{"container_port": 80}],
+                                "env": [{"name": "A", "value": ""}],
+                                "resources": {"requests": {"cpu": "1000m", "memory": "0.5Gi"}},
+                            }
+                        ]
+                    },
+                },
+            },
+            opts=opts,
+        )
+        k8s.core.v1.Secret("secret", metadata={"name": "s", "namespace": namespace}, string_data={"k": "v"}, opts=opts)
+        k8s.core.v1.Service(
+            "service",
+            metadata={"name": "app", "namespace": namespace, "annotations": skip},
+            spec={"selector": {"app": "app"}, "ports": [{"port": 80}]},
+            opts=opts,
+        )
+
+    stack.up(run)
+    before = {name: entry["inputs"] for name, entry in stack.resources().items()}
+    stack.refresh(run)
+    assert {name: entry["inputs"] for name, entry in stack.resources().items()} == before
+    assert stack.up(run).operations() == {}
+
+
+def test_refresh_sees_deletion_and_up_makes_it_again(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    wanted = program(stack, namespace, {"a": "1"})
+    stack.up(wanted)
+    plane.delete(at(namespace, "settings"))
+    stack.refresh(wanted)
+    assert "settings" not in stack.resources()
+    assert stack.up(wanted).operations() == {"settings": "create"}
+    assert plane.get(at(namespace, "settings"))
+
+
+def test_a_controllers_field_is_a_conflict_that_names_it(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}))
+    plane.put(
+        at(namespace, "settings"),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"theirs": "x"}},
+        manager="some-controller",
+    )
+    said = stack.failure(program(stack, namespace, {"a": "1", "theirs": "mine"}))
+    assert ".data.theirs is managed by 'some-controller'" in said
+    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "x"
+    force = {"annotations": {"pulumi.com/patchForce": "true"}}
+    stack.up(program(stack, namespace, {"a": "1", "theirs": "mine"}, metadata=force))
+    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "mine"
+
+
+def test_an_object_of_somebody_else_is_not_taken(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "theirs"}}
+    plane.put(at(namespace, "settings"), theirs, manager="helm")
+    with pytest.raises(Exception, match="exists already"):
+        stack.preview(program(stack, namespace, {"a": "1"}))
+    said = stack.failure(program(stack, namespace, {"a": "1"}))
+    assert "exists already" in said
+    assert "managed by: helm" in said
+    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "theirs"}
+
+
+def test_import_by_namespace_and_name(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "settings"), theirs, manager="kubectl")
+
+    def run() -> None:
+        k8s.core.v1.ConfigMap(
+            "settings",
+            metadata={"name": "settings", "namespace": namespace},
+            data={"a": "1"},
+            opts=pulumi.ResourceOptions(provider=stack.provider(), import_=f"{namespace}/settings"),
+        )
+
+    assert stack.up(run).operations() == {"settings": "import"}
+    assert stack.up(program(stack, namespace, {"a": "2"})).operations() == {"settings": "update"}
+    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "2"}
