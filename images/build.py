@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from images import apt, root, shell, store, wheels
 from images.catalog import Catalog, Image, catalog
 from images.inputs import containerfile, reference
 from mlp import paths, progress
+from mlp.errors import UserError
 from mlp.progress import Step
 
 TIMESTAMP = "0"
@@ -81,8 +81,7 @@ def _build(book: Catalog, image: Image, title: str) -> None:
             _have_in_storage(image.parent or "", parent, log=log, step=step)
         _buildah(image, bud_arguments(book, image, context, own, parent), log=log, step=step)
         step.detail = "writing layers"
-        push = ["push", "--quiet", "--disable-compression", own, f"oci:{store.layout()}:{own}"]
-        _buildah(image, push, log=log, step=step)
+        _export(image, own, log=log, step=step)
         if image.name not in book.parents():
             _buildah(image, ["rmi", own], log=log, step=step)
         digest, size = store.digest_in_index(own)
@@ -144,20 +143,37 @@ def bud_arguments(book: Catalog, image: Image, context: Path, own: str, parent: 
     return [*words, str(context)]
 
 
+def _storage() -> tuple[Path, Path]:
+    """Return the data and the run folder of buildah's storage; the cache's own, not the machine's."""
+    return store.home() / "storage" / "data", store.home() / "storage" / "run"
+
+
+def _run(image: Image, command: list[str], *, log: Path, step: Step) -> None:
+    """Run one of the container tools with its temporary files in the cache's work folder."""
+    environment = {"TMPDIR": str(store.home() / "work")}
+    shell.run(command, what=f"image {image.name}", log=log, step=step, environment=environment)
+
+
 def _buildah(image: Image, arguments: list[str], *, log: Path, step: Step) -> None:
     """Run buildah on the cache's own storage."""
-    storage = store.home() / "storage"
-    command = ["buildah", "--root", str(storage / "data"), "--runroot", str(storage / "run")]
-    command += ["--storage-driver", "overlay", *arguments]
-    temporary = store.home() / "work"
-    environment = {"TMPDIR": str(temporary), "STORAGE_OPTS": "", "PATH": os.environ.get("PATH", os.defpath)}
-    shell.run(command, what=f"image {image.name}", log=log, step=step, environment=environment)
+    data, run = _storage()
+    command = ["buildah", "--root", str(data), "--runroot", str(run), "--storage-driver", "overlay", *arguments]
+    _run(image, command, log=log, step=step)
+
+
+def _export(image: Image, own: str, *, log: Path, step: Step) -> None:
+    """Copy a built image from buildah's storage into the layout.
+
+    skopeo rather than `buildah push`: that compresses, which costs more than all else and is undone at once.
+    """
+    data, run = _storage()
+    command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]
+    command += [f"containers-storage:[overlay@{data}+{run}]{own}", f"oci:{store.layout()}:{own}"]
+    _run(image, command, log=log, step=step)
 
 
 def _have_in_storage(name: str, full_reference: str, *, log: Path, step: Step) -> None:
     """Put a built parent back into buildah's storage when it is only in the layout."""
-    from mlp.errors import UserError
-
     image = catalog().image(name)
     try:
         _buildah(image, ["inspect", "--type", "image", full_reference], log=log, step=step)

@@ -68,9 +68,9 @@ def write_archive(out: IO[bytes], records: list[Record], present: set[str], step
     total = sum(wanted.values())
     written = 0
     with tarfile.open(fileobj=out, mode="w|", bufsize=1 << 20) as archive:
-        for digest in wanted:
+        for digest, size in wanted.items():
             archive.add(store.blob(digest), arcname=f"blobs/{digest.replace(':', '/')}")
-            written += wanted[digest]
+            written += size
             if step is not None:
                 step.detail = f"{written / 1e6:.0f} of {total / 1e6:.0f} MB"
         for name, content in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", store.index(records))):
