@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,9 @@ class Chain:
         """
         found = bucket.Folder(self._where.features_bucket, self._where.endpoint).manifest()
         if not found:
-            raise FileNotFoundError(f"bucket {self._where.features_bucket} holds no features; run `build-features` first")
+            raise FileNotFoundError(
+                f"bucket {self._where.features_bucket} holds no features; run `build-features` first"
+            )
         return found
 
     def run(self, step: str) -> None:
@@ -87,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     logging.getLogger("flights").setLevel(logging.INFO)
+    warnings.simplefilter("ignore", DeprecationWarning)
     chain = Chain(environment.read(), parameters.parameters(), options.as_of)
     for step in STEPS if options.step == "run-all" else [options.step]:
         started = time.monotonic()

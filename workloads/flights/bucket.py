@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workloads.flights.environment import PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 MANIFEST = "manifest.json"
 
@@ -34,7 +31,7 @@ class Folder:
         self.bucket = bucket
         # Path style: the names of in-cluster S3 services have no wildcard below them.
         style = Config(s3={"addressing_style": "path"}) if endpoint else None
-        self._client: S3Client = boto3.client("s3", endpoint_url=endpoint, config=style)
+        self._client: Any = boto3.client("s3", endpoint_url=endpoint, config=style)
 
     def read(self, name: str) -> bytes:
         """Return the object `name`.

@@ -52,7 +52,9 @@ def completed(flights: pd.DataFrame, airports: pd.DataFrame, *, known_after_minu
     table = table[table["arr_delay"].notna() & table["dep_time"].notna() & table["tailnum"].notna()]
     zones = table["dest"].map(destination_zones(airports))
     if zones.isna().any():
-        raise ValueError(f"no time zone is known for {sorted(table['dest'][zones.isna()].unique())}; add it to zones.yaml")
+        raise ValueError(
+            f"no time zone is known for {sorted(table['dest'][zones.isna()].unique())}; add it to zones.yaml"
+        )
     scheduled = pd.to_datetime(table["time_hour"], utc=True) + pd.to_timedelta(table["minute"], unit="min")
     departed = scheduled + pd.to_timedelta(table["dep_delay"], unit="min")
     arrived = pd.Series(index=table.index, dtype="datetime64[ns, UTC]")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from workloads.flights.features.catalog import FEATURE_NAMES, KEYS, SERVICE, VIEW_KEYS
@@ -58,6 +59,11 @@ def sample(labels: pd.DataFrame, training: Training) -> Split:
     return Split(train=draw(before, training.train_rows), test=draw(after, training.test_rows))
 
 
+def instants(stamps: pd.Series) -> npt.NDArray[np.datetime64]:
+    """Return UTC instants as numpy keeps them."""
+    return stamps.to_numpy(dtype="datetime64[ns]")
+
+
 class PrunedTables:
     """Feature tables cut to what a slice of time needs, exactly; slices must come in order of time."""
 
@@ -65,7 +71,7 @@ class PrunedTables:
         self._tables = {
             view: tables[view].sort_values("event_timestamp", kind="stable", ignore_index=True) for view in VIEW_KEYS
         }
-        self._stamps = {view: table["event_timestamp"].to_numpy() for view, table in self._tables.items()}
+        self._stamps = {view: instants(table["event_timestamp"]) for view, table in self._tables.items()}
         self._carried = {view: table.iloc[:0] for view, table in self._tables.items()}
         self._done = dict.fromkeys(self._tables, 0)
 
@@ -73,7 +79,7 @@ class PrunedTables:
         """Yield each view's rows in (first, last], and of each key the newest row known at `first`."""
         for view, table in self._tables.items():
             stamps = self._stamps[view]
-            start, end = (int(np.searchsorted(stamps, moment.to_datetime64(), side="right")) for moment in (first, last))
+            start, end = np.searchsorted(stamps, instants(pd.Series([first, last])), side="right").tolist()
             passed = pd.concat([self._carried[view], table.iloc[self._done[view] : start]])
             self._carried[view] = passed.drop_duplicates(VIEW_KEYS[view], keep="last")
             self._done[view] = start
@@ -147,4 +153,7 @@ def requests(flights: pd.DataFrame, count: int) -> list[dict[str, str]]:
     """Return up to `count` different requests, keys only, spread over `flights`."""
     keys = flights[KEYS].drop_duplicates()
     stride = max(len(keys) // count, 1)
-    return [{str(key): str(value) for key, value in row.items()} for row in keys.iloc[::stride].head(count).to_dict("records")]
+    return [
+        {str(key): str(value) for key, value in row.items()}
+        for row in keys.iloc[::stride].head(count).to_dict("records")
+    ]

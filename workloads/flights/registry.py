@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import math
@@ -89,7 +90,7 @@ def equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return all(_plain(left.get(name)) == _plain(right.get(name)) for name in names)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -123,7 +124,8 @@ def materialize(environment: Environment, store: FeatureStore, manifest: Mapping
     first = min(table["event_timestamp"].min() for table in tables.values()).to_pydatetime()
     end = datetime.fromisoformat(manifest["as_of"])
     for view in FEATURES:
-        store.materialize(first - timedelta(days=1), end, feature_views=[view])
+        with contextlib.redirect_stdout(io.StringIO()):  # Feast prints a coloured banner for each view
+            store.materialize(first - timedelta(days=1), end, feature_views=[view])
         log.info("materialized %s up to %s", view, manifest["as_of"])
     labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")), columns=["flight_id", *KEYS])
     keys = labels.drop_duplicates(KEYS).sample(PROBES, random_state=0)[KEYS]

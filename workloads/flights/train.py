@@ -163,9 +163,7 @@ def ensure_registered_model(mlflow_client: MlflowClient, name: str) -> None:
             raise
 
 
-def run(
-    environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]
-) -> ModelVersion:
+def run(environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]) -> ModelVersion:
     """Train, evaluate and register, unless the champion was made from the same data, definitions and code.
 
     Raises:

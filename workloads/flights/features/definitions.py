@@ -16,7 +16,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueT
 from feast.data_format import ParquetFormat
 from feast.types import Float64, String
 
-from workloads.flights.features.catalog import FEATURES, KEYS, SERVICE, VIEW_KEYS
+from workloads.flights.features.catalog import FEATURES, SERVICE, VIEW_KEYS
 
 ENTITIES = {
     "tailnum": Entity(
@@ -26,7 +26,10 @@ ENTITIES = {
         name="origin", join_keys=["origin"], value_type=ValueType.STRING, description="Airport of departure (IATA code)"
     ),
     "dest": Entity(
-        name="destination", join_keys=["dest"], value_type=ValueType.STRING, description="Airport of arrival (IATA code)"
+        name="destination",
+        join_keys=["dest"],
+        value_type=ValueType.STRING,
+        description="Airport of arrival (IATA code)",
     ),
 }
 

@@ -1,0 +1,53 @@
+"""`mlp workload`: run a workload on the platform, from raw data to a deployed model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlp.errors import UserError
+from mlp.options import Stack
+from mlp.progress import console
+
+NAMES = ("flights",)
+
+app = typer.Typer(no_args_is_help=True, help="Run a workload: data, features, model, deployment.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `run` a subcommand while it is the only one."""
+
+
+def _load_image(reference: str) -> None:
+    """Make the image of workload jobs known to the embedded cluster."""
+    from images import ensure, load
+
+    ensure(["job"])
+    load(["job"])
+    console.print(f"image {reference}", style="dim", markup=False)
+
+
+def run_workload(name: str, stack: str) -> None:
+    """Bring workload `name` to its wanted state on `stack`; quick when there is nothing to do.
+
+    Raises:
+        UserError: The workload is unknown, the stack is not up, or a step failed.
+    """
+    from workloads import platform
+    from workloads.flights.delivery import deliver
+
+    if name not in NAMES:
+        raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))
+    target = platform.load(stack)
+    local = target.outputs["environment"] == "local"
+    champion = deliver(target, prepare_image=_load_image) if local else deliver(target)
+    url = f"{target.url('serving')}/{name}/v1/models/{name}:predict"
+    console.print(f"{champion.name} version {champion.version} answers at {url}", markup=False)
+
+
+@app.command()
+def run(name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")], stack: Stack = "local") -> None:
+    """Load data, build features, train, register and deploy, as far as it is not done yet."""
+    run_workload(name, stack)

@@ -1,0 +1,169 @@
+"""Deploys the champion: InferenceService, route, and the wait until it answers through the gateway."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mlp.errors import UserError
+from workloads.flights.evidence import evidence
+from workloads.flights.manifests import SERVICE, inference_service, route
+from workloads.flights.tracking import Champion
+from workloads.platform import FIELD_MANAGER, Platform, reason
+
+if TYPE_CHECKING:
+    import httpx
+
+READY_SECONDS = 240.0
+
+
+def apply(platform: Platform, item: dict[str, Any]) -> None:
+    """Create or update one object by server-side apply.
+
+    Raises:
+        UserError: The cluster refused it.
+    """
+    from kubernetes.client import ApiException
+    from kubernetes.dynamic import DynamicClient
+
+    dynamic = DynamicClient(platform.api)
+    resource = dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
+    try:
+        resource.server_side_apply(
+            body=item,
+            name=item["metadata"]["name"],
+            namespace=item["metadata"]["namespace"],
+            field_manager=FIELD_MANAGER,
+            force_conflicts=True,
+        )
+    except ApiException as error:
+        raise UserError(
+            f"the cluster refused {item['kind']} {item['metadata']['name']}",
+            seen=f"{reason(error)}: {str(error.body)[:600]}",
+            next_step=f"mlp status --stack {platform.stack}",
+        ) from error
+
+
+def current(platform: Platform) -> dict[str, Any] | None:
+    """Return the InferenceService as the cluster has it; None when there is none."""
+    from kubernetes import client
+
+    try:
+        return client.CustomObjectsApi(platform.api).get_namespaced_custom_object(
+            "serving.kserve.io", "v1beta1", platform.models_namespace, "inferenceservices", SERVICE
+        )
+    except client.ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def unready(service: dict[str, Any]) -> str | None:
+    """Return why an InferenceService is not ready; None when it is, in its latest generation."""
+    status = service.get("status") or {}
+    if status.get("observedGeneration", 0) < service["metadata"].get("generation", 1):
+        return "KServe has not looked at it yet"
+    conditions = {item["type"]: item for item in status.get("conditions", [])}
+    ready = conditions.get("Ready")
+    if ready is not None and ready.get("status") == "True":
+        return None
+    failed = [
+        f"{name}: {item.get('reason', '')} {item.get('message', '')}".strip()
+        for name, item in conditions.items()
+        if item.get("status") != "True"
+    ]
+    failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
+    if failure:
+        failed.append(f"model: {failure.get('reason', '')} {failure.get('message', '')}".strip())
+    return "; ".join(failed) or "no condition is reported yet"
+
+
+def predict(platform: Platform, request: dict[str, str]) -> httpx.Response | str:
+    """Ask for one prediction through the gateway; return the answer, or what went wrong as text."""
+    import httpx
+
+    url = f"{platform.url('serving')}/{SERVICE}/v1/models/{SERVICE}:predict"
+    try:
+        return httpx.post(url, json={"instances": [request]}, timeout=httpx.Timeout(5, connect=2), trust_env=False)
+    except httpx.HTTPError as error:
+        return f"{url}: {type(error).__name__} {error}"
+
+
+def unanswered(answer: httpx.Response | str, version: str) -> str | None:
+    """Return why an answer is not a prediction of `version`; None when it is one."""
+    if isinstance(answer, str):
+        return answer
+    if answer.status_code != 200:
+        return f"{answer.url}: {answer.status_code} {answer.text[:300]}"
+    served = answer.headers.get("x-model-version")
+    return None if served == version else f"version {served} answers, not {version}"
+
+
+def deploy(
+    platform: Platform,
+    champion: Champion,
+    *,
+    identity: str,
+    request: dict[str, str],
+    on_state: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Bring `champion` into service and wait until it answers.
+
+    Args:
+        platform: Where.
+        champion: The registered version.
+        identity: Digest of what led to this deployment.
+        request: Keys of an example whose prediction proves the deployment.
+        on_state: Called with what is being waited for.
+
+    Raises:
+        UserError: It does not become ready in time; with conditions, events and the pod's last log lines.
+    """
+    apply(platform, inference_service(champion, platform, identity))
+    apply(platform, route(platform))
+    until = time.monotonic() + READY_SECONDS
+    wait(platform, lambda: unready(current(platform) or {"metadata": {}}), until, on_state)
+    wait(platform, lambda: unanswered(predict(platform, request), champion.version), until, on_state)
+
+
+def wait(platform: Platform, missing: Callable[[], str | None], until: float, on_state: Callable[[str], None]) -> None:
+    """Wait until nothing is missing, looking again at each change of the InferenceService, at least every second.
+
+    Raises:
+        UserError: Something is still missing at `until`.
+    """
+    from kubernetes import client, watch
+
+    custom = client.CustomObjectsApi(platform.api)
+    while (lacking := missing()) is not None:
+        on_state(lacking)
+        if time.monotonic() > until:
+            raise UserError(
+                f"InferenceService {SERVICE} does not serve",
+                seen=f"{lacking}\n{evidence(platform)}",
+                next_step=f"kubectl -n {platform.models_namespace} describe inferenceservice {SERVICE}",
+            )
+        watcher = watch.Watch()
+        for number, _ in enumerate(
+            watcher.stream(
+                custom.list_namespaced_custom_object,
+                "serving.kserve.io",
+                "v1beta1",
+                platform.models_namespace,
+                "inferenceservices",
+                field_selector=f"metadata.name={SERVICE}",
+                timeout_seconds=1,
+            )
+        ):
+            if number > 0:  # the first is the state as it is
+                watcher.stop()
+
+
+def example() -> dict[str, str]:
+    """Return the keys of a flight that the online store knows, from `example.yaml`."""
+    from workloads.flights.parameters import FOLDER
+
+    return yaml.safe_load((FOLDER / "example.yaml").read_text())

@@ -1,0 +1,86 @@
+"""What serving the champion takes, as plain Kubernetes objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workloads.flights.tracking import Champion, storage_uri
+from workloads.platform import Platform
+
+SERVICE = "flights"
+"""InferenceService, and the path below the gateway's `/serving`."""
+
+GATEWAY = {"name": "mlplatform", "namespace": "envoy-gateway-system"}
+"""The platform's Gateway, which takes routes of namespace `models`."""
+
+IDENTITY = "mlplatform/workload-identity"
+"""Annotation: digest of what the deployment was made from."""
+
+
+def inference_service(champion: Champion, platform: Platform, identity: str) -> dict[str, Any]:
+    """Return the InferenceService that serves `champion` with the platform's runtime.
+
+    Args:
+        champion: The registered version.
+        platform: Where it is to run.
+        identity: Digest of what led to this deployment.
+    """
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            "name": SERVICE,
+            "namespace": platform.models_namespace,
+            "labels": {"mlplatform/model": champion.name, "mlplatform/model-version": champion.version},
+            "annotations": {IDENTITY: identity},
+        },
+        "spec": {
+            "predictor": {
+                "serviceAccountName": "serving",
+                # One replica more than wanted during a roll-out, so that requests never meet an empty service.
+                "deploymentStrategy": {
+                    "type": "RollingUpdate",
+                    "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+                },
+                "minReplicas": 1,
+                "maxReplicas": 1,
+                "model": {
+                    "modelFormat": {"name": "mlflow"},
+                    "runtime": "mlplatform",
+                    "protocolVersion": "v1",
+                    "storageUri": storage_uri(champion.artifacts, platform.outputs["buckets"]["models"]),
+                    "env": [{"name": "MODEL_VERSION", "value": champion.version}],
+                    # A request, not a limit, keeps latency: as best effort the predictor starves under load.
+                    "resources": {
+                        "requests": {"cpu": "500m", "memory": "384Mi"},
+                        "limits": {"cpu": "2", "memory": "1Gi"},
+                    },
+                },
+            }
+        },
+    }
+
+
+def route(platform: Platform) -> dict[str, Any]:
+    """Return the HTTPRoute from `/serving/flights/` to the predictor; its weights are where a canary enters."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": SERVICE, "namespace": platform.models_namespace},
+        "spec": {
+            "parentRefs": [GATEWAY],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": f"/serving/{SERVICE}"}}],
+                    "filters": [
+                        {
+                            "type": "URLRewrite",
+                            "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
+                        }
+                    ],
+                    "backendRefs": [{"name": f"{SERVICE}-predictor", "port": 80, "weight": 100}],
+                    "timeouts": {"request": "10s"},
+                }
+            ],
+        },
+    }
