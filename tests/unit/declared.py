@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
@@ -33,10 +34,12 @@ class Declared(pulumi.runtime.Mocks):
     Attributes:
         preview: Leave random values unknown, as a first preview does.
         resources: What was declared.
+        outputs: What the stack exports.
     """
 
     preview: bool = False
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         key = (args.typ, args.name)
@@ -47,7 +50,7 @@ class Declared(pulumi.runtime.Mocks):
             outputs["result"] = f"password-of-{args.name}"
         return f"{args.name}-id", outputs
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"a preview must not call {args.token}")
 
     def of_kind(self, kind: str) -> dict[str, dict[str, Any]]:
@@ -89,9 +92,14 @@ def declare(
     pulumi_mocks.set_mocks(declared, project="mlplatform", stack=stack, preview=preview)
     pulumi.runtime.set_all_config(dict(config or {}))
 
-    @pulumi.runtime.test
-    def run() -> None:
-        work()
+    exported: dict[str, pulumi.Input[Any]] = {}
 
-    run()
+    @pulumi.runtime.test
+    def run() -> pulumi.Output[None]:
+        work()
+        return pulumi.Output.all(**exported).apply(declared.outputs.update)
+
+    # Mocks have no stack resource, so `pulumi.export` would go nowhere.
+    with mock.patch("pulumi.export", exported.__setitem__):
+        run()
     return declared

@@ -1,0 +1,96 @@
+"""The whole program of each stack, upstream's objects included, against mocks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from declared import Declared, declare
+from pod_rules import violations
+
+import upstream
+from infra import settings
+from infra.outputs import PlatformOutputs
+from infra.program import program
+from mlp import paths
+
+STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+CONTROLLERS = {
+    "Deployment/gateway/Deployment/envoy-gateway-system/envoy-gateway",
+    "Deployment/kserve/Deployment/kserve/kserve-controller-manager",
+    "Job/gateway/Job/envoy-gateway-system/envoy-gateway-certgen",
+}
+"""What talks to Kubernetes."""
+
+
+def config(stack: str) -> dict[str, str]:
+    values = settings.own_values(yaml.safe_load((paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"])
+    return {f"mlplatform:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    upstream.ensure()
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def declared(stack: str) -> Declared:
+    return declare(program, stack=stack, config=config(stack))
+
+
+def test_every_pod_keeps_the_rules_upstreams_included(declared: Declared) -> None:
+    assert len(list(declared.pods())) > 10
+    assert violations(declared, CONTROLLERS) == []
+
+
+def test_later_previews_equal_the_first(declared: Declared, stack: str) -> None:
+    """Nothing is declared inside an `apply`, and nothing depends on what only a running cluster knows."""
+    first = declare(program, preview=True, stack=stack, config=config(stack))
+    assert first.resources.keys() == declared.resources.keys()
+
+
+def test_every_image_is_pinned_and_ours(declared: Declared) -> None:
+    for name, pod in declared.pods():
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["image"].startswith("mlplatform.local/"), name
+
+
+def test_resources_are_few_enough_for_a_quick_preview(declared: Declared) -> None:
+    """Time and state size grow with their number; CRDs, the largest by far, come as bundles."""
+    assert len(declared.resources) < 200
+    assert not declared.of_kind("CustomResourceDefinition")
+
+
+def test_the_output_is_a_document_without_secrets(declared: Declared, stack: str) -> None:
+    assert declared.outputs.keys() == {"platform"}
+    exported: dict[str, Any] = dict(declared.outputs["platform"])
+    assert "password-of" not in json.dumps(exported)
+    exported["schema_version"] = exported.pop("schema")
+    found = PlatformOutputs.model_validate(exported)
+    assert found.environment == stack
+    assert set(found.urls) == {"gateway", "mlflow", "feast", "serving"}
+    assert found.urls["serving"] == f"{found.urls['gateway']}/serving"
+    assert set(found.buckets) == {"raw", "features", "pipelines", "models"}
+
+
+def test_credentials_in_the_output_lead_to_declared_secrets(declared: Declared) -> None:
+    names = {(s["metadata"]["namespace"], s["metadata"]["name"]) for s in declared.of_kind("Secret").values()}
+    for reference in declared.outputs["platform"]["credentials"].values():
+        assert (reference["namespace"], reference["secret"]) in names
+
+
+def test_a_registry_moves_every_image(stack: str) -> None:
+    moved = declare(program, stack=stack, config={**config(stack), "mlplatform:registry": "registry.example.com/ml/"})
+    for name, pod in moved.pods():
+        for container in pod["containers"]:
+            assert container["image"].startswith("registry.example.com/ml/"), name
+
+
+def test_the_entry_point_of_the_plain_cli_runs_the_program() -> None:
+    text = (Path(paths.ROOT) / "infra" / "__main__.py").read_text()
+    assert "program()" in text
