@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from control_plane import ControlPlane, control_plane
+
 from stacks import Stack
 
 

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 from control_plane import ControlPlane
+
 from stacks import Program, Stack, config_map
 
 
@@ -120,9 +121,7 @@ def test_immutable_field_replaces_and_another_does_not(
                 opts=opts,
             )
         elif case == "job":
-            k8s.batch.v1.Job(
-                "it", metadata=metadata(**label), spec={"template": pod("b" if moved else "a")}, opts=opts
-            )
+            k8s.batch.v1.Job("it", metadata=metadata(**label), spec={"template": pod("b" if moved else "a")}, opts=opts)
         elif case == "claim":
             k8s.core.v1.PersistentVolumeClaim(
                 "it",

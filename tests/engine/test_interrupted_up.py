@@ -1,0 +1,82 @@
+"""An `up` that is killed at any point converges at the next one: no duplicate, no orphan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from control_plane import ControlPlane
+
+from stacks import Program, Stack
+
+COUNT = 12
+
+
+def chain(stack: Stack, namespace: str, data: str = "1", immutable: bool = False) -> Program:
+    """Declare objects one after the other, every other one with a made-up name."""
+
+    def run() -> None:
+        provider = stack.provider()
+        previous: list[pulumi.Resource] = []
+        for index in range(COUNT):
+            named = {"name": f"map-{index}"} if index % 2 else {}
+            made = k8s.core.v1.ConfigMap(
+                f"map-{index}",
+                metadata={"namespace": namespace, "labels": {"chain": "yes"}, **named},
+                data={"index": str(index), "data": data},
+                immutable=immutable or None,
+                opts=pulumi.ResourceOptions(provider=provider, depends_on=previous),
+            )
+            previous = [made]
+
+    return run
+
+
+def maps(plane: ControlPlane, namespace: str) -> list[dict]:
+    listed = plane.get(f"/api/v1/namespaces/{namespace}/configmaps?labelSelector=chain") or {}
+    return listed["items"]
+
+
+def has(plane: ControlPlane, namespace: str, count: int) -> Callable[[], bool]:
+    return lambda: len(maps(plane, namespace)) >= count
+
+
+def converged(stack: Stack, plane: ControlPlane, namespace: str, data: str) -> None:
+    found = maps(plane, namespace)
+    assert sorted(int(entry["data"]["index"]) for entry in found) == list(range(COUNT))
+    assert {entry["data"]["data"] for entry in found} == {data}
+    ids = {entry["id"] for entry in stack.resources().values()}
+    assert ids == {f"{namespace}/{entry['metadata']['name']}" for entry in found}
+
+
+@pytest.mark.parametrize("victim", ["pulumi", "local.plugins.kubernetes"])
+@pytest.mark.parametrize("count", [1, 2, 5, 8, COUNT])
+def test_create(stack: Stack, plane: ControlPlane, namespace: str, count: int, victim: str) -> None:
+    if victim != "pulumi" and count == COUNT:
+        pytest.skip("after the last object no call is left that the plugin could miss")
+    stack.killed_up(chain(stack, namespace), has(plane, namespace, count), victim)
+    stack.unlock()
+    stack.up(chain(stack, namespace))
+    converged(stack, plane, namespace, "1")
+    assert stack.up(chain(stack, namespace)).operations() == {}
+    stack.destroy()
+    assert maps(plane, namespace) == []
+
+
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("immutable", [False, True])
+def test_update_and_replace(stack: Stack, plane: ControlPlane, namespace: str, count: int, immutable: bool) -> None:
+    stack.up(chain(stack, namespace, "1", immutable))
+
+    def changed() -> bool:
+        return sum(entry["data"]["data"] == "2" for entry in maps(plane, namespace)) >= count
+
+    stack.killed_up(chain(stack, namespace, "2", immutable), changed)
+    stack.unlock()
+    stack.up(chain(stack, namespace, "2", immutable))
+    converged(stack, plane, namespace, "2")
+    assert stack.up(chain(stack, namespace, "2", immutable)).operations() == {}
+    stack.destroy()
+    assert maps(plane, namespace) == []
