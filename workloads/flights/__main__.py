@@ -6,7 +6,6 @@ import argparse
 import logging
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -90,7 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     logging.getLogger("flights").setLevel(logging.INFO)
-    warnings.simplefilter("ignore", DeprecationWarning)
     chain = Chain(environment.read(), parameters.parameters(), options.as_of)
     for step in STEPS if options.step == "run-all" else [options.step]:
         started = time.monotonic()

@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workloads.flights import bucket, raw
+from workloads.flights import bucket, clock, raw, rolling
 from workloads.flights.bucket import Folder
 from workloads.flights.environment import Environment
 from workloads.flights.parameters import Parameters, digest_of_files
@@ -39,8 +39,6 @@ def tables(raw_tables: dict[str, pd.DataFrame], params: Parameters, as_of: datet
         params: The workload's numbers.
         as_of: Instant of the snapshot.
     """
-    from workloads.flights import clock, rolling
-
     flights = clock.completed(
         raw_tables["flights"], raw_tables["airports"], known_after_minutes=params.known_after_minutes
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,9 @@ def join(flights: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, slice_row
             part = ordered.iloc[begin : begin + slice_rows]
             for view, table in pruned.between(part["event_timestamp"].iloc[0], part["event_timestamp"].iloc[-1]):
                 table.to_parquet(folder / f"{view}.parquet", index=False, compression=None)
-            joined.append(store.get_historical_features(entity_df=part.copy(), features=service).to_df())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # one of ibis' about itself, for every slice
+                joined.append(store.get_historical_features(entity_df=part.copy(), features=service).to_df())
             if begin // slice_rows % 8 == 7:
                 log.info("joined %d of %d flights", begin + len(part), len(ordered))
     return checked(ordered, pd.concat(joined, ignore_index=True))
