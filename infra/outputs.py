@@ -59,6 +59,7 @@ class PlatformOutputs(Frozen):
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.
         budgets: Latency budgets.
+        images: Reference of the images that jobs outside this program run (`job`: workloads, smoke's probes).
         credentials: Secret that holds the credentials for an application.
     """
 
@@ -70,4 +71,5 @@ class PlatformOutputs(Frozen):
     buckets: dict[str, str]
     object_store: ObjectStoreAddress
     budgets: Budgets
+    images: dict[str, str]
     credentials: dict[str, SecretReference]

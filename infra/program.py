@@ -43,6 +43,7 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
             endpoint=substrate.object_store.endpoint, region=substrate.object_store.region
         ),
         budgets=outputs.Budgets(**settings.budgets.model_dump()),
+        images={"job": substrate.images["job"]},
         credentials={
             "mlflow": outputs.SecretReference(namespace=models.NAMESPACE, secret="mlflow-client"),  # noqa: S106 - a name
             "object_store": outputs.SecretReference(namespace=models.NAMESPACE, secret="object-store"),  # noqa: S106
