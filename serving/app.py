@@ -183,13 +183,23 @@ class App:
 
 
 def _unknown(request: Request, missing: list[Missing]) -> RequestError:
-    items = []
-    for item in missing:
-        view = item.view
-        key = view.entity_key(request.rows[item.instance])
-        entity = "+".join(view.entities)
-        items.append({"instance": item.instance, "view": view.name, "entity": entity, "key": key})
-    first = items[0]
-    named = ", ".join(f"{name}={value}" for name, value in first["key"].items())
-    message = f"unknown entity {first['entity']} ({named}): feature view {first['view']} has no row for it"
-    return RequestError(404, "unknown_entity", message, field=", ".join(first["key"]), missing=items, **first)
+    first = missing[0]
+    key = first.view.entity_key(request.rows[first.instance])
+    entity = _entity(first)
+    named = ", ".join(f"{name}={value}" for name, value in key.items())
+    message = f"unknown entity {entity} ({named}): feature view {first.view.name} has no row for it"
+    every = [
+        {
+            "instance": item.instance,
+            "view": item.view.name,
+            "entity": _entity(item),
+            "key": item.view.entity_key(request.rows[item.instance]),
+        }
+        for item in missing
+    ]
+    error = RequestError(404, "unknown_entity", message, entity=entity, key=key, view=first.view.name, missing=every)
+    return error.at(", ".join(key), first.instance)
+
+
+def _entity(item: Missing) -> str:
+    return "+".join(item.view.entities)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class RequestError(Exception):
     """A request that gets no prediction.
@@ -25,7 +23,7 @@ class RequestError(Exception):
         *,
         retry_after: int | None = None,
         close: bool = False,
-        **details: Any,
+        **details: object,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -35,7 +33,12 @@ class RequestError(Exception):
         self.retry_after = retry_after
         self.close = close
 
-    def body(self) -> dict[str, Any]:
+    def at(self, field: str, instance: int | None = None) -> RequestError:
+        """Name the field, and the instance where there are several; return the error itself."""
+        self.details = {**self.details, "field": field, **({} if instance is None else {"instance": instance})}
+        return self
+
+    def body(self) -> dict[str, object]:
         """Return the error document: `error` as the V2 protocol words it, then our members."""
         return {"error": self.message, "code": self.code, **self.details}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import orjson
 
 
-def emit(event: str, *, level: str = "info", **members: Any) -> None:
+def emit(event: str, *, level: str = "info", **members: object) -> None:
     """Write one event to standard error.
 
     Args:

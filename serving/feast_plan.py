@@ -7,13 +7,17 @@ and the parity test.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from serving.errors import PlanError
 from serving.keys import ENCODERS, KeyType
-from serving.plan import KeyField, Plan, ViewPlan
+from serving.plan import KeyField, Plan, Value, ViewPlan
+
+FeastObject: TypeAlias = Any
+"""An object of Feast's, whose classes carry no usable types."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +100,20 @@ class Registry:
         return _plan(service_name, self._config, grouped, entity_keys, entity_types)
 
 
-def _plan(service: str, config: Any, grouped: Any, entity_keys: dict[str, str], entity_types: dict[str, Any]) -> Plan:
+def _plan(
+    service: str,
+    config: FeastObject,
+    grouped: FeastObject,
+    entity_keys: dict[str, str],
+    entity_types: dict[str, FeastObject],
+) -> Plan:
     from feast.feature_view import DUMMY_ENTITY_ID
 
     names: dict[str, KeyType] = {}
     drafts = []
     for view, features in grouped:
         aliases = view.projection.join_key_map
-        stored = sorted(entity_keys[entity] if entity in entity_keys else entity for entity in view.entities)
+        stored = sorted(entity_keys.get(entity, entity) for entity in view.entities)
         asked = [aliases.get(key, key) for key in stored]
         types = []
         for key in asked:
@@ -122,9 +132,9 @@ def _plan(service: str, config: Any, grouped: Any, entity_keys: dict[str, str], 
 
 
 def _view(
-    config: Any,
+    config: FeastObject,
     places: dict[str, int],
-    view: Any,
+    view: FeastObject,
     features: list[str],
     stored: list[str],
     asked: list[str],
@@ -157,32 +167,32 @@ def _view(
     return plan
 
 
-def _probe(config: Any, view: ViewPlan) -> None:
+def _probe(config: FeastObject, view: ViewPlan) -> None:
     """Check one key against Feast's own serialization, so that a changed Feast is refused rather than misread."""
     from feast.infra.online_stores.helpers import _redis_key
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import Value
+    from feast.protos.feast.types.Value_pb2 import Value as Proto
 
     row = [7] * 64
     values = []
     for position, kind in zip(view.positions, view.types, strict=True):
         if kind is KeyType.STRING:
-            values.append(Value(string_val="" if isinstance(position, bytes) else "7"))
+            values.append(Proto(string_val="" if isinstance(position, bytes) else "7"))
         else:
-            values.append(Value(int32_val=7) if kind is KeyType.INT32 else Value(int64_val=7))
+            values.append(Proto(int32_val=7) if kind is KeyType.INT32 else Proto(int64_val=7))
     expected = _redis_key(config.project, EntityKey(join_keys=view.join_keys, entity_values=values), 3)
     if view.redis_key(row) != expected:
         raise PlanError(f"this Feast writes the keys of feature view {view.name} in a form unknown here")
 
 
-def _decoder() -> Any:
-    from feast.protos.feast.types.Value_pb2 import Value
+def _decoder() -> Callable[[bytes], Value]:
+    from feast.protos.feast.types.Value_pb2 import Value as Proto
     from feast.type_map import feast_value_type_to_python_type
 
-    parse = Value.FromString
+    parse = Proto.FromString
     plain = frozenset({"double_val", "float_val", "int64_val", "int32_val", "bool_val", "string_val"})
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes) -> Value:
         value = parse(data)
         kind = value.WhichOneof("val")
         if kind in plain:

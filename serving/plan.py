@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -13,6 +13,9 @@ from serving.keys import ENCODERS, KeyType
 
 Row = Sequence[str | int]
 """Join key values of one instance, in the order of `Plan.key_fields`."""
+
+Value: TypeAlias = Any
+"""A feature's value as Feast's SDK returns it: a number, a string, a bool, a datetime, a list... or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ class Plan:
     service: str
     key_fields: tuple[KeyField, ...]
     views: tuple[ViewPlan, ...]
-    decode: Callable[[bytes], Any]
+    decode: Callable[[bytes], Value]
     decode_timestamp: Callable[[bytes], float]
 
     @property

@@ -49,7 +49,13 @@ def document(body: bytes) -> dict[str, Any]:
 
 def kind(value: object) -> str:
     """Return the JSON name of a value's type, with its article."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer"}
+    names: dict[type, str] = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+    }
     return "null" if value is None else names.get(type(value), "a number")
 
 
@@ -114,11 +120,10 @@ def require(fields: Sequence[KeyField], present: Sequence[str], field: str, inst
         RequestError: 422 naming the missing or unknown field.
     """
     names = [key.name for key in fields]
-    place = {} if instance is None else {"instance": instance}
     for name in names:
         if name not in present:
-            raise RequestError(422, "missing_field", f"{field} lacks the field {name}", field=name, **place)
+            raise RequestError(422, "missing_field", f"{field} lacks the field {name}").at(name, instance)
     for name in present:
         if name not in names:
             message = f"{field} has the unknown field {name}; allowed are {', '.join(names)}"
-            raise RequestError(422, "unknown_field", message, field=name, **place)
+            raise RequestError(422, "unknown_field", message).at(name, instance)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import ConnectionPool, SSLConnection
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from serving.errors import StoreUnavailable
 from serving.plan import Plan, Row, ViewPlan
+
+T = TypeVar("T")
 
 PROBE_SECONDS = 0.1
 """Pause between two attempts to reach a store that is down, whatever the load: the only traffic it then gets."""
@@ -82,8 +84,12 @@ class FeatureReader:
         self._address = ",".join(f"{host}:{port}" for host, port in nodes)
         self._on_change = on_change
         self._probing: asyncio.Task[None] | None = None
-        limits = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "socket_keepalive": True}
-        merged = {**limits, **options}
+        limits: dict[str, Any] = {
+            "socket_connect_timeout": timeout,
+            "socket_timeout": timeout,
+            "socket_keepalive": True,
+        }
+        merged: dict[str, Any] = {**limits, **options}
         self._client: Redis | RedisCluster
         if cluster:
             starts = [ClusterNode(host, port) for host, port in nodes]
@@ -135,7 +141,7 @@ class FeatureReader:
     async def _ping(self) -> None:
         await self._client.execute_command("PING")
 
-    async def _guarded(self, call: Any) -> Any:
+    async def _guarded(self, call: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._timeout):
                 return await call

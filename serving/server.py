@@ -10,6 +10,7 @@ import sys
 from types import FrameType
 
 import uvicorn
+from typing_extensions import override
 
 from serving import events
 from serving.app import App
@@ -33,6 +34,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._state = state
 
+    @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal ends it at once."""
         del frame

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -61,6 +63,7 @@ class SettingsError(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
+    @override
     def error(self, message: str) -> NoReturn:
         raise SettingsError(message)
 

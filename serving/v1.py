@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.errors import RequestError
-from serving.plan import KeyField
+from serving.plan import KeyField, Row
 from serving.protocol import Request, count, document, key_value, kind, parameters, require
 
 
@@ -40,7 +40,7 @@ def parse(body: bytes, fields: Sequence[KeyField], limit: int) -> Request:
         raise RequestError(422, "wrong_type", f"instances must be an array, not {kind(instances)}", field="instances")
     count(len(instances), limit, "instances")
     names = [field.name for field in fields]
-    rows = []
+    rows: list[Row] = []
     for place, instance in enumerate(instances):
         path = f"instances[{place}]"
         if not isinstance(instance, dict):

@@ -113,7 +113,9 @@ def render(
         RequestError: 422 when an output was asked for that there is not.
     """
     shape = [len(probabilities)]
-    outputs = [{"name": "probability", "shape": shape, "datatype": "FP64", "data": list(probabilities)}]
+    outputs: list[dict[str, Any]] = [
+        {"name": "probability", "shape": shape, "datatype": "FP64", "data": list(probabilities)}
+    ]
     if features is not None and stamps is not None:
         for name, dtype in plan.dtypes.items():
             data = [row[name] for row in features]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -58,13 +59,14 @@ async def open_loop(send: Send, *, rate: float, seconds: float, timeout: float =
         seconds: Duration; the last answers are awaited beyond it.
         timeout: Seconds after which an unanswered request counts as failed.
     """
-    loop = asyncio.get_running_loop()
+    # Not the loop's clock: uvloop reads it once per iteration, in whole milliseconds.
+    clock = time.perf_counter
     count = round(rate * seconds)
     samples: list[Sample | None] = [None] * count
-    start = loop.time() + 0.05
+    start = clock() + 0.05
 
     async def one(number: int, due: float) -> None:
-        left = loop.time()
+        left = clock()
         try:
             async with asyncio.timeout(timeout):
                 reply = await send(number)
@@ -72,17 +74,17 @@ async def open_loop(send: Send, *, rate: float, seconds: float, timeout: float =
             reply = Reply(0, error=f"no answer within {timeout:g} s")
         except OSError as error:
             reply = Reply(0, error=f"{type(error).__name__}: {error}")
-        samples[number] = Sample(due - start, (left - due) * 1e3, (loop.time() - due) * 1e3, reply)
+        samples[number] = Sample(due - start, (left - due) * 1e3, (clock() - due) * 1e3, reply)
 
     tasks = []
     for number in range(count):
         due = start + number / rate
-        early = due - loop.time() - SPIN_SECONDS
+        early = due - clock() - SPIN_SECONDS
         if early > 0:
             await asyncio.sleep(early)
-        while loop.time() < due:
+        while clock() < due:
             await asyncio.sleep(0)
-        tasks.append(loop.create_task(one(number, due)))
+        tasks.append(asyncio.create_task(one(number, due)))
     await asyncio.gather(*tasks)
     return [sample for sample in samples if sample is not None]
 

@@ -131,7 +131,7 @@ def test_keys_equal_feast_s_own_for_random_keys(plan: Plan) -> None:
     source = random.Random(20130101)
     alphabet = string.printable + "éß✈😀\x00"
     for _ in range(2000):
-        row = []
+        row: list[str | int] = []
         for field in plan.key_fields:
             if field.name == "carrier_id":
                 row.append(source.choice([0, -1, source.randint(-(2**63), 2**63 - 1)]))

@@ -97,7 +97,8 @@ class FakeReader:
         stamps: list[list[bytes | None]] = []
         missing = []
         for instance, row in enumerate(rows):
-            values, times = [], []
+            values: list[Any] = []
+            times: list[bytes | None] = []
             for item in plan.views:
                 found = self.data.get((item.name, *(str(value) for value in item.entity_key(row).values())))
                 if found is None:
@@ -119,7 +120,7 @@ DATA = {
 }
 
 
-def application(model: Model, settings: Settings | None = None, data: dict | None = None) -> tuple[App, State]:
+def application(model: Model, settings: Settings | None = None, data: dict[tuple[str, ...], list[Any]] | None = None) -> tuple[App, State]:
     """Make an application that is ready, over a `FakeReader`."""
     metrics = Metrics()
     state = State(settings or Settings(model_name="flights"), metrics)

@@ -300,7 +300,9 @@ def test_a_changed_feature_service_is_refused(model: Model) -> None:
     without = plan(view("aircraft_stats", (2,), ("seats",)), view("route_stats", (0, 1), ("delay_mean",)))
     with pytest.raises(PlanError, match="no longer has the model's inputs wind"):
         bind(model, without)
-    words = plan(view("aircraft_stats", (2,), ("seats",), "String"), view("route_stats", (0, 1), ("delay_mean", "wind")))
+    words = plan(
+        view("aircraft_stats", (2,), ("seats",), "String"), view("route_stats", (0, 1), ("delay_mean", "wind"))
+    )
     with pytest.raises(PlanError, match=r"takes numbers.*seats \(String\)"):
         bind(model, words)
 
