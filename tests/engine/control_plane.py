@@ -159,7 +159,11 @@ def _run(running: contextlib.ExitStack, folder: Path, program: str, *arguments: 
     log = running.enter_context((folder / f"{program}.log").open("wb"))
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GOGC": "50"}
     process = subprocess.Popen(
-        [str(binary(program)), *arguments], stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder
+        ["setpriv", "--pdeathsig", "KILL", str(binary(program)), *arguments],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        cwd=folder,
     )
     running.callback(_end, process)
     return process

@@ -8,7 +8,7 @@ from local.plugins.kubernetes.client import ApiError
 from local.plugins.kubernetes.paths import Path
 
 _REFUSED = re.compile(
-    r"immutable|may not change once set|may not be changed|cannot be changed|"
+    r"immutable|may not change once set|may not be changed|cannot be changed|cannot change|"
     r"updates to \w+ spec for fields other than|is immutable after creation",
     re.IGNORECASE,
 )

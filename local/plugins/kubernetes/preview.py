@@ -87,7 +87,7 @@ def _try(cluster: Cluster, it: Subject, ignored: tuple[str, ...], *, creates: bo
         if creates and not created and not may_take(cluster, it, live) and "deletionTimestamp" not in live["metadata"]:
             raise exists(it, reached.client.get(type_.path(place(cluster, type_, it), it.name)))
     except ApiError as error:
-        if tolerable(error) and not conflicts(error):
+        if (tolerable(error) and not conflicts(error)) or (creates and _goes_first(cluster, it, error)):
             return None
         raise PluginError(it.safe(error)) from None
     except (UnknownKind, Unreachable):
@@ -95,6 +95,18 @@ def _try(cluster: Cluster, it: Subject, ignored: tuple[str, ...], *, creates: bo
     except PluginError as error:
         raise PluginError(it.safe(error)) from None
     return live
+
+
+def _goes_first(cluster: Cluster, it: Subject, error: ApiError) -> bool:
+    """Tell whether a creation is refused only because its predecessor, deleted before it, is still there."""
+    if error.status != 422:
+        return False
+    connection = cluster.connection()
+    type_ = connection.discovery.find(it.api_version, it.kind)
+    try:
+        return it.ours(connection.client.get(type_.path(place(cluster, type_, it), it.name)))
+    except ApiError:
+        return False
 
 
 def _dry_run(cluster: Cluster, type_: ResourceType, it: Subject, ignored: tuple[str, ...]) -> tuple[Object, bool]:
