@@ -1,0 +1,28 @@
+"""`make bench`: the platform's own figures, then the latency of serving beside its neighbours."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench import platform
+
+
+def main(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="First remove stack and cluster and time the way back.")
+    ] = False,
+    serving: Annotated[bool, typer.Option(help="Also compare serving with its neighbours (about six minutes).")] = True,
+) -> None:
+    """Measure and print; reports are written under .mlp/reports/."""
+    figures = platform.from_nothing() if fresh else []
+    platform.show(figures + platform.measure())
+    if serving:
+        from bench.serving.__main__ import main as compare
+
+        compare()
+
+
+if __name__ == "__main__":
+    typer.run(main)
