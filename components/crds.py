@@ -148,6 +148,11 @@ def apply(props: dict[str, Any]) -> list[str]:
     def one(definition: dict[str, Any]) -> str:
         name = definition["metadata"]["name"]
         live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
+        if live and "deletionTimestamp" in live["metadata"]:
+            _until(
+                lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is being deleted"
+            )
+            live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
         _await(name, live, lambda: request("GET", f"{COLLECTION}/{name}", [], None))
         return name
 

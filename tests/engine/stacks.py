@@ -36,7 +36,7 @@ class Outcome:
         found: dict[str, str] = {}
         for event in self.events:
             meta = event.resource_pre_event and event.resource_pre_event.metadata
-            if meta and meta.op not in ("same", "read", "refresh") and "pulumi:pulumi:Stack" not in meta.type:
+            if meta and meta.op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:p"):
                 found[meta.urn.split("::")[-1]] = str(getattr(meta.op, "value", meta.op))
         return found
 

@@ -197,6 +197,7 @@ def test_service_waits_for_an_endpoint(stack: Stack, plane: ControlPlane, namesp
         "metadata": {"name": "app", "labels": {"app": "app"}},
         "spec": {"nodeName": "none", "containers": [{"name": "main", "image": "app"}]},
     }
+    plane.put("/api/v1/nodes/none", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "none"}})
     plane.put(f"/api/v1/namespaces/{namespace}/pods/app", pod)
     plane.merge(f"/api/v1/namespaces/{namespace}/pods/app/status", pod_status(True, RUNNING))
     stack.up(service("30s"))

@@ -133,5 +133,5 @@ def test_cluster_identifier_keeps_the_provider(
 
     stack.up(wanted(stack.kubeconfig, cluster_identifier="one"))
     moved = stack.kubeconfig.replace("127.0.0.1", "localhost")
-    assert "replace" not in str(stack.preview(wanted(moved, cluster_identifier="one")).operations())
-    assert "replace" in str(stack.preview(wanted(moved, cluster_identifier="two")).operations())
+    assert "replace" not in str(stack.preview(wanted(moved, cluster_identifier="one")).changes)
+    assert "replace" in str(stack.preview(wanted(moved, cluster_identifier="two")).changes)

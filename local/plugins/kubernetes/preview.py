@@ -85,7 +85,7 @@ def _try(cluster: Cluster, it: Subject, ignored: tuple[str, ...], *, creates: bo
         type_ = reached.discovery.find(it.api_version, it.kind)
         live, created = _dry_run(cluster, type_, it, ignored)
         if creates and not created and not may_take(cluster, it, live) and "deletionTimestamp" not in live["metadata"]:
-            raise exists(it, reached.client.get(type_.path(place(cluster, type_, it), it.name)))
+            raise exists(it, live)
     except ApiError as error:
         if (tolerable(error) and not conflicts(error)) or (creates and _goes_first(cluster, it, error)):
             return None
@@ -93,20 +93,31 @@ def _try(cluster: Cluster, it: Subject, ignored: tuple[str, ...], *, creates: bo
     except (UnknownKind, Unreachable):
         return None
     except PluginError as error:
+        if creates and (theirs := _theirs(cluster, it)):
+            raise exists(it, theirs) from None
         raise PluginError(it.safe(error)) from None
     return live
 
 
 def _goes_first(cluster: Cluster, it: Subject, error: ApiError) -> bool:
     """Tell whether a creation is refused only because its predecessor, deleted before it, is still there."""
-    if error.status != 422:
-        return False
+    live = _live(cluster, it) if error.status == 422 else None
+    return live is not None and it.ours(live)
+
+
+def _theirs(cluster: Cluster, it: Subject) -> Object | None:
+    """Return the object that has the name already, when it may not be taken over."""
+    live = _live(cluster, it)
+    return None if live is None or may_take(cluster, it, live) else live
+
+
+def _live(cluster: Cluster, it: Subject) -> Object | None:
     connection = cluster.connection()
     type_ = connection.discovery.find(it.api_version, it.kind)
     try:
-        return it.ours(connection.client.get(type_.path(place(cluster, type_, it), it.name)))
-    except ApiError:
-        return False
+        return connection.client.get(type_.path(place(cluster, type_, it), it.name))
+    except (ApiError, Unreachable):
+        return None
 
 
 def _dry_run(cluster: Cluster, type_: ResourceType, it: Subject, ignored: tuple[str, ...]) -> tuple[Object, bool]:

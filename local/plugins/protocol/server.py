@@ -69,13 +69,13 @@ def serve(servicer: Servicer) -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     server.wait_for_termination()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Exit when the engine is gone, killed or not: nobody would hear this plugin's answers."""
     parent = os.getppid()
     try:

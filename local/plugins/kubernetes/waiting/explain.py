@@ -111,18 +111,20 @@ def _events(client: Client, space: str | None, names: list[str], uid: str | None
         events = client.get(f"/api/v1/namespaces/{space or 'default'}/events").get("items", [])
     except (ApiError, Unreachable):
         return []
-    relevant = [
-        event
-        for event in events
-        if event.get("type") != "Normal"
-        and (event["involvedObject"].get("name") in names or event["involvedObject"].get("uid") == uid)
-    ]
+    relevant = [event for event in events if event.get("type") != "Normal" and _about(event, names, uid)]
     relevant.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
     seen: dict[str, None] = {}
     for event in relevant:
         about = f"{event['involvedObject'].get('kind', '').lower()} {event['involvedObject'].get('name')}"
         seen[f"event {event.get('reason')} on {about}: {event.get('message', '')}"] = None
     return list(seen)[-EVENTS:]
+
+
+def _about(event: Object, names: list[str], uid: str | None) -> bool:
+    """Tell whether an event is about the object, its pods, or what its controller made in between."""
+    about = event["involvedObject"]
+    name = about.get("name", "")
+    return name in names or about.get("uid") == uid or name.startswith(f"{names[0]}-")
 
 
 def _indented(text: str) -> str:

@@ -15,6 +15,9 @@ def deployment(obj: Object) -> Verdict:
     progressing = condition(obj, "Progressing")
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return waiting(f"no progress within its deadline: {progressing.get('message', '')}")
+    refused = condition(obj, "ReplicaFailure")
+    if refused.get("status") == "True":
+        return waiting(f"its pods cannot be made: {refused.get('message', '')}")
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     total = status.get("replicas", 0)
     if updated < wanted:
