@@ -74,7 +74,7 @@ class FeatureReader:
         Args:
             cluster: Whether the store is a Redis Cluster.
             nodes: Host and port of each start node.
-            options: redis-py's options; they win over the timeouts given here.
+            options: redis-py's options; their timeouts are overruled.
             timeout: Seconds one read may take, connecting included.
             connections: Most connections held open.
             on_change: Called with `down` each time it changes.
@@ -84,12 +84,10 @@ class FeatureReader:
         self._address = ",".join(f"{host}:{port}" for host, port in nodes)
         self._on_change = on_change
         self._probing: asyncio.Task[None] | None = None
-        limits: dict[str, Any] = {
-            "socket_connect_timeout": timeout,
-            "socket_timeout": timeout,
-            "socket_keepalive": True,
-        }
-        merged: dict[str, Any] = {**limits, **options}
+        # The deadline of a request is ours alone: what Feast's connection string says of timeouts suits batch jobs.
+        # A health check would be a round trip of its own; a stale connection is found by the retry.
+        own = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "health_check_interval": 0}
+        merged: dict[str, Any] = {"socket_keepalive": True, **options, **own}
         self._client: Redis | RedisCluster
         if cluster:
             starts = [ClusterNode(host, port) for host, port in nodes]

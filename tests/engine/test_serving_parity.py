@@ -186,6 +186,12 @@ def test_a_registry_that_is_gone_raises_instead_of_serving_its_cache(redis_serve
     assert not isinstance(caught.value, PlanError)
 
 
+def test_training_computes_the_same_fingerprint(feature_store: Any, plan: Plan) -> None:
+    from workloads.flights.registry import fingerprint
+
+    assert fingerprint(feature_store, SERVICE) == plan.fingerprint
+
+
 def test_settings_of_the_connection_string_reach_redis(redis_server: RedisServer, tmp_path: Path) -> None:
     target = Registry(write_config(tmp_path, redis_server.port, ",ssl=true")).redis()
     assert target.nodes == (("127.0.0.1", redis_server.port),)

@@ -57,7 +57,7 @@ class Process:
     def ready(self) -> httpx.Response:
         return self.client.get("/v2/health/ready")
 
-    def wait(self, what: str, true: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, what: str, true: Callable[[], bool], seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(httpx.TransportError):

@@ -14,6 +14,9 @@ from serving.errors import StoreUnavailable
 from serving.reader import FeatureReader, Features
 
 ROWS = [["CLT", "JFK", "N1"]]
+BATCH = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 30}
+"""What a connection string for batch jobs may say."""
+
 VALUE = struct.pack("<d", 2.5)
 GOOD = {
     b"aircraft_stats": b"*2\r\n$8\r\n" + VALUE + b"\r\n$8\r\n" + VALUE + b"\r\n",
@@ -58,7 +61,7 @@ def drive(scenario: Callable[[Server, FeatureReader], Awaitable[None]], timeout:
         listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
         server.port = listener.sockets[0].getsockname()[1]
         nodes = [("127.0.0.1", server.port)]
-        reader = FeatureReader(cluster=False, nodes=nodes, options={}, timeout=timeout, connections=4)
+        reader = FeatureReader(cluster=False, nodes=nodes, options=BATCH, timeout=timeout, connections=4)
         try:
             await scenario(server, reader)
         finally:

@@ -12,7 +12,8 @@ from smoke.keepalive import HttpClient, Reply, server_timing
 from smoke.load import failures, open_loop, phases, quantile, quiet, run, summarize
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver-timing: features;dur=0.7, predict;dur=0.04, total;dur=1.5\r\n\r\n{}"
+TIMING = b"features;dur=0.7, predict;dur=0.04, total;dur=1.5"
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver-timing: %b\r\n\r\n{}" % TIMING
 
 
 def serve(handler: Handler, scenario: Callable[[str], Awaitable[None]]) -> None:

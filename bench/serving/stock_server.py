@@ -1,0 +1,52 @@
+"""KServe's own model server as its documentation has it: Feast's SDK for the features, LightGBM over a data frame.
+
+Runs in a pod from a ConfigMap; the image brings kserve, feast and lightgbm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import kserve  # type: ignore[import-not-found]
+import lightgbm
+import uvloop
+import yaml
+from feast import FeatureStore
+
+MODEL = Path("/mnt/models")
+
+
+class Stock(kserve.Model):
+    """A predictor that takes entity keys."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.load()
+
+    def load(self) -> bool:
+        """Load model and feature store."""
+        document = yaml.safe_load((MODEL / "MLmodel").read_text())
+        self.columns = [column["name"] for column in json.loads(document["signature"]["inputs"])]
+        self.booster = lightgbm.Booster(model_file=str(MODEL / document["flavors"]["lightgbm"]["data"]))
+        self.store = FeatureStore(fs_yaml_file=Path("/etc/feast/feature_store.yaml"))
+        self.service = self.store.get_feature_service(document["metadata"]["feature_service"])
+        self.ready = True
+        return True
+
+    def predict(self, payload: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
+        """Return one probability per instance."""
+        del headers
+        found = self.store.get_online_features(features=self.service, entity_rows=payload["instances"]).to_df()
+        frame = found[self.columns].astype("float64")
+        return {"predictions": [{"probability": float(value)} for value in self.booster.predict(frame, num_threads=1)]}
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(parents=[kserve.model_server.parser]).parse_known_args()[0]
+    # With one worker the server ignores its own option for the event loop.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    kserve.ModelServer(http_port=8080, workers=1, enable_grpc=False).start([Stock(options.model_name)])
