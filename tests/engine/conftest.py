@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from control_plane import ControlPlane, control_plane
 
-from stacks import Stack
+from tests.engine.control_plane import ControlPlane, control_plane
+from tests.engine.stacks import Stack
 
 
 @pytest.fixture(scope="session")

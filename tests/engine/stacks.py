@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,19 +34,24 @@ class Outcome:
     def operations(self) -> dict[str, str]:
         """Operation by resource name, of those that change something."""
         found: dict[str, str] = {}
-        for event in self.events:
-            meta = event.resource_pre_event and event.resource_pre_event.metadata
-            if meta and meta.op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:p"):
+        for meta in self._planned():
+            if meta.op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:p"):
                 found[meta.urn.split("::")[-1]] = str(getattr(meta.op, "value", meta.op))
         return found
 
     def diff(self, name: str) -> dict[str, str]:
         """Detailed diff of a resource: path to kind."""
-        for event in self.events:
-            meta = event.resource_pre_event and event.resource_pre_event.metadata
-            if meta and meta.urn.endswith(f"::{name}") and meta.detailed_diff:
-                return {path: str(getattr(d.diff_kind, "value", d.diff_kind)) for path, d in meta.detailed_diff.items()}
+        for meta in self._planned():
+            if meta.urn.endswith(f"::{name}") and meta.detailed_diff:
+                return {
+                    path: str(getattr(d.diff_kind, "value", d.diff_kind))
+                    for path, d in dict(meta.detailed_diff).items()
+                }
         return {}
+
+    def _planned(self) -> list[Any]:
+        """Metadata of every step, before it is done."""
+        return [event.resource_pre_event.metadata for event in self.events if event.resource_pre_event]
 
 
 class Stack:
@@ -87,24 +92,24 @@ class Stack:
     def up(self, program: Program, **options: Any) -> Outcome:
         self._begin(program)
         result = self.auto.up(on_output=self.lines.append, on_event=self.events.append, **options)
-        changes = dict(result.summary.resource_changes or {})
+        changes = _counts(result.summary.resource_changes)
         return Outcome(self.text(), changes, {k: v.value for k, v in result.outputs.items()}, self.events)
 
     def preview(self, program: Program, **options: Any) -> Outcome:
         self._begin(program)
         result = self.auto.preview(on_output=self.lines.append, on_event=self.events.append, **options)
-        changes = {getattr(k, "value", str(k)): v for k, v in result.change_summary.items()}
+        changes = _counts(result.change_summary)
         return Outcome(self.text(), changes, {}, self.events)
 
     def refresh(self, program: Program | None = None, **options: Any) -> Outcome:
         self._begin(program or (lambda: None))
         result = self.auto.refresh(on_output=self.lines.append, on_event=self.events.append, **options)
-        return Outcome(self.text(), dict(result.summary.resource_changes or {}), {}, self.events)
+        return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
 
     def destroy(self) -> Outcome:
         self._begin(lambda: None)
         result = self.auto.destroy(on_output=self.lines.append, on_event=self.events.append)
-        return Outcome(self.text(), dict(result.summary.resource_changes or {}), {}, self.events)
+        return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
 
     def text(self) -> str:
         return "\n".join(self.lines)
@@ -163,14 +168,18 @@ class Stack:
         self.auto.cancel()
 
     def _begin(self, program: Program) -> None:
-        self.lines, self.events = [], []
+        self.lines, self.events = list[str](), list[auto.EngineEvent]()
         self.auto.workspace.program = program
+
+
+def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(kind, "value", kind)): count for kind, count in (changes or {}).items()}
 
 
 def config_map(
     name: str, data: dict[str, Any], namespace: str, provider: k8s.Provider, **extra: Any
 ) -> k8s.core.v1.ConfigMap:
-    metadata = {"name": extra.pop("named", name), "namespace": namespace, **extra.pop("metadata", {})}
+    metadata: Any = {"name": extra.pop("named", name), "namespace": namespace, **extra.pop("metadata", {})}
     return k8s.core.v1.ConfigMap(
         name, metadata=metadata, data=data, opts=pulumi.ResourceOptions(provider=provider), **extra
     )

@@ -10,10 +10,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 import yaml
-from control_plane import ControlPlane
 
 from components.crds import CrdBundle, CrdBundleArgs
-from stacks import Program, Stack
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from control_plane import ControlPlane
 
-from stacks import Program, Stack
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack
 
 COUNT = 12
 

@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from control_plane import ControlPlane
 
-from stacks import Program, Stack
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack
 
 TIMEOUT = pulumi.CustomTimeouts(create="8s", update="8s", delete="8s")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from control_plane import ControlPlane
 
-from stacks import Program, Stack, config_map
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack, config_map
 
 
 def program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from control_plane import ControlPlane, free_port
 
-from stacks import Program, Stack, config_map
+from tests.engine.control_plane import ControlPlane, free_port
+from tests.engine.stacks import Program, Stack, config_map
 
 
 def several(stack: Stack, namespace: str) -> Program:

@@ -6,9 +6,9 @@ import base64
 
 import pulumi
 import pulumi_kubernetes as k8s
-from control_plane import ControlPlane
 
-from stacks import Program, Stack
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack
 
 WORD = "pl4inly-visible"
 CODED = base64.b64encode(WORD.encode()).decode()

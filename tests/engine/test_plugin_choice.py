@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi_random as random
 
 from local.plugins import NAMES, needed, plugin_path
-from stacks import Stack
+from tests.engine.stacks import Stack
 
 
 def executable(path: Path, text: str = "#!/bin/sh\nexit 1\n") -> Path:

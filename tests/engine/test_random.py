@@ -7,7 +7,7 @@ import re
 import pulumi
 import pulumi_random as random
 
-from stacks import Program, Stack
+from tests.engine.stacks import Program, Stack
 
 
 def values(keeper: str = "1", length: int = 24) -> Program:

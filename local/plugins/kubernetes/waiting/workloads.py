@@ -9,24 +9,23 @@ from local.plugins.kubernetes.waiting.verdict import READY, Verdict, failed, wai
 
 def deployment(obj: Object) -> Verdict:
     """Ready when every replica runs the newest template and is available, and no old one is left."""
-    status, wanted = obj.get("status") or {}, obj["spec"].get("replicas", 1)
-    if not observed(obj):
-        return waiting("the controller has not seen the newest spec yet")
-    progressing = condition(obj, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return waiting(f"no progress within its deadline: {progressing.get('message', '')}")
-    refused = condition(obj, "ReplicaFailure")
-    if refused.get("status") == "True":
-        return waiting(f"its pods cannot be made: {refused.get('message', '')}")
-    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    total = status.get("replicas", 0)
-    if updated < wanted:
-        return waiting(f"{updated} of {wanted} replicas are of the newest template")
-    if total > updated and obj["spec"].get("strategy", {}).get("type") != "Recreate":
-        return waiting(f"{total - updated} old replicas are still there")
-    if available < wanted:
-        return waiting(f"{available} of {wanted} replicas are available")
-    return READY
+    status, spec = obj.get("status") or {}, obj["spec"]
+    wanted, updated = spec.get("replicas", 1), status.get("updatedReplicas", 0)
+    available, old = status.get("availableReplicas", 0), status.get("replicas", 0) - updated
+    stuck, refused = condition(obj, "Progressing"), condition(obj, "ReplicaFailure")
+    in_turn = (spec.get("strategy") or {}).get("type") != "Recreate"
+    missing = [
+        (not observed(obj), "the controller has not seen the newest spec yet"),
+        (refused.get("status") == "True", f"its pods cannot be made: {refused.get('message', '')}"),
+        (
+            stuck.get("reason") == "ProgressDeadlineExceeded",
+            f"no progress within its deadline: {stuck.get('message', '')}",
+        ),
+        (updated < wanted, f"{updated} of {wanted} replicas are of the newest template"),
+        (in_turn and old > 0, f"{old} old replicas are still there"),
+        (available < wanted, f"{available} of {wanted} replicas are available"),
+    ]
+    return next((waiting(reason) for wrong, reason in missing if wrong), READY)
 
 
 def replica_set(obj: Object) -> Verdict:
