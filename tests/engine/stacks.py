@@ -18,7 +18,7 @@ from pulumi import automation as auto
 from local.plugins import BIN
 from local.toolchain import binary
 
-Program = Callable[[], None]
+Program = Callable[[], object]
 PASSPHRASE = "correct horse"
 
 
@@ -169,7 +169,11 @@ class Stack:
 
     def _begin(self, program: Program) -> None:
         self.lines, self.events = list[str](), list[auto.EngineEvent]()
-        self.auto.workspace.program = program
+
+        def run() -> None:
+            program()
+
+        self.auto.workspace.program = run
 
 
 def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:

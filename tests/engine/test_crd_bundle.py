@@ -74,7 +74,7 @@ def bundle(stack: Stack, path: Path, version: str, sha256: str, delete: bool = F
 
 
 def only(stack: Stack, path: Path, version: str, sha256: str, delete: bool = False) -> Program:
-    return lambda: bundle(stack, path, version, sha256, delete) and None
+    return lambda: bundle(stack, path, version, sha256, delete)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -21,10 +22,12 @@ def chain(stack: Stack, namespace: str, data: str = "1", immutable: bool = False
         provider = stack.provider()
         previous: list[pulumi.Resource] = []
         for index in range(COUNT):
-            named = {"name": f"map-{index}"} if index % 2 else {}
+            metadata: Any = {"namespace": namespace, "labels": {"chain": "yes"}}
+            if index % 2:
+                metadata["name"] = f"map-{index}"
             made = k8s.core.v1.ConfigMap(
                 f"map-{index}",
-                metadata={"namespace": namespace, "labels": {"chain": "yes"}, **named},
+                metadata=metadata,
                 data={"index": str(index), "data": data},
                 immutable=immutable or None,
                 opts=pulumi.ResourceOptions(provider=provider, depends_on=previous),
@@ -34,7 +37,7 @@ def chain(stack: Stack, namespace: str, data: str = "1", immutable: bool = False
     return run
 
 
-def maps(plane: ControlPlane, namespace: str) -> list[dict]:
+def maps(plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
     listed = plane.get(f"/api/v1/namespaces/{namespace}/configmaps?labelSelector=chain") or {}
     return listed["items"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
@@ -101,10 +103,10 @@ def test_immutable_field_replaces_and_another_does_not(
 ) -> None:
     skip = {"pulumi.com/skipAwait": "true"}
 
-    def metadata(**labels: str) -> dict[str, object]:
+    def metadata(**labels: str) -> Any:
         return {"name": "it", "namespace": namespace, "annotations": skip, "labels": labels}
 
-    def pod(image: str, label: str = "it") -> dict[str, object]:
+    def pod(image: str, label: str = "it") -> Any:
         return {
             "metadata": {"labels": {"app": label}},
             "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]},
@@ -133,11 +135,13 @@ def test_immutable_field_replaces_and_another_does_not(
                 opts=opts,
             )
         elif case == "service":
-            address = {} if not moved else {"cluster_ip": "None"}
+            address: Any = {"selector": {"app": "it"}, "ports": [{"port": 80}]}
+            if moved:
+                address["cluster_ip"] = "None"
             k8s.core.v1.Service(
                 "it",
                 metadata=metadata(**label),
-                spec={"selector": {"app": "it"}, "ports": [{"port": 80}], **address},
+                spec=address,
                 opts=opts,
             )
         elif case == "secret":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
+from typing_extensions import override
 
 from tests.engine.control_plane import ControlPlane, free_port
 from tests.engine.stacks import Program, Stack, config_map
@@ -53,7 +55,8 @@ def test_unknown_kubeconfig(stack: Stack, namespace: str) -> None:
     """The cluster is made by the same program: its kubeconfig is not known in the first preview."""
 
     class Later(pulumi.dynamic.ResourceProvider):
-        def create(self, props: dict) -> pulumi.dynamic.CreateResult:
+        @override
+        def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
             return pulumi.dynamic.CreateResult("later", {**props, "kubeconfig": props["given"]})
 
     class Cluster(pulumi.dynamic.Resource):
@@ -88,7 +91,7 @@ def test_the_server_refuses_in_the_preview_already(stack: Stack, plane: ControlP
 
 
 def test_a_preview_changes_nothing(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.preview(lambda: config_map("settings", {"a": "1"}, namespace, stack.provider()) and None)
+    stack.preview(lambda: config_map("settings", {"a": "1"}, namespace, stack.provider()))
     assert plane.get(f"/api/v1/namespaces/{namespace}/configmaps/settings") is None
 
 
@@ -104,9 +107,9 @@ def test_first_preview_equals_the_up(stack: Stack, namespace: str) -> None:
 
 def test_path_content_and_context(new_stack: Callable[..., Stack], plane: ControlPlane, namespace: str) -> None:
     by_path = new_stack("path", kubeconfig=str(plane.kubeconfig))
-    by_path.up(lambda: config_map("by-path", {}, namespace, by_path.provider(context="test")) and None)
+    by_path.up(lambda: config_map("by-path", {}, namespace, by_path.provider(context="test")))
     assert plane.get(f"/api/v1/namespaces/{namespace}/configmaps/by-path")
-    said = by_path.failure(lambda: config_map("b", {}, namespace, by_path.provider(context="other")) and None)
+    said = by_path.failure(lambda: config_map("b", {}, namespace, by_path.provider(context="other")))
     assert "has no context 'other'; it has: test" in said
 
 
@@ -129,7 +132,7 @@ def test_cluster_identifier_keeps_the_provider(
     stack = new_stack("identifier")
 
     def wanted(kubeconfig: str, **settings: str) -> Program:
-        return lambda: config_map("it", {}, namespace, stack.provider(kubeconfig=kubeconfig, **settings)) and None
+        return lambda: config_map("it", {}, namespace, stack.provider(kubeconfig=kubeconfig, **settings))
 
     stack.up(wanted(stack.kubeconfig, cluster_identifier="one"))
     moved = stack.kubeconfig.replace("127.0.0.1", "localhost")

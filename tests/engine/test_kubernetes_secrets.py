@@ -51,7 +51,7 @@ def test_nothing_in_plaintext(stack: Stack, plane: ControlPlane, namespace: str)
 def test_data_alone_is_secret_too(stack: Stack, namespace: str) -> None:
     """The SDK marks what the program wrote; a Secret written as a plain object is marked by the plugin."""
 
-    stack.up(lambda: _RawSecret(namespace, stack.provider()) and None)
+    stack.up(lambda: _RawSecret(namespace, stack.provider()))
     assert WORD not in stack.raw_state()
     assert CODED not in stack.raw_state()
 

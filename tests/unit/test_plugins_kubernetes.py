@@ -15,7 +15,7 @@ from local.plugins.kubernetes.diff import compare
 from local.plugins.kubernetes.drift import refreshed
 from local.plugins.kubernetes.immutable import refused
 from local.plugins.kubernetes.outputs import predicted, trimmed
-from local.plugins.kubernetes.paths import render
+from local.plugins.kubernetes.paths import dig, render
 from local.plugins.kubernetes.settings import config_changes
 from local.plugins.kubernetes.waiting.explain import pod_troubles
 from local.plugins.kubernetes.waiting.others import check_of
@@ -139,7 +139,7 @@ def test_owned_fields_keep_their_spelling() -> None:
 
 def test_list_items_are_found_by_their_keys() -> None:
     inputs = {"spec": {"ports": [{"port": 80, "name": "a"}, {"port": 81}]}}
-    fields = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}}}}}
+    fields: dict[str, Any] = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}}}}}
     live = managed("us", fields, spec={"ports": [{"port": 80, "protocol": "TCP", "name": "b"}]})
     assert refreshed(inputs, live, "us")["spec"]["ports"] == [{"port": 80, "name": "b"}]
 
@@ -158,7 +158,7 @@ def test_secret_text_is_sent_coded() -> None:
 
 
 def test_outputs_leave_out_what_churns() -> None:
-    live = {
+    live: dict[str, Any] = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "a", "managedFields": [], "resourceVersion": "1", "generation": 3},
@@ -168,8 +168,8 @@ def test_outputs_leave_out_what_churns() -> None:
 
 
 def test_predicted_outputs_do_not_invent_addresses() -> None:
-    assert predicted("v1", "Service", {"spec": {}})["spec"]["clusterIP"] is UNKNOWN
-    assert predicted("v1", "Service", {"spec": {"clusterIP": "None"}})["spec"]["clusterIP"] == "None"
+    assert dig(predicted("v1", "Service", {"spec": {}}), "spec", "clusterIP") is UNKNOWN
+    assert dig(predicted("v1", "Service", {"spec": {"clusterIP": "None"}}), "spec", "clusterIP") == "None"
 
 
 @pytest.mark.parametrize(
