@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -138,6 +139,13 @@ class Stack:
 
     def killed_up(self, program: Program, when: Callable[[], bool], victim: str = "pulumi") -> None:
         """Run an `up` and kill -9 the engine or a plugin as soon as `when` holds."""
+        self._signalled_up(program, when, victim, signal.SIGKILL)
+
+    def interrupted_up(self, program: Program, when: Callable[[], bool]) -> str:
+        """Run an `up`, press Ctrl-C as soon as `when` holds, and return all that was said."""
+        return self._signalled_up(program, when, "/pulumi", signal.SIGINT)
+
+    def _signalled_up(self, program: Program, when: Callable[[], bool], victim: str, number: signal.Signals) -> str:
         failures: list[BaseException] = []
 
         def run() -> None:
@@ -150,18 +158,19 @@ class Stack:
         thread.start()
         deadline = time.monotonic() + 60
         while not when():
-            assert thread.is_alive(), f"the up ended before it could be killed:\n{self.text()}"
-            assert time.monotonic() < deadline, f"nothing to kill at:\n{self.text()}"
+            assert thread.is_alive(), f"the up ended before it could be stopped:\n{self.text()}"
+            assert time.monotonic() < deadline, f"nothing to stop at:\n{self.text()}"
             time.sleep(0.002)
         for process in psutil.Process().children(recursive=True):
             try:
                 if victim in " ".join(process.cmdline()[:4]):
-                    process.kill()
+                    process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
         thread.join(60)
-        assert not thread.is_alive(), "the up went on after the kill"
-        assert failures, "the up succeeded in spite of the kill"
+        assert not thread.is_alive(), "the up went on after the signal"
+        assert failures, "the up succeeded in spite of the signal"
+        return f"{self.text()}\n{failures[0]}"
 
     def unlock(self) -> None:
         """Remove the lock that a killed engine leaves."""

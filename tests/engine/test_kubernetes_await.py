@@ -17,7 +17,9 @@ from tests.engine.stacks import Program, Stack
 TIMEOUT = pulumi.CustomTimeouts(create="8s", update="8s", delete="8s")
 
 
-def deployment(stack: Stack, namespace: str, image: str = "app", **notes: str) -> Program:
+def deployment(stack: Stack, namespace: str, image: str = "app", seconds: int = 8, **notes: str) -> Program:
+    limits = pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s")
+
     def run() -> None:
         k8s.apps.v1.Deployment(
             "app",
@@ -29,7 +31,7 @@ def deployment(stack: Stack, namespace: str, image: str = "app", **notes: str) -
                     "spec": {"containers": [{"name": "main", "image": image}]},
                 },
             },
-            opts=pulumi.ResourceOptions(provider=stack.provider(), custom_timeouts=TIMEOUT),
+            opts=pulumi.ResourceOptions(provider=stack.provider(), custom_timeouts=limits),
         )
 
     return run
@@ -95,6 +97,8 @@ def test_failed_wait_says_why_is_recorded_and_resumed(stack: Stack, plane: Contr
     assert "ImagePullBackOff" in said
     assert "no image app:missing" in said
     assert stack.resources()["app"]["initErrors"]
+    stack.refresh()
+    assert stack.resources()["app"]["initErrors"], "a refresh does not make it ready"
     for pod in plane.pods(namespace):
         plane.merge(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/status", pod_status(True, RUNNING))
     again = stack.up(deployment(stack, namespace))
@@ -261,3 +265,16 @@ def test_namespace_is_gone_after_destroy(stack: Stack, plane: ControlPlane) -> N
     stack.up(run)
     stack.destroy()
     assert plane.get("/api/v1/namespaces/short-lived") is None
+
+
+def test_an_interrupt_ends_the_wait_and_the_object_is_recorded(
+    stack: Stack, plane: ControlPlane, namespace: str
+) -> None:
+    """Ctrl-C while a deployment is not ready: the wait ends at once, the next `up` goes on."""
+    name = f"/apis/apps/v1/namespaces/{namespace}/deployments/app"
+    said = stack.interrupted_up(deployment(stack, namespace, seconds=120), lambda: plane.get(name) is not None)
+    assert "cancelled: " in said
+    assert stack.resources()["app"]["initErrors"]
+    with kubelet(plane, namespace, lambda: pod_status(True, RUNNING)):
+        stack.up(deployment(stack, namespace, seconds=120))
+    assert "initErrors" not in stack.resources()["app"]

@@ -274,6 +274,37 @@ def test_an_object_of_somebody_else_is_not_taken(stack: Stack, plane: ControlPla
     assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "theirs"}
 
 
+def test_get_reads_an_object_of_somebody_else(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "theirs"), theirs, manager="helm")
+
+    def run() -> None:
+        opts = pulumi.ResourceOptions(provider=stack.provider())
+        pulumi.export("data", k8s.core.v1.ConfigMap.get("theirs", f"{namespace}/theirs", opts).data)
+
+    assert stack.up(run).outputs["data"] == {"a": "1"}
+    stack.destroy()
+    assert plane.get(at(namespace, "theirs")), "what was only read is not deleted"
+
+
+def test_a_patch_changes_and_gives_up_its_fields_only(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "theirs"), theirs, manager="helm")
+
+    def run() -> None:
+        k8s.core.v1.ConfigMapPatch(
+            "patch",
+            metadata={"name": "theirs", "namespace": namespace},
+            data={"b": "2"},
+            opts=pulumi.ResourceOptions(provider=stack.provider()),
+        )
+
+    stack.up(run)
+    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1", "b": "2"}
+    stack.destroy()
+    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1"}
+
+
 def test_import_by_namespace_and_name(stack: Stack, plane: ControlPlane, namespace: str) -> None:
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
     plane.put(at(namespace, "settings"), theirs, manager="kubectl")

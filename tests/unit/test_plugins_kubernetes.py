@@ -277,7 +277,7 @@ def test_wait_for_refuses_what_it_cannot_read(expression: str) -> None:
 
 
 def test_troubles_of_a_pod() -> None:
-    pod = {
+    pod: dict[str, Any] = {
         "metadata": {"name": "p"},
         "status": {
             "conditions": [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from local.plugins.protocol.secrets import mark, redact, texts
-from local.plugins.protocol.values import SECRET, SIGNATURE, UNKNOWN, UNKNOWN_TEXT, decode, encode
+from local.plugins.protocol.values import SECRET, SIGNATURE, UNKNOWN, UNKNOWN_TEXT, Json, decode, encode
 
 
 def test_round_trip_with_secrets_and_unknowns() -> None:
-    value = {"a": 1, "b": 1.5, "c": [True, {"d": "x"}], "e": {}, "f": UNKNOWN, "g": []}
+    value: dict[str, Json] = {"a": 1, "b": 1.5, "c": [True, {"d": "x"}], "e": {}, "f": UNKNOWN, "g": []}
     bag = decode(encode(value, {"c": {1: {"d": True}}, "e": True}))
     assert bag.value == value
     assert bag.secrets == {"c": {1: {"d": True}}, "e": True}
@@ -37,5 +37,5 @@ def test_redaction_covers_base64_both_ways() -> None:
 
 
 def test_a_secret_copied_by_the_server_is_marked_there() -> None:
-    live = {"metadata": {"annotations": {"last": '{"p":"hunter2"}', "other": "x"}}, "list": ["a", "hunter2"]}
+    live: Json = {"metadata": {"annotations": {"last": '{"p":"hunter2"}', "other": "x"}}, "list": ["a", "hunter2"]}
     assert mark(live, frozenset({"hunter2"})) == {"metadata": {"annotations": {"last": True}}, "list": {1: True}}

@@ -16,7 +16,7 @@ from local.plugins.kubernetes.outputs import secret_kind
 from local.plugins.kubernetes.paths import dig, render
 from local.plugins.kubernetes.settings import Settings, config_changes, read
 from local.plugins.protocol.engine import Engine
-from local.plugins.protocol.errors import PluginError
+from local.plugins.protocol.errors import InitFailed, PluginError
 from local.plugins.protocol.secrets import merge
 from local.plugins.protocol.server import Servicer, guarded
 from local.plugins.protocol.values import decode, encode
@@ -143,6 +143,8 @@ class KubernetesProvider(Servicer):
             return pb.ReadResponse()
         if found.unchanged:
             return pb.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        if found.trouble:
+            raise InitFailed(found.id, found.outputs, [found.trouble], found.inputs)
         return pb.ReadResponse(id=found.id, properties=found.outputs, inputs=found.inputs)
 
     @override

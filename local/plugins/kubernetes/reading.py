@@ -7,13 +7,14 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
-from local.plugins.kubernetes.client import ApiError, Object, Unreachable
+from local.plugins.kubernetes.client import ApiError, Client, Object, Unreachable
 from local.plugins.kubernetes.cluster import Cluster
 from local.plugins.kubernetes.discovery import UnknownKind
 from local.plugins.kubernetes.drift import refreshed
 from local.plugins.kubernetes.names import identity, parse_identity
 from local.plugins.kubernetes.outputs import outputs, trimmed
 from local.plugins.kubernetes.request import subject
+from local.plugins.kubernetes.waiting.ready import look
 from local.plugins.protocol.errors import PluginError
 from local.plugins.protocol.secrets import mark, merge
 from local.plugins.protocol.values import Properties, encode
@@ -30,12 +31,14 @@ class Found:
         outputs: Its state.
         inputs: Inputs that would make it.
         unchanged: True when the cluster could not be asked and the state stands.
+        trouble: Why the object is not ready; empty when it is, or when nobody waits for it.
     """
 
     id: str
     outputs: Struct
     inputs: Struct
     unchanged: bool = False
+    trouble: str = ""
 
 
 def read(cluster: Cluster, urn: str, id_: str, state: Properties, inputs: Properties) -> Found | None:
@@ -75,7 +78,16 @@ def read(cluster: Cluster, urn: str, id_: str, state: Properties, inputs: Proper
         marks = merge(it.inputs.secrets, mark(seen, it.hidden()))
     else:
         seen, marks = _as_inputs(live), it.inputs.secrets
-    return Found(identity(live), encode(value, merge(secrets, state.secrets)), encode(seen, marks))
+    trouble = it.safe(_trouble(connection.client, live)) if inputs.value and not it.patch else ""
+    return Found(identity(live), encode(value, merge(secrets, state.secrets)), encode(seen, marks), trouble=trouble)
+
+
+def _trouble(client: Client, live: Object) -> str:
+    """Return why an object is not ready; a refresh records it, so that the next `up` waits for it again."""
+    try:
+        return look(client, live).reason
+    except (ApiError, Unreachable, PluginError):
+        return ""
 
 
 def _as_inputs(live: Object) -> dict[str, Any]:

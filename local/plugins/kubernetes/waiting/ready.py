@@ -11,6 +11,7 @@ from local.plugins.kubernetes.discovery import ResourceType
 from local.plugins.kubernetes.waiting.loop import LOOK_SECONDS, Target, until
 from local.plugins.kubernetes.waiting.others import Check, check_of
 from local.plugins.kubernetes.waiting.services import late_claim, service
+from local.plugins.kubernetes.waiting.verdict import READY, Verdict
 from local.plugins.protocol.errors import PluginError
 
 SKIP = "pulumi.com/skipAwait"
@@ -66,6 +67,12 @@ def wait(
     if check(live).state == "ready":
         return live
     return until(client, target, check, seconds=timeout(requested, notes), cancelled=cancelled, status=status)
+
+
+def look(client: Client, live: Object) -> Verdict:
+    """Tell whether `live` is ready now, without waiting; always so when its annotations say not to wait."""
+    notes = notes_of(live)
+    return READY if str(notes.get(SKIP, "")).lower() == "true" else _check(client, live, notes)(live)
 
 
 def _check(client: Client, live: Object, notes: dict[str, Any]) -> Check:
