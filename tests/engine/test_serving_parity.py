@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_store import OLD, PASSWORD, ROWS, RedisServer, feature_store, objects, redis_server, write_config
 
 from serving.errors import PlanError
 from serving.feast_plan import Registry
 from serving.plan import Plan
 from serving.reader import FeatureReader, Features
+from tests.engine.serving_store import (
+    OLD,
+    PASSWORD,
+    ROWS,
+    RedisServer,
+    feature_store,
+    objects,
+    redis_server,
+    write_config,
+)
 
 __all__ = ["feature_store", "redis_server"]
 

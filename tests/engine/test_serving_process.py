@@ -15,11 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from serving_store import RedisServer, feature_store, redis_server, write_config
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))
-
-from serving_fixtures import write_model
+from tests.engine.serving_store import RedisServer, feature_store, redis_server, write_config
+from tests.unit.serving_fixtures import write_model
 
 __all__ = ["feature_store", "redis_server"]
 

@@ -120,13 +120,13 @@ DATA = {
 }
 
 
-def application(model: Model, settings: Settings | None = None, data: dict[tuple[str, ...], list[Any]] | None = None) -> tuple[App, State]:
+def application(model: Model, settings: Settings | None = None) -> tuple[App, State]:
     """Make an application that is ready, over a `FakeReader`."""
     metrics = Metrics()
     state = State(settings or Settings(model_name="flights"), metrics)
     state.bound = bind(model, plan())
     state.reason = None
-    state.reader = FakeReader(DATA if data is None else data)  # type: ignore[assignment]
+    state.reader = FakeReader(DATA)  # type: ignore[assignment]
     return App(state, metrics), state
 
 

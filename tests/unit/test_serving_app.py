@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from serving_fixtures import COLUMNS, FIELDS, application, call, plan, view, write_model
 
 from serving.app import App
 from serving.errors import ModelError, PlanError
 from serving.model import Model, load
 from serving.settings import Settings
 from serving.state import State, bind
+from tests.unit.serving_fixtures import COLUMNS, FIELDS, application, call, plan, view, write_model
 
 V1 = "/v1/models/flights:predict"
 V2 = "/v2/models/flights/infer"

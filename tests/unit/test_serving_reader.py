@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import hiredis
 import pytest
-from serving_fixtures import plan
 
 from serving.errors import StoreUnavailable
 from serving.reader import FeatureReader, Features
+from tests.unit.serving_fixtures import plan
 
 ROWS = [["CLT", "JFK", "N1"]]
 BATCH = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 30}
@@ -118,7 +118,7 @@ def test_one_that_always_breaks_is_not_retried_for_ever() -> None:
             return None if command[0] == b"HMGET" else await server.well(command)
 
         server.behave = always
-        with pytest.raises(StoreUnavailable, match="127.0.0.1"):
+        with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1"):
             await reader.read(plan(), ROWS)
         assert server.connections <= 4
 
