@@ -46,11 +46,15 @@ class RedisServer:
         self.arguments = arguments
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def launch(self) -> None:
+        """Start it."""
         command = [str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD]
         log = (self.folder / "redis.log").open("ab")
         self.process = subprocess.Popen([*command, *self.arguments], cwd=self.folder, stdout=log, stderr=log)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.launch()
         deadline = time.monotonic() + 20
         client = redis.Redis(port=self.port, password=PASSWORD)
         while True:
