@@ -83,3 +83,33 @@ def test_update_and_replace(stack: Stack, plane: ControlPlane, namespace: str, c
     assert stack.up(chain(stack, namespace, "2", immutable)).operations() == {}
     stack.destroy()
     assert maps(plane, namespace) == []
+
+
+@pytest.mark.parametrize("victim", ["pulumi", "local.plugins.kubernetes"])
+@pytest.mark.parametrize("named", [True, False])
+def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str, named: bool, victim: str) -> None:
+    """Killed for certain between making an object and recording it: while it is waited for."""
+
+    def waited_for(go: str) -> Program:
+        def run() -> None:
+            metadata: Any = {
+                "namespace": namespace,
+                "labels": {"chain": "yes"},
+                "annotations": {"pulumi.com/waitFor": "jsonpath={.data.go}=yes"},
+            }
+            if named:
+                metadata["name"] = "waited-for"
+            opts = pulumi.ResourceOptions(provider=stack.provider())
+            k8s.core.v1.ConfigMap("waited-for", metadata=metadata, data={"go": go}, opts=opts)
+
+        return run
+
+    stack.killed_up(waited_for("no"), has(plane, namespace, 1), victim)
+    uid = maps(plane, namespace)[0]["metadata"]["uid"]
+    assert "waited-for" not in stack.resources()
+    stack.unlock()
+    stack.up(waited_for("yes"))
+    assert [entry["metadata"]["uid"] for entry in maps(plane, namespace)] == [uid]
+    assert stack.up(waited_for("yes")).operations() == {}
+    stack.destroy()
+    assert maps(plane, namespace) == []
