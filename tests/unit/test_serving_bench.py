@@ -42,7 +42,7 @@ def test_targets_are_loaded_in_turn_and_compared(tmp_path: Path) -> None:
     )
     assert [text.split(": ")[1] for text in told] == ["Slow", "Broken"] * 3
     assert [len(samples) for samples in measured[0].rounds] == [10] * 3
-    assert measured[0].median("p50") >= 200
+    assert measured[0].median("p50") > 150
     assert measured[0].best("p99") <= measured[0].median("p99")
     assert measured[0].median("p50", "features") == 0.7
     assert measured[1].failed == {"503: down": 30}
