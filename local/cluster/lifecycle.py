@@ -98,7 +98,7 @@ def _start_node() -> None:
     held = owner.read()
     living = held is not None and held.ours and held.alive and supervisor.answers()
     config.write(images["pause"])
-    digest = _digest()
+    digest = _digest(images["pause"])
     if living and CONFIG_DIGEST.is_file() and CONFIG_DIGEST.read_text() != digest:
         console.print("  The node's configuration has changed: restarting it.", style="dim")
         _stop_node()
@@ -206,12 +206,16 @@ def _living(pids: Iterable[int]) -> set[int]:
     return {pid for pid in pids if cgroups.is_container_init(pid)}
 
 
-def _digest() -> str:
-    """Return the digest of what the node's processes read at their start."""
+def _digest(pause_image: str) -> str:
+    """Return the digest of what the node's processes read at their start.
+
+    The pause image is left out: pods that run keep theirs, and a new one is no reason to stop them.
+    """
     digest = hashlib.sha256()
     for path in (*sorted(layout.CONFIG.rglob("*")), *sorted(layout.PKI.glob("*.crt"))):
         if path.is_file():
-            digest.update(f"{path.relative_to(paths.WORK)}\0".encode() + path.read_bytes())
+            content = path.read_bytes().replace(pause_image.encode(), b"")
+            digest.update(f"{path.relative_to(paths.WORK)}\0".encode() + content)
     return digest.hexdigest()
 
 
