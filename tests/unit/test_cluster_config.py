@@ -155,7 +155,8 @@ def test_system_objects_are_complete_and_of_known_kinds(objects: list[api.Object
 def test_there_is_one_default_storage_class(objects: list[api.Object]) -> None:
     annotation = "storageclass.kubernetes.io/is-default-class"
     classes = [item["metadata"] for item in objects if item["kind"] == "StorageClass"]
-    assert [entry["name"] for entry in classes if entry.get("annotations", {}).get(annotation) == "true"] == ["local-path"]
+    default = [entry["name"] for entry in classes if entry.get("annotations", {}).get(annotation) == "true"]
+    assert default == ["local-path"]
 
 
 def test_system_pods_are_confined(objects: list[api.Object]) -> None:
