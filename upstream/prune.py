@@ -63,6 +63,15 @@ def without_nulls(value: object) -> object:
     return value
 
 
+def without_empty_lists(value: object) -> object:
+    """Return `value` without the mapping entries that are empty lists: the API server does not keep them either."""
+    if isinstance(value, dict):
+        return {key: without_empty_lists(inner) for key, inner in value.items() if inner != []}
+    if isinstance(value, list):
+        return [without_empty_lists(inner) for inner in value]
+    return value
+
+
 def without_hooks(item: Object) -> Object | None:
     """Return the object without Helm's hook annotations; None for a test hook, which is no part of the release."""
     annotations: Mapping[str, str] = item["metadata"].get("annotations") or {}
@@ -108,7 +117,10 @@ def tidy(objects: Iterable[Object]) -> list[Object]:
             continue
         if key(kept) in found:
             raise ValueError(f"rendered twice: {' '.join(key(kept))}")
-        found[key(kept)] = pruned_crd(kept) if is_crd(kept) else kept
+        if is_crd(kept):
+            found[key(kept)] = pruned_crd(kept)
+        else:
+            found[key(kept)] = {name: without_empty_lists(value) for name, value in kept.items() if value != []}
     return [found[name] for name in sorted(found)]
 
 

@@ -45,6 +45,14 @@ def test_a_pruned_crd_keeps_its_properties_and_loses_its_texts() -> None:
     assert "creationTimestamp" not in crd["metadata"]
 
 
+def test_empty_lists_go_from_objects_and_stay_in_definitions() -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {imagePullSecrets: [], volumes: [{emptyDir: {}}]}\n"
+    (item,) = prune.tidy(prune.parse(pod))
+    assert item["spec"] == {"volumes": [{"emptyDir": {}}]}
+    (crd,) = prune.tidy(prune.parse(CRD.replace("type: object", "type: object, default: []")))
+    assert "default: []" in prune.dump([crd])
+
+
 def test_order_does_not_depend_on_the_order_of_sources() -> None:
     texts = [CONFIG_MAP % name for name in ("x", "y", "z")] + [CRD]
     forward = prune.dump(prune.tidy(prune.parse("---\n".join(texts))))
