@@ -15,10 +15,12 @@ class CommandFailed(Exception):
     """A command ended with a status other than 0.
 
     Attributes:
-        tail: The last lines of its output.
+        lines: Its output.
+        tail: The last lines of it.
     """
 
     def __init__(self, command: list[str], status: int, lines: list[str]) -> None:
+        self.lines = lines
         self.tail = lines[-TAIL_LINES:]
         super().__init__(f"`{command[0]} {command[1]}` ended with exit status {status}")
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from local.system.run import CommandFailed, Log, run
+from local.system.run import TAIL_LINES, CommandFailed, Log, run
 from local.toolchain import go as compiler
 from local.toolchain.catalog import Tool, key, owner, tool, tools
 from local.toolchain.estimate import in_words
@@ -73,6 +73,15 @@ def build_command(item: Tool, output: Path) -> list[str]:
     return ["go", "build", "-v", f"-ldflags={ldflags}", "-o", str(destination), *packages]
 
 
+def complaints(lines: list[str]) -> list[str]:
+    """Return the last lines of a failed command in which it complains: no package names, no downloads.
+
+    Two compilers run at once, so packages that went well may follow the one that did not.
+    """
+    telling = [line for line in lines if " " in line.strip() and not line.startswith("go: downloading ")]
+    return (telling or lines)[-TAIL_LINES:]
+
+
 def missing(names: Iterable[str] | None = None) -> list[Tool]:
     """Return the tools among `names` (all when None) that are not built, in build order.
 
@@ -133,7 +142,7 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
         except CommandFailed as failure:
             raise UserError(
                 f"the build of {item.name} failed: {failure}",
-                seen="the end of its log\n    " + "\n    ".join(failure.tail),
+                seen="\n    ".join(["", *complaints(failure.lines)]),
                 next_step=f"read {log_path(item.name)}, then run the same command again: it goes on where it stopped",
             ) from None
         log.write(f"took {step.seconds:.1f} s\n")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from local.toolchain.build import complaints
 from local.toolchain.estimate import bar, in_words, left
 from local.toolchain.lock import holder
 from local.toolchain.view import View
@@ -65,3 +66,15 @@ def test_holder_of_a_lock_is_named() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
 def test_unreadable_holder(text: str) -> None:
     assert holder(text) == "another run"
+
+
+def test_a_failure_shows_the_complaint_not_the_packages_that_went_well() -> None:
+    lines = [
+        "go: downloading example.org/a v1.0.0",
+        "example.org/a",
+        "# example.org/b",
+        "b.go:7:2: undefined: x",
+        *(f"example.org/c{number}" for number in range(40)),
+    ]
+    assert complaints(lines) == ["# example.org/b", "b.go:7:2: undefined: x"]
+    assert complaints(["signal:", "killed"]) == ["signal:", "killed"]

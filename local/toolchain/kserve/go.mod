@@ -2,6 +2,32 @@ module mlplatform.local/toolchain/kserve
 
 go 1.25.8
 
+replace sigs.k8s.io/controller-runtime => sigs.k8s.io/controller-runtime v0.22.5
+
+replace k8s.io/api => k8s.io/api v0.34.5
+
+replace k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.34.3
+
+replace k8s.io/apimachinery => k8s.io/apimachinery v0.34.5
+
+replace k8s.io/apiserver => k8s.io/apiserver v0.34.3
+
+replace k8s.io/client-go => k8s.io/client-go v0.34.5
+
+replace k8s.io/code-generator => k8s.io/code-generator v0.34.3
+
+replace k8s.io/component-base => k8s.io/component-base v0.34.3
+
+replace k8s.io/component-helpers => k8s.io/component-helpers v0.34.3
+
+replace github.com/expr-lang/expr => github.com/expr-lang/expr v1.17.7
+
+replace google.golang.org/grpc => google.golang.org/grpc v1.79.3
+
+replace github.com/lyft/protoc-gen-validate => github.com/envoyproxy/protoc-gen-validate v1.0.4
+
+exclude google.golang.org/grpc/stats/opentelemetry v0.0.0-00010101000000-000000000000
+
 tool github.com/kserve/kserve/cmd/manager
 
 require (
@@ -19,7 +45,7 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.11.2 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/storage/azblob v1.6.2 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.5.0 // indirect
-	github.com/GoogleCloudPlatform/opentelemetry-operations-go/detectors/gcp v1.31.0 // indirect
+	github.com/GoogleCloudPlatform/opentelemetry-operations-go/detectors/gcp v1.30.0 // indirect
 	github.com/GoogleCloudPlatform/opentelemetry-operations-go/exporter/metric v0.51.0 // indirect
 	github.com/GoogleCloudPlatform/opentelemetry-operations-go/internal/resourcemapping v0.51.0 // indirect
 	github.com/aws/aws-sdk-go v1.55.6 // indirect
@@ -56,6 +82,7 @@ require (
 	github.com/go-openapi/swag/yamlutils v0.25.4 // indirect
 	github.com/go-playground/locales v0.14.1 // indirect
 	github.com/go-playground/universal-translator v0.18.1 // indirect
+	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/google/btree v1.1.3 // indirect
