@@ -11,7 +11,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 from cryptography import x509
-from declared import IMAGES, SMALL, Declared, declare, is_secret, unwrap
 
 import upstream
 from components import certificates, envoy, serving_runtime
@@ -19,6 +18,7 @@ from components.gateway import Gateway, GatewayArgs
 from components.kserve import WEBHOOK_NAMES, KServe, KServeArgs
 from components.route import RouteArgs, http_route
 from components.substrate import GatewayExposure, ObjectStore, Redis, StorageClasses, Substrate
+from tests.unit.declared import IMAGES, SMALL, Declared, declare, is_secret, unwrap
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
