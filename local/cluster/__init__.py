@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from local.cluster.status import Status
+    from local.cluster.report import Status
 
 
 def start() -> None:
@@ -42,7 +42,7 @@ def is_running() -> bool:
 
 def status() -> Status:
     """Return the cluster's state; never raises for a cluster that is down."""
-    from local.cluster.status import status as read
+    from local.cluster.report import status as read
 
     return read()
 

@@ -85,7 +85,7 @@ def logs(
 ) -> None:
     """Show what the cluster's processes wrote."""
     from local.cluster.config import program_names
-    from local.cluster.status import log_path
+    from local.cluster.report import log_path
 
     known = (*program_names(), "supervisord", "node")
     if program and program not in known:
