@@ -82,6 +82,8 @@ def configuration(images: Mapping[str, str], predictor: kube.Resources) -> dict[
             "disableIstioVirtualHost": True,
             "disableIngressCreation": True,
         },
+        # No predictor calls the API server.
+        "security": {"autoMountServiceAccountToken": False},
         "inferenceService": {
             "resource": {
                 "cpuRequest": predictor.cpu,
