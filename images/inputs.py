@@ -12,7 +12,7 @@ from typing import Any
 from images.catalog import FOLDER, REGISTRY, Catalog, Image, catalog
 from mlp.paths import ROOT
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the code here begins to make something else of the same inputs."""
 
 TAG_LENGTH = 12

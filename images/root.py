@@ -19,6 +19,9 @@ NOT_UNPACKED = (
 
 UNPACKED_ALL_THE_SAME = ("/usr/share/doc/*/copyright",)
 
+MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
+"""Hook that lays /bin as a link from the beginning; Debian's package for doing it later needs all of Perl."""
+
 FORGOTTEN = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d/99mmdebstrap", "etc/resolv.conf")
 """What names this machine or its mirror."""
 
@@ -33,13 +36,14 @@ def command(suite: str, packages: Iterable[str], sources: Path, output: Path, op
         output: The tar file.
         options: apt settings, one configuration line each.
     """
-    words = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}"]
+    words = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--hook-dir={MERGED_USR}"]
+    words += [f"--include={','.join(['usr-is-merged', *packages])}"]
     words += [f"--dpkgopt=path-exclude={path}" for path in NOT_UNPACKED]
     words += [f"--dpkgopt=path-include={path}" for path in UNPACKED_ALL_THE_SAME]
     words += [f"--aptopt={line}" for line in options]
     words += [f'--customize-hook=rm -rf "$1/{path}"' for path in FORGOTTEN]
     words += ['--customize-hook=mkdir "$1/etc/apt/sources.list.d"']
-    words += ['--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/tmp/*']
+    words += ['--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/var/lib/apt/lists/* "$1"/tmp/*']
     words += [suite, str(output), str(sources)]
     return words
 
