@@ -6,32 +6,14 @@ digest: a preview says `version: 0.20.0 => 0.21.0`, an `up` applies the rendered
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
-import ssl
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
-import urllib3
-import yaml
 from pulumi import dynamic
 from typing_extensions import override
 
-FIELD_MANAGER = "mlplatform-crds"
-DIGEST = "mlplatform.local/bundle-sha256"
-"""Annotation of each definition: the digest of the file it came from, by which a refresh sees drift."""
-
-COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-ESTABLISHED_SECONDS = 120.0
-PARALLEL = 6
+from components.crd_apply import apply, missing, remove
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,144 +94,3 @@ class _Provider(dynamic.ResourceProvider):
 def changed(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
     """Return the properties whose change needs an apply. Pure."""
     return [key for key in ("version", "sha256", "kubeconfig", "deleteCrds") if olds.get(key) != news.get(key)]
-
-
-def read_definitions(path: Path, sha256: str) -> list[dict[str, Any]]:
-    """Read a bundle's definitions, annotated with its digest.
-
-    Raises:
-        ValueError: The file's digest is another, or it holds something else than definitions.
-    """
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise ValueError(f"{path} has sha256 {digest}, the program expects {sha256}; run `mlp vendor`")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    definitions = [item for item in yaml.load_all(content, Loader=loader) if item]
-    for item in definitions:
-        if item.get("kind") != "CustomResourceDefinition":
-            raise ValueError(f"{path} holds a {item.get('kind')}; a bundle holds definitions only")
-        item.pop("status", None)
-        item["metadata"].setdefault("annotations", {})[DIGEST] = sha256
-    return definitions
-
-
-def apply(props: dict[str, Any]) -> list[str]:
-    """Apply a bundle in parallel and wait until each definition is established; return their names.
-
-    Raises:
-        ValueError: The file is not the one the program means.
-        TimeoutError: A definition was not established in time; says why.
-    """
-    definitions = read_definitions(Path(props["path"]), props["sha256"])
-    request = _client(props["kubeconfig"])
-    query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
-
-    def one(definition: dict[str, Any]) -> str:
-        name = definition["metadata"]["name"]
-        live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
-        if live and "deletionTimestamp" in live["metadata"]:
-            _until(
-                lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is being deleted"
-            )
-            live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
-        _await(name, live, lambda: request("GET", f"{COLLECTION}/{name}", [], None))
-        return name
-
-    return sorted(_parallel(one, definitions))
-
-
-def missing(props: dict[str, Any]) -> list[str]:
-    """Return the names of definitions that are gone or came from another file."""
-    listed = _client(props["kubeconfig"])("GET", COLLECTION, [], None, names_only=True) or {}
-    there = {item["metadata"]["name"]: item["metadata"].get("annotations") or {} for item in listed.get("items", [])}
-    return [name for name in props.get("names") or [] if there.get(name, {}).get(DIGEST) != props["sha256"]]
-
-
-def remove(props: dict[str, Any]) -> None:
-    """Delete a bundle's definitions and wait until they are gone."""
-    request = _client(props["kubeconfig"])
-
-    def one(name: str) -> str:
-        request("DELETE", f"{COLLECTION}/{name}", [], None)
-        _until(
-            lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is not deleted yet"
-        )
-        return name
-
-    _parallel(one, props.get("names") or [])
-
-
-def _await(name: str, live: dict[str, Any] | None, look: Callable[[], dict[str, Any] | None]) -> None:
-    seen: dict[str, Any] = live or {}
-
-    def established() -> bool:
-        nonlocal seen
-        held = {entry["type"]: entry for entry in (seen.get("status") or {}).get("conditions") or []}
-        if held.get("NamesAccepted", {}).get("status") == "False":
-            raise ValueError(f"definition {name}: {held['NamesAccepted'].get('message')}")
-        if held.get("Established", {}).get("status") == "True":
-            return True
-        seen = look() or {}
-        return False
-
-    _until(established, f"definition {name} is not established")
-
-
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline, pause = time.monotonic() + ESTABLISHED_SECONDS, threading.Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise} after {ESTABLISHED_SECONDS:.0f} s")
-        pause.wait(0.1)
-
-
-def _parallel(work: Callable[[Any], str], items: Iterable[Any]) -> list[str]:
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(work, items))
-
-
-@functools.cache
-def _client(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
-    """Return a function for requests: JSON in, JSON out, None for 404."""
-    from kubernetes import config  # slow to load, and only an `up` needs it
-    from kubernetes.client.exceptions import ApiException
-
-    with tempfile.TemporaryDirectory() as folder:  # 0700; no key outlives the reading of the kubeconfig
-        if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
-            client = config.new_client_from_config_dict(
-                yaml.safe_load(kubeconfig), persist_config=False, temp_file_path=folder
-            )
-        else:
-            client = config.new_client_from_config(str(Path(kubeconfig).expanduser()), persist_config=False)
-        chosen = client.configuration
-        context = ssl.create_default_context(cafile=chosen.ssl_ca_cert)
-        if not chosen.verify_ssl:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if chosen.cert_file:
-            context.load_cert_chain(chosen.cert_file, chosen.key_file)
-        client.rest_client.pool_manager = urllib3.PoolManager(maxsize=PARALLEL, ssl_context=context)
-
-    def request(
-        method: str, path: str, query: list[tuple[str, str]], body: object, *, names_only: bool = False
-    ) -> dict[str, Any] | None:
-        as_ = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if names_only else "application/json"
-        headers = {"Accept": as_, "Content-Type": "application/apply-patch+yaml"}
-        try:
-            answer = client.call_api(
-                path,
-                method,
-                query_params=query,
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-            )[0]
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            said = json.loads(error.body).get("message") if error.body else error.reason
-            raise RuntimeError(f"{method} {path}: {error.status} {said}") from None
-        return json.loads(answer.data)
-
-    return request

@@ -57,14 +57,6 @@ def test_state_is_compatible_and_small(stack: Stack, namespace: str) -> None:
     assert "managedFields" not in entry["outputs"]["metadata"]
 
 
-def test_a_field_set_by_another_manager_survives_an_update(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}))
-    plane.merge(at(namespace, "settings"), {"data": {"theirs": "x"}}, manager="controller")
-    stack.up(program(stack, namespace, {"a": "2"}))
-    live = plane.get(at(namespace, "settings"))
-    assert live and live["data"] == {"a": "2", "theirs": "x"}
-
-
 def test_auto_name_is_kept_and_replacement_gets_another(stack: Stack, plane: ControlPlane, namespace: str) -> None:
     def named(data: dict[str, str], immutable: bool) -> Program:
         def run() -> None:
@@ -246,77 +238,3 @@ def test_refresh_sees_deletion_and_up_makes_it_again(stack: Stack, plane: Contro
     assert "settings" not in stack.resources()
     assert stack.up(wanted).operations() == {"settings": "create"}
     assert plane.get(at(namespace, "settings"))
-
-
-def test_a_controllers_field_is_a_conflict_that_names_it(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}))
-    plane.put(
-        at(namespace, "settings"),
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"theirs": "x"}},
-        manager="some-controller",
-    )
-    said = stack.failure(program(stack, namespace, {"a": "1", "theirs": "mine"}))
-    assert ".data.theirs is managed by 'some-controller'" in said
-    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "x"
-    force = {"annotations": {"pulumi.com/patchForce": "true"}}
-    stack.up(program(stack, namespace, {"a": "1", "theirs": "mine"}, metadata=force))
-    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "mine"
-
-
-def test_an_object_of_somebody_else_is_not_taken(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "theirs"}}
-    plane.put(at(namespace, "settings"), theirs, manager="helm")
-    with pytest.raises(Exception, match="exists already"):
-        stack.preview(program(stack, namespace, {"a": "1"}))
-    said = stack.failure(program(stack, namespace, {"a": "1"}))
-    assert "exists already" in said
-    assert "managed by: helm" in said
-    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "theirs"}
-
-
-def test_get_reads_an_object_of_somebody_else(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
-    plane.put(at(namespace, "theirs"), theirs, manager="helm")
-
-    def run() -> None:
-        opts = pulumi.ResourceOptions(provider=stack.provider())
-        pulumi.export("data", k8s.core.v1.ConfigMap.get("theirs", f"{namespace}/theirs", opts).data)
-
-    assert stack.up(run).outputs["data"] == {"a": "1"}
-    stack.destroy()
-    assert plane.get(at(namespace, "theirs")), "what was only read is not deleted"
-
-
-def test_a_patch_changes_and_gives_up_its_fields_only(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
-    plane.put(at(namespace, "theirs"), theirs, manager="helm")
-
-    def run() -> None:
-        k8s.core.v1.ConfigMapPatch(
-            "patch",
-            metadata={"name": "theirs", "namespace": namespace},
-            data={"b": "2"},
-            opts=pulumi.ResourceOptions(provider=stack.provider()),
-        )
-
-    stack.up(run)
-    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1", "b": "2"}
-    stack.destroy()
-    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1"}
-
-
-def test_import_by_namespace_and_name(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
-    plane.put(at(namespace, "settings"), theirs, manager="kubectl")
-
-    def run() -> None:
-        k8s.core.v1.ConfigMap(
-            "settings",
-            metadata={"name": "settings", "namespace": namespace},
-            data={"a": "1"},
-            opts=pulumi.ResourceOptions(provider=stack.provider(), import_=f"{namespace}/settings"),
-        )
-
-    assert stack.up(run).operations() == {"settings": "import"}
-    assert stack.up(program(stack, namespace, {"a": "2"})).operations() == {"settings": "update"}
-    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "2"}

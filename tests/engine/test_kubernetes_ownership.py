@@ -1,0 +1,103 @@
+"""Whose object and whose field it is: conflicts, adoption, imports, patches."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from tests.engine.control_plane import ControlPlane
+from tests.engine.stacks import Program, Stack, config_map
+
+
+def program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:
+    def run() -> None:
+        config_map("settings", data, namespace, stack.provider(), **extra)
+
+    return run
+
+
+def at(namespace: str, name: str, kind: str = "configmaps") -> str:
+    return f"/api/v1/namespaces/{namespace}/{kind}/{name}"
+
+
+def test_a_controllers_field_is_a_conflict_that_names_it(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}))
+    plane.put(
+        at(namespace, "settings"),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"theirs": "x"}},
+        manager="some-controller",
+    )
+    said = stack.failure(program(stack, namespace, {"a": "1", "theirs": "mine"}))
+    assert ".data.theirs is managed by 'some-controller'" in said
+    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "x"
+    force = {"annotations": {"pulumi.com/patchForce": "true"}}
+    stack.up(program(stack, namespace, {"a": "1", "theirs": "mine"}, metadata=force))
+    assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "mine"
+
+
+def test_an_object_of_somebody_else_is_not_taken(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "theirs"}}
+    plane.put(at(namespace, "settings"), theirs, manager="helm")
+    with pytest.raises(Exception, match="exists already"):
+        stack.preview(program(stack, namespace, {"a": "1"}))
+    said = stack.failure(program(stack, namespace, {"a": "1"}))
+    assert "exists already" in said
+    assert "managed by: helm" in said
+    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "theirs"}
+
+
+def test_get_reads_an_object_of_somebody_else(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "theirs"), theirs, manager="helm")
+
+    def run() -> None:
+        opts = pulumi.ResourceOptions(provider=stack.provider())
+        pulumi.export("data", k8s.core.v1.ConfigMap.get("theirs", f"{namespace}/theirs", opts).data)
+
+    assert stack.up(run).outputs["data"] == {"a": "1"}
+    stack.destroy()
+    assert plane.get(at(namespace, "theirs")), "what was only read is not deleted"
+
+
+def test_a_patch_changes_and_gives_up_its_fields_only(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "theirs"), theirs, manager="helm")
+
+    def run() -> None:
+        k8s.core.v1.ConfigMapPatch(
+            "patch",
+            metadata={"name": "theirs", "namespace": namespace},
+            data={"b": "2"},
+            opts=pulumi.ResourceOptions(provider=stack.provider()),
+        )
+
+    stack.up(run)
+    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1", "b": "2"}
+    stack.destroy()
+    assert (plane.get(at(namespace, "theirs")) or {})["data"] == {"a": "1"}
+
+
+def test_import_by_namespace_and_name(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1"}}
+    plane.put(at(namespace, "settings"), theirs, manager="kubectl")
+
+    def run() -> None:
+        k8s.core.v1.ConfigMap(
+            "settings",
+            metadata={"name": "settings", "namespace": namespace},
+            data={"a": "1"},
+            opts=pulumi.ResourceOptions(provider=stack.provider(), import_=f"{namespace}/settings"),
+        )
+
+    assert stack.up(run).operations() == {"settings": "import"}
+    assert stack.up(program(stack, namespace, {"a": "2"})).operations() == {"settings": "update"}
+    assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "2"}
+
+
+def test_a_field_set_by_another_manager_survives_an_update(stack: Stack, plane: ControlPlane, namespace: str) -> None:
+    stack.up(program(stack, namespace, {"a": "1"}))
+    plane.merge(at(namespace, "settings"), {"data": {"theirs": "x"}}, manager="controller")
+    stack.up(program(stack, namespace, {"a": "2"}))
+    live = plane.get(at(namespace, "settings"))
+    assert live and live["data"] == {"a": "2", "theirs": "x"}
