@@ -1,0 +1,217 @@
+"""The whole chain against a real MLflow server and an S3 service: idempotent, gated, and servable."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.engine.flights_part import LATER, raw_tables, small_parameters, write_raw
+from workloads.flights import raw, registry, train
+from workloads.flights.__main__ import Chain
+from workloads.flights.bucket import Folder
+from workloads.flights.environment import Environment
+from workloads.flights.features.catalog import FEATURE_NAMES, KEYS
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+PARAMS = small_parameters()
+DEADLINE_SECONDS = 180.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patched:
+        yield patched
+
+
+@pytest.fixture(scope="module")
+def endpoint(patch: pytest.MonkeyPatch) -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }.items():  # fmt: skip
+        patch.setenv(name, value)
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A tracking server with proxied artifacts; yields the folder that stands for the models bucket."""
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/models"]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder, start_new_session=True)
+    url, until = f"http://127.0.0.1:{port}", time.monotonic() + DEADLINE_SECONDS
+    try:
+        while not healthy(url):
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            assert time.monotonic() < until, f"MLflow does not answer: {(folder / 'log').read_text()[-2000:]}"
+            time.sleep(0.3)
+        patch.setenv("MLFLOW_TRACKING_URI", url)
+        yield folder / "models"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(30)
+
+
+def healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def where(endpoint: str, mlflow_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment as a Job has it, with raw tables loaded and every step run once."""
+    import boto3
+
+    assert mlflow_server.parent.is_dir()
+    folder = tmp_path_factory.mktemp("platform")
+    client = boto3.client("s3", endpoint_url=endpoint)
+    for bucket in ("raw", "features"):
+        client.create_bucket(Bucket=bucket)
+    config = {
+        "project": "mlplatform", "provider": "local", "registry": f"{folder}/registry.db",
+        "offline_store": {"type": "file"}, "online_store": {"type": "sqlite", "path": f"{folder}/online.db"},
+        "entity_key_serialization_version": 3,
+    }  # fmt: skip
+    (folder / "feature_store.yaml").write_text(yaml.safe_dump(config))
+    environment = Environment(
+        raw_bucket="raw",
+        features_bucket="features",
+        endpoint=endpoint,
+        feast_config=folder / "feature_store.yaml",
+        git_commit="0123abc",
+    )
+    raw.load(environment, write_raw(tmp_path_factory.mktemp("raw"), raw_tables()))
+    return environment
+
+
+def run(where: Environment, *steps: str, **options: Any) -> None:
+    chain = Chain(where, options.get("params", PARAMS), options.get("as_of"))
+    for step in steps:
+        chain.run(step)
+
+
+@pytest.fixture(scope="module")
+def champion(where: Environment) -> ModelVersion:
+    run(where, "build-features", "apply", "materialize", "train")
+    found = train.champion(train.client(), PARAMS)
+    assert found is not None
+    return found
+
+
+def test_champion_says_what_it_was_made_from(where: Environment, champion: ModelVersion) -> None:
+    manifest = Folder("features", where.endpoint).manifest()
+    assert champion.tags["data_digest"] == manifest["digest"]
+    assert champion.tags["quality_gate"] == "passed"
+    assert champion.tags["mlflow.source.git.commit"] == "0123abc"
+    assert champion.tags["feature_service_fingerprint"] == registry.fingerprint(registry.open_store(where))
+    run_data = train.client().get_run(champion.run_id).data
+    assert run_data.metrics["auc"] >= PARAMS.min_auc
+    artifacts = {item.path for item in train.client().list_artifacts(champion.run_id)}
+    assert artifacts >= {"roc.png", "calibration.png", "serving_requests.json", "feature_importance.json"}
+
+
+def test_model_folder_is_what_serving_loads(mlflow_server: Path, champion: ModelVersion) -> None:
+    """The folder in the bucket, without MLflow: native booster, columns by the signature, feature service."""
+    import mlflow
+
+    from serving import model as served
+
+    uri = train.client().get_model_version_download_uri(champion.name, champion.version)
+    assert uri.startswith(("mlflow-artifacts:/", "models:/"))
+    (folder,) = mlflow_server.rglob("MLmodel")
+    loaded = served.load(folder.parent, champion.version)
+    assert loaded.columns == tuple(FEATURE_NAMES)
+    assert loaded.feature_service == "flight_delay_v1"
+    assert loaded.trained_on == champion.tags["feature_service_fingerprint"]
+    assert loaded.predictor.native
+    registered = mlflow.pyfunc.load_model(f"models:/{champion.name}@{PARAMS.alias}")
+    example = registered.input_example
+    assert list(registered.predict(example)) == loaded.predictor.predict(example.to_numpy().tolist())
+
+
+def test_requests_carry_keys_only_and_are_known_online(where: Environment, champion: ModelVersion) -> None:
+    import mlflow
+
+    path = mlflow.artifacts.download_artifacts(run_id=champion.run_id, artifact_path="serving_requests.json")
+    requests = json.loads(Path(path).read_text())
+    assert len({tuple(request.values()) for request in requests}) == len(requests) > 100
+    assert all(list(request) == KEYS for request in requests)
+    rows = registry.online(registry.open_store(where), requests)
+    assert all(row["aircraft_last_delay"] is not None and row["route_distance"] is not None for row in rows)
+
+
+def test_second_run_changes_nothing(where: Environment, champion: ModelVersion) -> None:
+    folder = Folder("features", where.endpoint)
+    before = {name: folder.manifest(name) for name in ("manifest.json", registry.MATERIALIZED)}
+    versions = len(train.client().search_model_versions(f"name='{champion.name}'"))
+    run(where, "build-features", "apply", "materialize", "train")
+    assert {name: folder.manifest(name) for name in before} == before
+    assert len(train.client().search_model_versions(f"name='{champion.name}'")) == versions
+
+
+def test_a_lost_online_store_is_filled_again(where: Environment, champion: ModelVersion) -> None:
+    assert champion.version
+    store = registry.open_store(where)
+    rows = Folder("features", where.endpoint).manifest(registry.MATERIALIZED)["probes"]
+    for view in store.list_feature_views():
+        store._get_provider().online_store.teardown(store.config, [view], [])
+        store._get_provider().online_store.update(store.config, [], [view], [], [], False)
+    assert not any(registry.equal(row, found) for row, found in zip(rows, registry.online(store, rows), strict=True))
+    run(where, "materialize")
+    assert all(registry.equal(row, found) for row, found in zip(rows, registry.online(store, rows), strict=True))
+
+
+def test_a_poor_model_is_registered_but_never_champion(where: Environment, champion: ModelVersion) -> None:
+    strict = replace(PARAMS, min_auc=0.99, training=replace(PARAMS.training, seed=1))
+    run(where, "build-features", as_of=LATER)
+    try:
+        with pytest.raises(train.QualityGateError, match=r"auc is 0\.\d+, at least 0\.99 is required"):
+            run(where, "train", params=strict)
+    finally:
+        run(where, "build-features")
+    still = train.champion(train.client(), PARAMS)
+    assert still is not None
+    assert still.version == champion.version
+    newest = max(train.client().search_model_versions(f"name='{champion.name}'"), key=lambda item: int(item.version))
+    assert newest.version != champion.version
+    assert newest.tags["quality_gate"] == "failed"
+
+
+def test_steps_out_of_order_say_what_to_run(where: Environment) -> None:
+    empty = replace(where, raw_bucket="features", features_bucket="raw")
+    Folder("raw", where.endpoint)
+    with pytest.raises(FileNotFoundError, match="set FEAST_CONFIG"):
+        registry.open_store(replace(where, feast_config=Path("/nowhere.yaml")))
+    with pytest.raises(KeyError):
+        run(empty, "build-features")
