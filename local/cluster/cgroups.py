@@ -29,6 +29,14 @@ NEEDED = (
 )
 """Controllers the kubelet and runc use when the kernel has them (v1 names)."""
 
+CLUSTER_WEIGHT = 10
+DAEMONS_WEIGHT = 2
+"""Shares of the processor, in multiples of an ordinary process's (1024 shares in v1, weight 100 in v2).
+
+Beside the processes of the root group a whole group counts as one of them: without more weight, a build with ten
+compilers would leave the cluster a twelfth of the machine, and the API server minutes to start.
+"""
+
 
 def unified() -> bool:
     """Return whether the machine has only the v2 hierarchy."""
@@ -59,6 +67,9 @@ def create() -> None:
             _enable(top)
         node = top / "node"
         node.mkdir(exist_ok=True)
+        if unified() or hierarchy.name == "cpu":
+            _weigh(top, CLUSTER_WEIGHT)
+            _weigh(node, DAEMONS_WEIGHT)
         if hierarchy.name == "cpuset":
             # A v1 cpuset group is born empty and refuses processes until it has processors and memory nodes.
             for group in (top, node):
@@ -148,6 +159,12 @@ def memory_bytes() -> int | None:
         return max(int(usage.read_text()) - int(statistics.get(inactive, 0)), 0)
     except OSError:
         return None
+
+
+def _weigh(group: Path, weight: int) -> None:
+    name, unit = ("cpu.weight", 100) if unified() else ("cpu.shares", 1024)
+    with contextlib.suppress(FileNotFoundError):
+        (group / name).write_text(str(weight * unit))
 
 
 def _enable(group: Path) -> None:

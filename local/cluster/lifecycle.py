@@ -138,7 +138,9 @@ def _start_programs(progress: Step, images: dict[str, str]) -> None:
     loading.join()
     progress.detail = "applying the system objects"
     system.apply(api, system.objects(images))
-    _await(progress, "The cluster is not ready", lambda: _unfinished() or system.problem(api), READY_SECONDS)
+    held = owner.read()
+    since = held.since if held else 0.0
+    _await(progress, "The cluster is not ready", lambda: _unfinished() or system.problem(api, since), READY_SECONDS)
 
 
 def _unfinished() -> str | None:

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from local.cluster import addresses, cgroups, layout, netns
+from local.cluster import cgroups, layout, netns
 from mlp import paths
 
 
@@ -63,9 +63,9 @@ def write_owner(pid: int) -> None:
     Args:
         pid: Its process id on the host.
     """
-    owner = {"checkout": str(paths.ROOT), "pid": pid, "started": start_ticks(pid), "node": addresses.NODE_NAME}
+    owner = {"checkout": str(paths.ROOT), "pid": pid, "started": start_ticks(pid), "since": time.time()}
     temporary = layout.OWNER.with_suffix(".new")
-    temporary.write_text(json.dumps({**owner, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}))
+    temporary.write_text(json.dumps(owner))
     temporary.replace(layout.OWNER)
 
 

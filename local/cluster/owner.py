@@ -24,11 +24,13 @@ class Owner:
         checkout: Folder of the checkout that started it.
         pid: Host pid of its supervisor.
         started: Start of that process in clock ticks since boot.
+        since: When it took the node, in seconds since 1970.
     """
 
     checkout: str
     pid: int
     started: int | None
+    since: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -45,7 +47,7 @@ def read() -> Owner | None:
     """Return the recorded holder, alive or not; None when nothing readable is recorded."""
     try:
         found = json.loads(layout.OWNER.read_text())
-        return Owner(str(found["checkout"]), int(found["pid"]), found["started"])
+        return Owner(str(found["checkout"]), int(found["pid"]), found["started"], float(found.get("since", 0)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

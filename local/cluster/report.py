@@ -64,7 +64,7 @@ def status() -> Status:
         down = [f"{entry.name} is {entry.state}" for entry in states if entry.state != "RUNNING"]
         down = down if states else ["the supervisor does not answer"]
         api = Api()
-        problem = "; ".join(down) or api.unready() or system.problem(api)
+        problem = "; ".join(down) or api.unready() or system.problem(api, held.since if held else 0.0)
     hosts = _host_pids() if running else {}
     return Status(
         running=running,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,20 +80,35 @@ def _attempt(api: Api, item: Object) -> str | None:
     return None
 
 
-def node_problem(api: Api) -> str | None:
-    """Return why the node is not Ready, or None when it is."""
+def node_problem(api: Api, since: float = 0.0) -> str | None:
+    """Return why the node is not Ready, or None when it is.
+
+    Args:
+        api: Client of the cluster.
+        since: What was said of the node before this time, in seconds since 1970, is hearsay of an earlier start.
+    """
     try:
         node = api.get(f"/api/v1/nodes/{addresses.NODE_NAME}")
+        lease = api.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{addresses.NODE_NAME}")
     except ApiError:
         return "the kubelet has not registered the node"
+    if _seconds(lease["spec"].get("renewTime")) < since:
+        return "the kubelet has not renewed its lease of the node"
     for condition in node.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready":
             return None if condition["status"] == "True" else str(condition.get("message") or condition.get("reason"))
     return "the kubelet has not reported the node's state"
 
 
-def deployment_problem(api: Api, name: str) -> str | None:
-    """Return why the Deployment `name` of the system namespace is not available, or None when it is."""
+def deployment_problem(api: Api, name: str, since: float = 0.0) -> str | None:
+    """Return why the Deployment `name` of the system namespace is not available, or None when it is.
+
+    Args:
+        api: Client of the cluster.
+        name: The Deployment.
+        since: A container that started before this time, in seconds since 1970, is one of an earlier start, which
+            the kubelet has not yet reported dead.
+    """
     try:
         found = api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
     except ApiError as error:
@@ -100,16 +116,28 @@ def deployment_problem(api: Api, name: str) -> str | None:
     status = found.get("status", {})
     current = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
     wanted = found["spec"]["replicas"]
-    if current and status.get("availableReplicas", 0) >= wanted and status.get("updatedReplicas", 0) >= wanted:
-        return None
-    return f"{name}: {_pod_problem(api, name)}"
-
-
-def _pod_problem(api: Api, name: str) -> str:
     try:
         pods = api.get(f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/name%3D{name}")["items"]
     except ApiError as error:
-        return str(error)
+        return f"{name}: {error}"
+    if current and status.get("availableReplicas", 0) >= wanted and status.get("updatedReplicas", 0) >= wanted:
+        fresh = sum(_started(pod) >= int(since) for pod in pods)
+        return None if fresh >= wanted else f"{name}: its pod has not run since the node was started"
+    return f"{name}: {_pod_problem(pods)}"
+
+
+def _started(pod: Object) -> float:
+    """Return when the last container of `pod` that runs was started; 0 when none runs."""
+    states = [entry.get("state", {}) for entry in pod.get("status", {}).get("containerStatuses", [])]
+    return max((_seconds(state.get("running", {}).get("startedAt")) for state in states), default=0.0)
+
+
+def _seconds(moment: str | None) -> float:
+    """Return an RFC 3339 time as seconds since 1970; 0 when there is none."""
+    return datetime.datetime.fromisoformat(moment).timestamp() if moment else 0.0
+
+
+def _pod_problem(pods: list[Object]) -> str:
     reasons: list[str] = []
     for pod in pods:
         status = pod.get("status", {})
@@ -125,12 +153,17 @@ def _pod_problem(api: Api, name: str) -> str:
     return "; ".join(dict.fromkeys(reasons)) or (f"{len(pods)} pods, none ready yet" if pods else "no pod yet")
 
 
-def problem(api: Api) -> str | None:
-    """Return what is missing until the node is Ready and the awaited Deployments are available; None when all is."""
-    found = node_problem(api)
+def problem(api: Api, since: float = 0.0) -> str | None:
+    """Return what is missing until the node is Ready and the awaited Deployments are available; None when all is.
+
+    Args:
+        api: Client of the cluster.
+        since: When the node was started, in seconds since 1970; what is older proves nothing.
+    """
+    found = node_problem(api, since)
     if found is not None:
         return found
-    missing = [text for name in AWAITED if (text := deployment_problem(api, name))]
+    missing = [text for name in AWAITED if (text := deployment_problem(api, name, since))]
     return "; ".join(missing) or None
 
 

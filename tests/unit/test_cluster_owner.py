@@ -103,6 +103,12 @@ def test_waiting_ends_at_once_when_nothing_is_missing_and_says_what_is_otherwise
     assert system.wait(lambda: "the kubelet", 0) == "the kubelet"
 
 
+RENEWED = 1893456000
+"""2030-01-01T00:00:00Z"""
+
+LEASE = {"spec": {"renewTime": "2030-01-01T00:00:00.000000Z"}}
+
+
 class FakeApi(api.Api):
     def __init__(self, answers: dict[str, api.Object]) -> None:
         self.answers = answers
@@ -133,8 +139,9 @@ def test_an_unavailable_deployment_says_why() -> None:
 
 
 def test_an_available_deployment_counts_only_in_its_newest_form() -> None:
-    assert system.deployment_problem(FakeApi({"/apis/apps/v1": deployment(available=1)}), "coredns") is None
     none: list[api.Object] = []
+    fresh = {"/apis/apps/v1": deployment(available=1), "/api/v1": {"items": [{}]}}
+    assert system.deployment_problem(FakeApi(fresh), "coredns") is None
     stale = {"/apis/apps/v1": deployment(available=1, observed=1), "/api/v1": {"items": none}}
     assert system.deployment_problem(FakeApi(stale), "coredns") == "coredns: no pod yet"
 
@@ -148,8 +155,23 @@ def test_an_available_deployment_counts_only_in_its_newest_form() -> None:
     ],
 )
 def test_the_node_says_why_it_is_not_ready(conditions: list[dict[str, str]], problem: str | None) -> None:
-    answers = {"/api/v1/nodes": {"status": {"conditions": conditions}}}
+    answers = {"/api/v1/nodes": {"status": {"conditions": conditions}}, "/apis/coordination": LEASE}
     assert system.node_problem(FakeApi(answers)) == problem
+
+
+def test_a_node_that_was_ready_before_the_start_is_not_ready() -> None:
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    answers = {"/api/v1/nodes": ready, "/apis/coordination": LEASE}
+    assert system.node_problem(FakeApi(answers), since=RENEWED - 1) is None
+    assert "lease" in str(system.node_problem(FakeApi(answers), since=RENEWED + 1))
+
+
+def test_a_pod_that_ran_before_the_start_is_not_available() -> None:
+    running = {"state": {"running": {"startedAt": "2030-01-01T00:00:00Z"}}}
+    pods = {"items": [{"status": {"containerStatuses": [running]}}]}
+    answers = {"/apis/apps/v1": deployment(available=1), "/api/v1": pods}
+    assert system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 0.9) is None
+    assert "has not run since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
 
 
 def test_an_unregistered_node_is_said_so() -> None:
