@@ -140,7 +140,7 @@ def test_an_unavailable_deployment_says_why() -> None:
 
 def test_an_available_deployment_counts_only_in_its_newest_form() -> None:
     none: list[api.Object] = []
-    fresh = {"/apis/apps/v1": deployment(available=1), "/api/v1": {"items": [{}]}}
+    fresh = {"/apis/apps/v1": deployment(available=1), "/api/v1": {"items": [{"metadata": "of no interest"}]}}
     assert system.deployment_problem(FakeApi(fresh), "coredns") is None
     stale = {"/apis/apps/v1": deployment(available=1, observed=1), "/api/v1": {"items": none}}
     assert system.deployment_problem(FakeApi(stale), "coredns") == "coredns: no pod yet"
