@@ -23,7 +23,7 @@ DOWNLOAD_ATTEMPTS = 3
 NO_DWARF = "-gcflags=all=-dwarf=false"
 """Debugging data would be made for each package, a fifth of the compiler's work, only for `-w` to drop it in the end.
 
-It changes nothing in the executables, so it is no part of a tool's key.
+The code is the same with and without it, only laid out differently, so it is no part of a tool's key.
 """
 
 
@@ -33,7 +33,7 @@ def root() -> Path:
 
 
 def tool_key(name: str) -> str:
-    """Return the content key of tool `name`: equal keys mean equal executables."""
+    """Return the content key of tool `name`: equal keys mean executables that do the same."""
     return key(tool(name), compiler.choose().version, compiler.target())
 
 

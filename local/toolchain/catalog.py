@@ -94,7 +94,7 @@ def key(item: Tool, go_version: str, platform: str) -> str:
     """Return the content key of a build.
 
     It covers the tool's sources, what tools.yaml says about how to build it (not its estimate or description),
-    the Go version and the platform, so equal keys mean equal executables.
+    the Go version and the platform, so equal keys mean executables that do the same.
 
     Args:
         item: The tool.
