@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mlp.errors import UserError
@@ -22,9 +22,15 @@ def tail(path: Path, lines: int = TAIL_LINES) -> str:
 
 
 def run(
-    command: Sequence[str | Path], *, what: str, log: Path, step: Step, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    log: Path,
+    step: Step,
+    environment: Mapping[str, str] | None = None,
+    allowed: Collection[int] = (0,),
 ) -> None:
-    """Run `command` to its end.
+    """Run `command` to its end; it gets TERM when this process dies, however it dies.
 
     Args:
         command: Program and arguments.
@@ -32,9 +38,10 @@ def run(
         log: File that its output is added to.
         step: Its detail becomes the newest line.
         environment: Variables beside the present ones.
+        allowed: Exit statuses that mean success.
 
     Raises:
-        UserError: The program is missing or its exit status is not 0; has the log's last lines.
+        UserError: The program is missing or its exit status is not allowed; has the log's last lines.
     """
     words = ["setpriv", "--pdeathsig", "TERM", "--", *(str(word) for word in command)]
     with log.open("a") as out:
@@ -61,7 +68,7 @@ def run(
                 out.flush()
                 if line.strip():
                     step.detail = line.strip()[:DETAIL_WIDTH]
-    if process.returncode:
+    if process.returncode not in allowed:
         raise UserError(
             f"{what} could not be built: {Path(words[4]).name} ended with status {process.returncode}",
             seen="\n" + tail(log),
