@@ -122,7 +122,9 @@ def parse(text: str, folder: Path = FOLDER) -> Catalog:
     data: dict[str, Any] = yaml.safe_load(text)
     images: dict[str, Image] = {}
     for name, entry in data["images"].items():
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+        }
         image = Image(name=name, folder=folder / name, **values)
         if image.parent is not None and image.parent not in images:
             raise ValueError(f"image {name}: its parent {image.parent} does not stand before it")

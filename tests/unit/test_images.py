@@ -120,9 +120,7 @@ def test_an_unknown_image_is_named_with_the_known_ones() -> None:
 
 
 def test_a_child_before_its_parent_is_refused() -> None:
-    text = (
-        "suite: a\npython: '3.11'\npython_platform: p\nstrip_everywhere: []\nimages:\n  c: {description: d, parent: q}"
-    )
+    head = "suite: a\npython: '3.11'\npython_platform: p\nstrip_everywhere: []\n"
     with pytest.raises(ValueError, match="parent q does not stand before it"):
         parse(head + "images:\n  c: {description: d, parent: q}")
 
