@@ -30,6 +30,9 @@ CGROUP = "mlp"
 """Control group that holds every process of the cluster: `mlp/node` the daemons, `mlp/kubepods` the pods."""
 
 DATA = paths.CLUSTER
+TRASH = DATA.with_name("cluster.removed")
+"""The data folder while it is being removed."""
+
 PKI = DATA / "pki"
 CONFIG = DATA / "config"
 LOGS = DATA / "logs"

@@ -64,9 +64,17 @@ def reset() -> None:
     """Stop the cluster and remove its data: keys, database, images, volumes, logs."""
     with owner.exclusive():
         _stop_node()
-        if layout.DATA.exists():
+        if layout.DATA.exists() or layout.TRASH.exists():
             with step("Removing the cluster's data"):
-                shutil.rmtree(layout.DATA)
+                remove_data()
+
+
+def remove_data() -> None:
+    """Remove the data folder; interrupted at any point, what is left of it is never taken for a cluster's data."""
+    shutil.rmtree(layout.TRASH, ignore_errors=True)
+    if layout.DATA.exists():
+        layout.DATA.rename(layout.TRASH)
+        shutil.rmtree(layout.TRASH)
 
 
 def _check_machine() -> None:

@@ -168,3 +168,33 @@ def test_a_supervisor_that_hangs_is_replaced(marker: str) -> None:
     cluster.start()
     assert supervisor.answers()
     assert stored(marker)
+
+
+def test_a_machine_that_uses_the_addresses_is_told_so() -> None:
+    before = pids()
+    taken = ["198.18.77.1/32", "dev", "lo"]
+    subprocess.run(["ip", "addr", "add", *taken], check=True)
+    try:
+        with pytest.raises(UserError) as caught:
+            cluster.start()
+    finally:
+        subprocess.run(["ip", "addr", "del", *taken], check=True)
+    assert "198.18.77.1" in caught.value.render()
+    assert pids() == before
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 3.0])
+def test_a_stop_that_is_killed_is_completed_by_the_next(seconds: float, marker: str) -> None:
+    stopping = subprocess.Popen(
+        [sys.executable, "-c", "from local import cluster; cluster.stop()"],
+        cwd=paths.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    stopping.kill()
+    stopping.wait()
+    cluster.stop()
+    assert cluster.leftovers() == []
+    cluster.start()
+    assert stored(marker)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from local.cluster import api, cgroups, cleanup, layout, node, owner, system
+from local.cluster import api, cgroups, cleanup, layout, lifecycle, node, owner, system
 from mlp import paths
 from mlp.errors import UserError
 
@@ -176,3 +176,21 @@ def test_a_pod_that_ran_before_the_start_is_not_available() -> None:
 
 def test_an_unregistered_node_is_said_so() -> None:
     assert system.node_problem(FakeApi({})) == "the kubelet has not registered the node"
+
+
+def test_an_interrupted_removal_leaves_no_half_of_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "DATA", tmp_path / "cluster")
+    monkeypatch.setattr(layout, "TRASH", tmp_path / "cluster.removed")
+    (layout.DATA / "etcd").mkdir(parents=True)
+
+    def crash(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(lifecycle.shutil, "rmtree", crash)
+        with pytest.raises(KeyboardInterrupt):
+            lifecycle.remove_data()
+    assert not layout.DATA.exists()
+    lifecycle.remove_data()
+    assert not layout.TRASH.exists()
