@@ -119,10 +119,13 @@ class Scope:
         return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data), opts=self.opts)
 
     def service(self, port: int, *, protocol: str = "http") -> k8s.core.v1.Service:
-        """Declare the Service of the application's one port, named like the application."""
+        """Declare the Service of the application's one port, named like the application.
+
+        What runs behind it is awaited by itself; waiting here as well would only hide which of the two failed.
+        """
         return k8s.core.v1.Service(
             self.application,
-            metadata=self.metadata(self.application),
+            metadata=self.metadata(self.application, annotations={"pulumi.com/skipAwait": "true"}),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type="ClusterIP",
                 selector=kube.labels(self.application),
