@@ -46,9 +46,8 @@ def from_one_line(text: str, suite: str) -> list[str]:
         if not is_of_suite([name], suite):
             continue
         stanza = ["Types: deb", f"URIs: {uri}", f"Suites: {name}", f"Components: {' '.join(components)}"]
-        given = dict(option.partition("=")[::2] for option in options.split())
-        if "signed-by" in given:
-            stanza.append(f"Signed-By: {given['signed-by']}")
+        keys = [option.removeprefix("signed-by=") for option in options.split() if option.startswith("signed-by=")]
+        stanza += [f"Signed-By: {key}" for key in keys]
         chosen.append("\n".join(stanza))
     return chosen
 
@@ -63,7 +62,7 @@ def sources(suite: str, folder: Path = SOURCES) -> str:
     Raises:
         UserError: The machine has none.
     """
-    stanzas = []
+    stanzas: list[str] = []
     listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
     for path in listed:
         if path.is_file():

@@ -19,7 +19,7 @@ def pairs(arguments: list[str]) -> list[tuple[str, str]]:
 def main() -> None:
     """Download each source into its destination with KServe's own storage library."""
     wanted = pairs(sys.argv[1:])
-    from kserve_storage import Storage, configure_logging
+    from kserve_storage import Storage, configure_logging  # pyrefly: ignore[missing-import]  # only in the image
 
     configure_logging()
     for source, destination in wanted:
