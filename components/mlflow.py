@@ -18,6 +18,9 @@ ADMIN = "admin"
 TRACKING_URI = f"http://mlflow.{NAMESPACE}.svc:{PORT}"
 """Address of the server inside the cluster."""
 
+DRIVER = "postgresql+psycopg2"
+"""SQLAlchemy's name of the driver in the image `mlflow`."""
+
 GRANT = Grant(application="mlflow", namespace=NAMESPACE, service_account="mlflow", read_write=("models",))
 
 UPGRADE = """
@@ -96,7 +99,7 @@ class MLflow(pulumi.ComponentResource):
         environment = scope.secret(
             "mlflow-environment",
             {
-                "MLFLOW_BACKEND_STORE_URI": database.url(),
+                "MLFLOW_BACKEND_STORE_URI": database.url(DRIVER),
                 "MLFLOW_AUTH_ADMIN_USERNAME": ADMIN,
                 "MLFLOW_AUTH_ADMIN_PASSWORD": self.password,
                 "MLFLOW_FLASK_SERVER_SECRET_KEY": password("mlflow-session-key", child),
@@ -104,7 +107,8 @@ class MLflow(pulumi.ComponentResource):
             },
         )
         auth = scope.secret(
-            "mlflow-auth", {"basic_auth.ini": users.url().apply(auth_config), "AUTH_DATABASE_URI": users.url()}
+            "mlflow-auth",
+            {"basic_auth.ini": users.url(DRIVER).apply(auth_config), "AUTH_DATABASE_URI": users.url(DRIVER)},
         )
         migration = self._migration(scope, substrate, account, environment, auth, (database, users))
         container = kube.Container(
@@ -172,11 +176,10 @@ class MLflow(pulumi.ComponentResource):
                 service_account=account.metadata.name,
                 application="mlflow",
                 component="migrate",
-                restart_policy="Never",
+                restart_policy="OnFailure",
             ),
             key=[image, UPGRADE],
             requires=[requirement for database in databases for requirement in database.requires],
-            retries=2,
         )
 
 

@@ -11,6 +11,10 @@ import pulumi_random as random
 
 from components import kube
 
+JOB_TIMEOUT = "5m"
+JOB_RETRIES = 10_000
+"""More than any outage has minutes; Kubernetes waits up to five minutes between two tries."""
+
 
 def with_dependencies(opts: pulumi.ResourceOptions, requires: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
     """Return `opts` with more dependencies."""
@@ -206,17 +210,20 @@ class Scope:
         *,
         key: object,
         requires: Sequence[pulumi.Resource] = (),
-        retries: int = 6,
-        deadline_seconds: int = 600,
     ) -> k8s.batch.v1.Job:
-        """Declare a Job that runs once for each `key`: its name ends in the digest of it, so a new key is a new Job."""
+        """Declare a Job that runs once for each `key`: its name ends in the digest of it, so a new key is a new Job.
+
+        It never gives up by itself: a Job that failed for good would fail every later update as well, while one that
+        goes on trying succeeds as soon as what it missed is there. The update stops waiting after JOB_TIMEOUT.
+        """
         return k8s.batch.v1.Job(
             f"{self.application}-{component}",
             metadata=self.metadata(f"{self.application}-{component}-{kube.digest(key)}", component),
-            spec=k8s.batch.v1.JobSpecArgs(
-                template=template, backoff_limit=retries, active_deadline_seconds=deadline_seconds
+            spec=k8s.batch.v1.JobSpecArgs(template=template, backoff_limit=JOB_RETRIES),
+            opts=pulumi.ResourceOptions.merge(
+                with_dependencies(self.opts, requires),
+                pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=JOB_TIMEOUT, update=JOB_TIMEOUT)),
             ),
-            opts=with_dependencies(self.opts, requires),
         )
 
     def cron_job(

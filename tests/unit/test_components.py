@@ -171,7 +171,7 @@ def test_mlflow_users_live_in_a_database_of_their_own(declared: Declared) -> Non
     config = configparser.ConfigParser()
     config.read_string(secret(declared, "mlflow-auth")["basic_auth.ini"])
     uri = config["mlflow"]["database_uri"]
-    assert uri.startswith("postgresql+psycopg://mlflow_auth:")
+    assert uri.startswith("postgresql+psycopg2://mlflow_auth:")
     assert "/mlflow_auth?" in uri
     assert config["mlflow"]["default_permission"] == "NO_PERMISSIONS"
 
