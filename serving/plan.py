@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-
-import orjson
 
 from serving.keys import ENCODERS, KeyType
 
@@ -113,7 +112,7 @@ def fingerprint(views: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) ->
         views: For each feature view its join keys and the type name of each of its features.
     """
     content = {name: [sorted(keys), dict(sorted(types.items()))] for name, (keys, types) in views.items()}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 NUMERIC_DTYPES = frozenset({"Int32", "Int64", "Float32", "Float64", "Bool"})

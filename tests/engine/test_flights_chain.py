@@ -194,6 +194,18 @@ def test_a_lost_online_store_is_filled_again(where: Environment, champion: Model
     assert all(registry.equal(row, found) for row, found in zip(rows, registry.online(store, rows), strict=True))
 
 
+def test_verify_sees_a_store_that_is_behind(where: Environment, champion: ModelVersion) -> None:
+    assert champion.version
+    run(where, "verify")
+    run(where, "build-features", as_of=LATER)
+    try:
+        with pytest.raises(RuntimeError, match=r"of 500 keys differ online from offline; the first, .* online, "):
+            run(where, "verify")
+    finally:
+        run(where, "build-features")
+    run(where, "verify")
+
+
 def test_a_poor_model_is_registered_but_never_champion(where: Environment, champion: ModelVersion) -> None:
     strict = replace(PARAMS, min_auc=0.99, training=replace(PARAMS.training, seed=1))
     run(where, "build-features", as_of=LATER)

@@ -71,6 +71,8 @@ class Chain:
             registry.apply(self._where, self.store)
         elif step == "materialize":
             registry.materialize(self._where, self.store, self.manifest)
+        elif step == "verify":
+            registry.verify(self._where, self.store, self.manifest)
         else:
             train.run(self._where, self._params, self.store, self.manifest)
 
@@ -84,7 +86,7 @@ def instant(text: str) -> datetime:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the named step; exit status 1 with one line on what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m workloads.flights", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "run-all"])
+    parser.add_argument("step", choices=[*STEPS, "verify", "run-all"])
     parser.add_argument("--as-of", type=instant, help="instant of the feature snapshot (build-features, run-all)")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)

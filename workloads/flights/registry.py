@@ -87,11 +87,13 @@ def online(store: FeatureStore, keys: Sequence[Mapping[str, Any]]) -> list[dict[
 def equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     """Tell whether two rows agree bit for bit in every key and feature; None and NaN are the same absence."""
     names = [*KEYS, *(name for features in FEATURES.values() for name in features)]
-    return all(_plain(left.get(name)) == _plain(right.get(name)) for name in names)
+    return all(equal_values(left.get(name), right.get(name)) for name in names)
 
 
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and math.isnan(value) else value
+def equal_values(left: object, right: object) -> bool:
+    """Tell whether two values are the same; None and NaN are the same absence."""
+    absent = [value is None or (isinstance(value, float) and math.isnan(value)) for value in (left, right)]
+    return all(absent) or (not any(absent) and left == right)
 
 
 def read_tables(folder: Folder) -> dict[str, pd.DataFrame]:
@@ -138,3 +140,44 @@ def materialize(environment: Environment, store: FeatureStore, manifest: Mapping
 
 def _holds(store: FeatureStore, probes: Sequence[Mapping[str, Any]]) -> bool:
     return all(equal(row, found) for row, found in zip(probes, online(store, probes), strict=True))
+
+
+def verify(environment: Environment, store: FeatureStore, manifest: Mapping[str, Any], *, rows: int = 500) -> int:
+    """Compare the online store with Feast's historical join at the snapshot's instant, bit for bit.
+
+    Args:
+        environment: Where the tables are.
+        store: The platform's feature store.
+        manifest: Manifest of the feature tables.
+        rows: Keys compared.
+
+    Returns:
+        Keys compared.
+
+    Raises:
+        RuntimeError: Some of them differ; the text shows the first.
+    """
+    import pandas as pd
+
+    from workloads.flights import dataset
+
+    folder = Folder(environment.features_bucket, environment.endpoint)
+    labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")), columns=["flight_id", *KEYS])
+    keys = labels.drop_duplicates(KEYS)
+    keys = keys.sample(min(rows, len(keys)), random_state=1)
+    entities = keys.assign(event_timestamp=pd.Timestamp(manifest["as_of"]).tz_convert("UTC"))
+    offline = [
+        {str(name): value for name, value in row.items()}
+        for row in dataset.join(entities, read_tables(folder)).to_dict("records")
+    ]
+    found = online(store, offline)
+    wrong = [(there, here) for there, here in zip(offline, found, strict=True) if not equal(there, here)]
+    if wrong:
+        there, here = wrong[0]
+        names = [name for name in there if name in here and not equal_values(there[name], here[name])]
+        raise RuntimeError(
+            f"{len(wrong)} of {len(offline)} keys differ online from offline; the first, {[here[key] for key in KEYS]}, "
+            f"in {', '.join(f'{name} ({here[name]} online, {there[name]} offline)' for name in names)}"
+        )
+    log.info("%d keys online equal offline at %s, bit for bit", len(offline), manifest["as_of"])
+    return len(offline)
