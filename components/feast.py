@@ -126,12 +126,14 @@ class Feast(pulumi.ComponentResource):
         server_config = render(substrate, "thread", args.registry_refresh_seconds)
         config = scope.secret("feast-config", {"feature_store.yaml": self.client_config})
         served = scope.secret("feast-server-config", {"feature_store.yaml": server_config})
-        self._server(scope, args, served.metadata.name)
+        self._server(scope, args, served.metadata.name, kube.secrets_digest(server_config))
         self._materialization(scope, args, config.metadata.name)
         self.register_outputs({})
 
     @staticmethod
-    def _server(scope: Scope, args: FeastArgs, config: pulumi.Output[str]) -> None:
+    def _server(
+        scope: Scope, args: FeastArgs, config: pulumi.Output[str], rotation: Mapping[str, pulumi.Input[str]]
+    ) -> None:
         substrate = args.substrate
         account = scope.service_account("feast")
         container = kube.Container(
@@ -154,7 +156,7 @@ class Feast(pulumi.ComponentResource):
         scope.service(PORT)
         scope.deployment(
             args.replicas,
-            kube.pod(container, service_account=account.metadata.name, application="feast"),
+            kube.pod(container, service_account=account.metadata.name, application="feast", annotations=rotation),
             requires=[*substrate.postgres["feast"].requires, *substrate.redis.requires],
         )
 

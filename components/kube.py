@@ -240,9 +240,19 @@ class Container:
         )
 
 
+def secrets_digest(*values: pulumi.Input[str]) -> dict[str, pulumi.Output[str]]:
+    """Return a pod annotation that changes with any of the random `values`, so that pods start anew on a rotation.
+
+    64 bits of a SHA-256 say nothing about a random password of 190 bits, so the annotation itself is no secret.
+    """
+    hashed = pulumi.Output.all(*values).apply(lambda known: digest(list(known), 16))
+    return {"mlplatform/secrets": pulumi.Output.unsecret(hashed)}
+
+
 def pod(
     container: Container,
     *,
+    before: Container | None = None,
     service_account: pulumi.Input[str],
     application: str,
     component: str | None = None,
@@ -251,7 +261,10 @@ def pod(
     restart_policy: Literal["Always", "OnFailure", "Never"] = "Always",
     grace_seconds: int = 30,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """Return a pod template of one container that runs as `uid` without a Kubernetes token."""
+    """Return a pod template of one container that runs as `uid` without a Kubernetes token.
+
+    `before` runs to its end first, each time the pod starts; its volumes are among those of `container`.
+    """
     volumes = [volume for mount in container.mounts if (volume := mount.volume()) is not None]
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels(application, component), annotations=annotations or None),
@@ -260,6 +273,7 @@ def pod(
             automount_service_account_token=False,
             enable_service_links=False,
             security_context=pod_security(uid),
+            init_containers=[before.render()] if before else None,
             containers=[container.render()],
             volumes=volumes or None,
             restart_policy=restart_policy,

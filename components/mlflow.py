@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -23,14 +24,7 @@ DRIVER = "postgresql+psycopg2"
 
 GRANT = Grant(application="mlflow", namespace=NAMESPACE, service_account="mlflow", read_write=("models",))
 
-UPGRADE = """
-import os
-from mlflow.db import commands as tracking
-from mlflow.server.auth.db.cli import commands as auth
-tracking(["upgrade", os.environ["MLFLOW_BACKEND_STORE_URI"]], standalone_mode=False)
-auth(["upgrade", "--url", os.environ["AUTH_DATABASE_URI"]], standalone_mode=False)
-"""
-"""`mlflow db upgrade` and its like for users; run in Python so that no password is an argument of a process."""
+MIGRATE = Path(__file__).parent / "scripts" / "mlflow_migrate.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +90,14 @@ class MLflow(pulumi.ComponentResource):
         access = substrate.object_store.access[GRANT.application]
         self.username, self.tracking_uri = ADMIN, TRACKING_URI
         self.password = password("mlflow-admin", child)
+        session_key = password("mlflow-session-key", child)
         environment = scope.secret(
             "mlflow-environment",
             {
                 "MLFLOW_BACKEND_STORE_URI": database.url(DRIVER),
                 "MLFLOW_AUTH_ADMIN_USERNAME": ADMIN,
                 "MLFLOW_AUTH_ADMIN_PASSWORD": self.password,
-                "MLFLOW_FLASK_SERVER_SECRET_KEY": password("mlflow-session-key", child),
+                "MLFLOW_FLASK_SERVER_SECRET_KEY": session_key,
                 **access.secret_environment,
             },
         )
@@ -110,7 +105,10 @@ class MLflow(pulumi.ComponentResource):
             "mlflow-auth",
             {"basic_auth.ini": users.url(DRIVER).apply(auth_config), "AUTH_DATABASE_URI": users.url(DRIVER)},
         )
-        migration = self._migration(scope, substrate, account, environment, auth, (database, users))
+        rotation = kube.secrets_digest(
+            self.password, session_key, database.password, users.password, *access.secret_environment.values()
+        )
+        migration = self._migration(scope, substrate, account, environment, auth, rotation, (database, users))
         container = kube.Container(
             name="mlflow",
             image=substrate.images["mlflow"],
@@ -143,7 +141,7 @@ class MLflow(pulumi.ComponentResource):
         scope.service(PORT)
         scope.deployment(
             args.replicas,
-            kube.pod(container, service_account=account.metadata.name, application="mlflow"),
+            kube.pod(container, service_account=account.metadata.name, application="mlflow", annotations=rotation),
             requires=[migration, *access.requires],
         )
         self.register_outputs({"tracking_uri": self.tracking_uri})
@@ -155,15 +153,17 @@ class MLflow(pulumi.ComponentResource):
         account: k8s.core.v1.ServiceAccount,
         environment: k8s.core.v1.Secret,
         auth: k8s.core.v1.Secret,
+        rotation: Mapping[str, pulumi.Input[str]],
         databases: Sequence[SqlDatabase],
     ) -> k8s.batch.v1.Job:
-        """Bring both schemas to the image's version; new pods start after it."""
+        """Bring both schemas to the image's version, and the administrator to the password; pods start after it."""
         image = substrate.images["mlflow"]
+        script = MIGRATE.read_text(encoding="utf-8")
         container = kube.Container(
             name="migrate",
             image=image,
             resources=kube.Resources(cpu="100m", memory="256Mi", cpu_limit="2", memory_limit="1Gi"),
-            command=["python", "-c", UPGRADE],
+            command=["python", "-c", script],
             env={"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"},  # noqa: S108
             env_from_secrets=[environment.metadata.name],
             secret_env={"AUTH_DATABASE_URI": (auth.metadata.name, "AUTH_DATABASE_URI")},
@@ -176,9 +176,10 @@ class MLflow(pulumi.ComponentResource):
                 service_account=account.metadata.name,
                 application="mlflow",
                 component="migrate",
+                annotations=rotation,
                 restart_policy="OnFailure",
             ),
-            key=[image, UPGRADE],
+            key=[image, script],
             requires=[requirement for database in databases for requirement in database.requires],
         )
 

@@ -56,7 +56,8 @@ class S3Gateway(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         scope = Scope(application="s3", namespace=args.namespace, base=child)
         account = scope.service_account("s3")
-        root = scope.secret("s3-root", {"access": ROOT_ACCOUNT, "secret": password("s3-root", child)})
+        root_secret = password("s3-root", child)
+        root = scope.secret("s3-root", {"access": ROOT_ACCOUNT, "secret": root_secret})
         keys = {grant.application: password(f"s3-{grant.application}", child) for grant in args.grants}
         # The name changes with the set of accounts, so that the gateway knows an account before a policy names it.
         users = scope.secret(
@@ -66,7 +67,7 @@ class S3Gateway(pulumi.ComponentResource):
         )
         scope.service(PORT)
         gateway = scope.stateful_set(
-            self._gateway(args, account.metadata.name, root.metadata.name, users.metadata.name),
+            self._gateway(args, account, root, users, kube.secrets_digest(root_secret, *keys.values())),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
@@ -122,7 +123,11 @@ class S3Gateway(pulumi.ComponentResource):
 
     @staticmethod
     def _gateway(
-        args: S3GatewayArgs, account: pulumi.Input[str], root: pulumi.Input[str], users: pulumi.Input[str]
+        args: S3GatewayArgs,
+        account: k8s.core.v1.ServiceAccount,
+        root: k8s.core.v1.Secret,
+        users: k8s.core.v1.Secret,
+        annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         return kube.pod(
             kube.Container(
@@ -131,15 +136,19 @@ class S3Gateway(pulumi.ComponentResource):
                 resources=args.resources,
                 args=["--port", f":{PORT}", "--health", "/health", "--iam-dir", "/etc/s3", "--quiet", "posix", "/data"],
                 env={"VGW_REGION": REGION},
-                secret_env={"ROOT_ACCESS_KEY_ID": (root, "access"), "ROOT_SECRET_ACCESS_KEY": (root, "secret")},
+                secret_env={
+                    "ROOT_ACCESS_KEY_ID": (root.metadata.name, "access"),
+                    "ROOT_SECRET_ACCESS_KEY": (root.metadata.name, "secret"),
+                },
                 ports={"http": PORT},
                 probes=kube.Probes(port=PORT, path="/health"),
                 mounts=[
                     kube.Mount(name="data", path="/data", claim="data"),
-                    kube.Mount(name="accounts", path="/etc/s3", secret=users),
+                    kube.Mount(name="accounts", path="/etc/s3", secret=users.metadata.name),
                     kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
                 ],
             ),
-            service_account=account,
+            service_account=account.metadata.name,
             application="s3",
+            annotations=annotations,
         )

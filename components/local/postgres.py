@@ -50,6 +50,11 @@ def login(application: SqlApplication) -> str:
     return application.replace("-", "_")
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a script is one of Postgres'."""
+    return path.suffix in {".sh", ".sql"}
+
+
 class Postgres(pulumi.ComponentResource):
     """One server; applications cannot reach one another's databases."""
 
@@ -60,18 +65,19 @@ class Postgres(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         scope = Scope(application="postgres", namespace=args.namespace, base=child)
         account = scope.service_account("postgres")
-        admin = scope.secret("postgres-admin", {"password": password("postgres-admin", child)})
+        admin_password = password("postgres-admin", child)
+        admin = scope.secret("postgres-admin", {"password": admin_password})
         passwords = {application: password(f"postgres-{application}", child) for application in args.applications}
         logins = scope.secret("postgres-logins", {login(a): value for a, value in passwords.items()})
+        scripts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*")) if is_ours(path)}
+        mounted = scope.config_map("postgres-scripts", scripts)
         service = scope.service(PORT, protocol="tcp")
         server = scope.stateful_set(
-            self._server(args, account.metadata.name, admin.metadata.name),
+            self._server(args, account, admin, mounted, kube.secrets_digest(admin_password)),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
-        scripts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("database*"))}
-        mounted = scope.config_map("postgres-scripts", scripts)
         databases = scope.job(
             "databases",
             kube.pod(
@@ -91,6 +97,7 @@ class Postgres(pulumi.ComponentResource):
                 application="postgres",
                 component="databases",
                 uid=UID,
+                annotations=kube.secrets_digest(*passwords.values()),
                 restart_policy="OnFailure",
             ),
             key=[args.image, scripts, [login(a) for a in args.applications]],
@@ -112,27 +119,45 @@ class Postgres(pulumi.ComponentResource):
 
     @staticmethod
     def _server(
-        args: PostgresArgs, account: pulumi.Input[str], admin: pulumi.Input[str]
+        args: PostgresArgs,
+        account: k8s.core.v1.ServiceAccount,
+        admin: k8s.core.v1.Secret,
+        scripts: k8s.core.v1.ConfigMap,
+        annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
-        return kube.pod(
-            kube.Container(
-                name="postgres",
-                image=args.image,
-                resources=args.resources,
-                args=[part for name, value in SERVER_SETTINGS.items() for part in ("-c", f"{name}={value}")],
-                env={"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"},
-                ports={"tcp": PORT},
-                probes=kube.Probes(
-                    port=PORT, command=["pg_isready", "--quiet", "--host", "127.0.0.1", "--username", ADMIN]
-                ),
-                mounts=[
-                    kube.Mount(name="data", path="/var/lib/postgresql", claim="data"),
-                    kube.Mount(name="admin", path="/run/secrets/admin", secret=admin),
-                    kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
-                ],
+        env = {"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"}
+        mounts = [
+            kube.Mount(name="data", path="/var/lib/postgresql", claim="data"),
+            kube.Mount(name="admin", path="/run/secrets/admin", secret=admin.metadata.name),
+            kube.Mount(name="scripts", path="/scripts", config_map=scripts.metadata.name),
+            kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+        ]
+        server = kube.Container(
+            name="postgres",
+            image=args.image,
+            resources=args.resources,
+            args=[part for name, value in SERVER_SETTINGS.items() for part in ("-c", f"{name}={value}")],
+            env=env,
+            ports={"tcp": PORT},
+            probes=kube.Probes(
+                port=PORT, command=["pg_isready", "--quiet", "--host", "127.0.0.1", "--username", ADMIN]
             ),
-            service_account=account,
+            mounts=mounts,
+        )
+        before = kube.Container(
+            name="password",
+            image=args.image,
+            resources=args.resources,
+            command=["/bin/sh", "/scripts/password.sh"],
+            env=env,
+            mounts=mounts,
+        )
+        return kube.pod(
+            server,
+            before=before,
+            service_account=account.metadata.name,
             application="postgres",
             uid=UID,
+            annotations=annotations,
             grace_seconds=60,
         )

@@ -96,7 +96,7 @@ class Redis(pulumi.ComponentResource):
                 service_account=account.metadata.name,
                 application="redis",
                 uid=UID,
-                annotations={"mlplatform/config": kube.digest(text)},
+                annotations={"mlplatform/config": kube.digest(text), **kube.secrets_digest(secret)},
             ),
             volume="data",
             storage_class=args.storage_class,

@@ -64,6 +64,7 @@ def violations(declared: Declared, controllers: Collection[str] = ()) -> list[st
         controllers: `Kind/name` of what talks to Kubernetes, and so has a token.
     """
     checks = {name: _pod(pod, talks_to_kubernetes=name in controllers) for name, pod in declared.pods()}
+    first = {f"{name}/{c['name']}" for name, pod in declared.pods() for c in pod.get("initContainers", [])}
     for name, container in containers(declared):
-        checks[name] = _container(container, ends=name.startswith(("Job/", "CronJob/")))
+        checks[name] = _container(container, ends=name in first or name.startswith(("Job/", "CronJob/")))
     return [f"{name} {problem}" for name, found in checks.items() for problem, fine in found.items() if not fine]
