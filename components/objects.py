@@ -122,8 +122,10 @@ class Scope:
         """Declare a ConfigMap."""
         return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data), opts=self.opts)
 
-    def service(self, port: int, *, protocol: str = "http") -> k8s.core.v1.Service:
+    def service(self, port: int, *, protocol: str = "http", cluster_ip: str | None = None) -> k8s.core.v1.Service:
         """Declare the Service of the application's one port, named like the application.
+
+        `cluster_ip` fixes its address; None lets the cluster choose.
 
         What runs behind it is awaited by itself; waiting here as well would only hide which of the two failed.
         """
@@ -132,6 +134,7 @@ class Scope:
             metadata=self.metadata(self.application, annotations={"pulumi.com/skipAwait": "true"}),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type="ClusterIP",
+                cluster_ip=cluster_ip,
                 selector=kube.labels(self.application),
                 ports=[k8s.core.v1.ServicePortArgs(name=protocol, port=port, target_port=port)],
             ),

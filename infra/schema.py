@@ -75,6 +75,12 @@ class RedisServer(Server):
         return self
 
 
+class ObjectStoreServer(Server):
+    """S3 gateway of the local substrate."""
+
+    cluster_ip: IPv4Address = Field(strict=False)
+
+
 class Local(Model):
     """The local substrate."""
 
@@ -83,7 +89,7 @@ class Local(Model):
     gateway_cluster_ip: IPv4Address = Field(strict=False)
     postgres: Server
     redis: RedisServer
-    object_store: Server
+    object_store: ObjectStoreServer
 
 
 class Upstream(Model):

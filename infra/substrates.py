@@ -53,6 +53,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
             images=image_catalog(settings),
             storage_class=local.storage_class,
             gateway_cluster_ip=str(local.gateway_cluster_ip),
+            object_store_cluster_ip=str(local.object_store.cluster_ip),
             postgres=sized(local.postgres),
             redis=sized(local.redis),
             redis_max_memory_mib=local.redis.max_memory_mib,

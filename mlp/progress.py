@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+LOG_WIDTH = 120
+"""Columns where output goes to a file: tables would be folded to 80 there."""
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
 """Where everything meant for people goes."""
 
 HEARTBEAT_SECONDS = 8.0
@@ -39,7 +43,10 @@ class Step:
 
     def line(self) -> str:
         """Return the heartbeat: title, seconds, what is left, detail."""
-        left = f", about {max(self.estimate - self.seconds, 1):.0f} s left" if self.estimate else ""
+        left = ""
+        if self.estimate:
+            rest = self.estimate - self.seconds
+            left = f", about {rest:.0f} s left" if rest >= 1 else f", longer than the usual {self.estimate:.0f} s"
         tail = f" · {self.detail}" if self.detail else ""
         return f"  … {self.title}: {self.seconds:.0f} s{left}{tail}"
 

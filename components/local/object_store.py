@@ -31,6 +31,8 @@ class S3GatewayArgs:
         client_image: Reference of an image with Python and boto3, for the Job that makes the buckets.
         storage_class: StorageClass of the volume.
         size: Size of the volume, a Kubernetes quantity.
+        cluster_ip: Fixed ClusterIP. It is part of presigned URLs, which MLflow hands to clients outside the cluster,
+            where names of Services mean nothing.
         resources: Requests and limits of the gateway.
         buckets: Bucket name by purpose.
         grants: What the applications ask for.
@@ -41,6 +43,7 @@ class S3GatewayArgs:
     client_image: str
     storage_class: str
     size: str
+    cluster_ip: str
     resources: kube.Resources
     buckets: Mapping[BucketPurpose, str]
     grants: Sequence[Grant]
@@ -65,14 +68,14 @@ class S3Gateway(pulumi.ComponentResource):
             {"users.json": pulumi.Output.all(**keys).apply(accounts)},
             resource="s3-accounts",
         )
-        scope.service(PORT)
+        scope.service(PORT, cluster_ip=args.cluster_ip)
         gateway = scope.stateful_set(
             self._gateway(args, account, root, users, kube.secrets_digest(root_secret, *keys.values())),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
-        endpoint = f"http://s3.{args.namespace.name}.svc:{PORT}"
+        endpoint = f"http://{args.cluster_ip}:{PORT}"
         policies = {bucket: policy(bucket, purpose, args.grants) for purpose, bucket in args.buckets.items()}
         files = {
             "policies.json": json.dumps(policies, indent=1, sort_keys=True),

@@ -51,6 +51,7 @@ class LocalSubstrateArgs:
         images: References of images.
         storage_class: StorageClass of volumes.
         gateway_cluster_ip: Fixed ClusterIP of the Gateway.
+        object_store_cluster_ip: Fixed ClusterIP of the S3 gateway.
         postgres: Size of Postgres.
         redis: Size of Redis.
         redis_max_memory_mib: Data that Redis holds before it refuses writes, in MiB.
@@ -63,6 +64,7 @@ class LocalSubstrateArgs:
     images: ImageCatalog
     storage_class: str
     gateway_cluster_ip: str
+    object_store_cluster_ip: str
     postgres: LocalService
     redis: LocalService
     redis_max_memory_mib: int
@@ -120,6 +122,7 @@ class LocalSubstrate(pulumi.ComponentResource):
                 storage_class=args.storage_class,
                 size=args.object_store.volume,
                 resources=args.object_store.resources,
+                cluster_ip=args.object_store_cluster_ip,
                 buckets=bucket_names(args.environment),
                 grants=args.grants,
             ),

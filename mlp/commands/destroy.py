@@ -6,9 +6,21 @@ from typing import Annotated
 
 import typer
 
+from mlp import paths
 from mlp.errors import UserError
 from mlp.options import Stack
-from mlp.progress import console
+from mlp.progress import console, step
+
+
+def _remove_deployments(stack: str) -> None:
+    """Delete what users deployed; a stack that never came up has nothing."""
+    from workloads import platform
+    from workloads.removal import remove_deployments
+
+    if not (paths.WORK / "outputs" / f"{stack}.json").is_file():
+        return
+    with step("Deployments of users", estimate=15) as current:
+        remove_deployments(platform.load(stack), lambda state: setattr(current, "detail", state))
 
 
 def command(
@@ -26,8 +38,6 @@ def command(
         raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
     toolchain.ensure(["pulumi", "helm-render"])
     if local:
-        from workloads.flights.deploy import undeploy
-
-        undeploy(stack)
+        _remove_deployments(stack)
     changes = engine.destroy(stack)
     console.print(f"{changes.get('delete', 0)} resources deleted")

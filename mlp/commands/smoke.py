@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from mlp import paths
 from mlp.errors import UserError
 from mlp.options import Stack
 from mlp.progress import console, step
+
+if TYPE_CHECKING:
+    from smoke.result import CheckResult
 
 
 def run_smoke(
@@ -27,7 +30,7 @@ def run_smoke(
     from smoke.report import show, write
     from smoke.run import run_checks
 
-    results = []
+    results: list[CheckResult] = []
     if as_json:
         results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served)
     else:

@@ -13,6 +13,9 @@ from mlp.progress import Step, console
 SHOWN_RUNNING = 3
 """Resources named in one heartbeat line."""
 
+CONSEQUENCES = ("whose registration isn't pending",)
+"""Parts of messages that only follow from another resource's error, which is shown."""
+
 MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[magenta]±[/]"}
 
 
@@ -72,6 +75,8 @@ class Recorder:
         self._describe()
 
     def _error(self, message: str, urn: str | None) -> None:
+        if any(consequence in message for consequence in CONSEQUENCES):
+            return
         text = f"{short(urn)}: {message.strip()}" if urn else message.strip()
         if text not in self.errors:
             self.errors.append(text)

@@ -113,3 +113,39 @@ def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str
     assert stack.up(waited_for("yes")).operations() == {}
     stack.destroy()
     assert maps(plane, namespace) == []
+
+
+def test_a_job_left_by_another_version_of_the_program_is_replaced(
+    stack: Stack, plane: ControlPlane, namespace: str
+) -> None:
+    """A Job's template cannot change: what was made and not recorded goes, when the program has changed meanwhile."""
+
+    def job(value: str, wait: bool) -> Program:
+        def run() -> None:
+            container: Any = {"name": "c", "image": "none", "env": [{"name": "VALUE", "value": value}]}
+            k8s.batch.v1.Job(
+                "once",
+                metadata={
+                    "name": "once",
+                    "namespace": namespace,
+                    "annotations": {"pulumi.com/skipAwait": "false" if wait else "true"},
+                },
+                spec={"template": {"spec": {"restart_policy": "Never", "containers": [container]}}},
+                opts=pulumi.ResourceOptions(provider=stack.provider()),
+            )
+
+        return run
+
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs/once"
+    stack.killed_up(job("old", wait=True), lambda: plane.get(path) is not None, "pulumi")
+    before = plane.get(path)
+    assert before is not None
+    assert "once" not in stack.resources()
+    stack.unlock()
+    stack.up(job("new", wait=False))
+    after = plane.get(path)
+    assert after is not None
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert after["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "VALUE", "value": "new"}]
+    assert stack.up(job("new", wait=False)).operations() == {}
+    stack.destroy()

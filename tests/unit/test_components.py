@@ -31,6 +31,7 @@ def platform(replicas: int = 1) -> None:
             images=IMAGES,
             storage_class="local-path",
             gateway_cluster_ip="198.19.0.80",
+            object_store_cluster_ip="198.19.0.70",
             postgres=SERVER,
             redis=SERVER,
             redis_max_memory_mib=128,
@@ -217,7 +218,7 @@ def test_models_find_what_they_need(declared: Declared) -> None:
     assert platform_values["MLFLOW_TRACKING_URI"] == "http://mlflow.mlflow.svc:5000"
     assert secret(declared, "mlflow-client")["MLFLOW_TRACKING_USERNAME"] == "admin"
     keys = secret(declared, "models-object-store")
-    assert (keys["AWS_ACCESS_KEY_ID"], keys["AWS_ENDPOINT_URL"]) == ("workload", "http://s3.data.svc:7070")
+    assert (keys["AWS_ACCESS_KEY_ID"], keys["AWS_ENDPOINT_URL"]) == ("workload", "http://198.19.0.70:7070")
 
 
 def test_predictors_hold_keys_that_only_read_models(declared: Declared) -> None:
@@ -225,7 +226,7 @@ def test_predictors_hold_keys_that_only_read_models(declared: Declared) -> None:
     assert [item["name"] for item in account["secrets"]] == ["object-store-serving"]
     assert secret(declared, "models-object-store-serving")["AWS_ACCESS_KEY_ID"] == models.SERVING_GRANT.application
     annotations = declared.of_kind("Secret")["models-object-store-serving"]["metadata"]["annotations"]
-    assert annotations["serving.kserve.io/s3-endpoint"] == "s3.data.svc:7070"
+    assert annotations["serving.kserve.io/s3-endpoint"] == "198.19.0.70:7070"
     assert annotations["serving.kserve.io/s3-usehttps"] == "0"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +42,7 @@ def edit(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-INPUTS = {
+INPUTS: dict[str, Callable[[Image], object]] = {
     "Containerfile": lambda i: edit(i.folder / "Containerfile", "FROM scratch\nUSER 1\n"),
     "a pin": lambda i: edit(i.folder / "requirements.txt", "a==2 \\\n    --hash=sha256:00\n"),
     "a hash": lambda i: edit(i.folder / "requirements.txt", "a==1 \\\n    --hash=sha256:11\n"),
@@ -73,7 +75,7 @@ def test_a_reference_changes_with_each_file(image: Image, change: str) -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_a_reference_changes_with_each_field(image: Image, changed: dict) -> None:
+def test_a_reference_changes_with_each_field(image: Image, changed: dict[str, Any]) -> None:
     assert tag(dataclasses.replace(image, **changed)) != tag(image)
 
 
@@ -81,7 +83,8 @@ def test_a_reference_changes_with_tool_parent_and_platform(image: Image) -> None
     before = tag(image)
     assert tag(image, key="other") != before
     assert tag(image, parent="other") != before
-    for field, value in {"suite": "trixie", "python": "3.12", "python_platform": "x", "strip_everywhere": ()}.items():
+    others: dict[str, Any] = {"suite": "trixie", "python": "3.12", "python_platform": "x", "strip_everywhere": ()}
+    for field, value in others.items():
         assert tag(image, dataclasses.replace(BOOK, **{field: value})) != before, field
 
 

@@ -43,7 +43,10 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Record:
 def test_an_image_exists_only_with_its_record_and_its_manifest(
     record: store.Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "reference", lambda name: f"mlplatform.local/{name}:000000000000")
+    def reference(name: str) -> str:
+        return f"mlplatform.local/{name}:000000000000"
+
+    monkeypatch.setattr(store, "reference", reference)
     assert store.find("pause") == record
     assert store.find("redis") is None
     store.blob(record.digest).unlink()
@@ -68,7 +71,9 @@ def test_an_archive_has_only_the_blobs_that_are_missing(record: store.Record) ->
     out.seek(0)
     with tarfile.open(fileobj=out) as archive:
         names = archive.getnames()
-        index = json.loads(archive.extractfile("index.json").read())
+        member = archive.extractfile("index.json")
+        assert member is not None
+        index = json.loads(member.read())
     assert "blobs/sha256/own" in names
     assert "blobs/sha256/parent" not in names
     assert names[-1] == "index.json"

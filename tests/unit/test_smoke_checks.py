@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typing_extensions import override
 
 from smoke import freshness, http, outputs, report
 from smoke.correctness import differing_features, equal
@@ -35,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         pass
 

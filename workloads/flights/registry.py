@@ -175,9 +175,8 @@ def verify(environment: Environment, store: FeatureStore, manifest: Mapping[str,
     if wrong:
         there, here = wrong[0]
         names = [name for name in there if name in here and not equal_values(there[name], here[name])]
-        raise RuntimeError(
-            f"{len(wrong)} of {len(offline)} keys differ online from offline; the first, {[here[key] for key in KEYS]}, "
-            f"in {', '.join(f'{name} ({here[name]} online, {there[name]} offline)' for name in names)}"
-        )
+        shown = ", ".join(f"{name} ({here[name]} online, {there[name]} offline)" for name in names)
+        keys = [here[key] for key in KEYS]
+        raise RuntimeError(f"{len(wrong)} of {len(offline)} keys differ online from offline; first {keys}, in {shown}")
     log.info("%d keys online equal offline at %s, bit for bit", len(offline), manifest["as_of"])
     return len(offline)

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from local.plugins.kubernetes.apply import FORCE, apply, body, patiently
 from local.plugins.kubernetes.client import ApiError, Applied, Object
 from local.plugins.kubernetes.cluster import Cluster
-from local.plugins.kubernetes.delete import gone
+from local.plugins.kubernetes.delete import delete, gone
 from local.plugins.kubernetes.discovery import ResourceType
+from local.plugins.kubernetes.immutable import refused
 from local.plugins.kubernetes.request import Subject
 from local.plugins.protocol.errors import PluginError
+
+ENDING = frozenset({"Job", "Pod"})
+"""Kinds that run to an end and hold no data: one of ours that is in the way may be deleted."""
 
 
 def place(cluster: Cluster, type_: ResourceType, it: Subject) -> str | None:
@@ -73,6 +77,22 @@ def make_way(
         gone(client, type_, space, it.name, seconds=seconds, cancelled=cancelled, status=status)
     elif not may_take(cluster, it, live):
         raise exists(it, live)
+    elif it.kind in ENDING and it.ours(live) and _unchangeable(cluster, type_, it):
+        delete(
+            client, type_, space, it.name, policy=None, seconds=seconds, cancelled=cancelled, status=status, wait=True
+        )
+
+
+def _unchangeable(cluster: Cluster, type_: ResourceType, it: Subject) -> bool:
+    """Whether what an interrupted `up` of another version of the program left cannot become what is asked for."""
+    space = place(cluster, type_, it)
+    sent = body(it.inputs.value, it.api_version, it.kind, space)
+    path = type_.path(space, it.name)
+    try:
+        apply(cluster.connection().client, path, sent, manager=it.manager, force=True, dry_run=True)
+    except ApiError as error:
+        return bool(refused(error, {("spec", "template")}))
+    return False
 
 
 def may_take(cluster: Cluster, it: Subject, live: Object) -> bool:
