@@ -1,0 +1,1 @@
+"""Runs of Kubeflow Pipelines, as users and checks see them: submitted, followed, explained and measured."""
