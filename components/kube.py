@@ -86,6 +86,28 @@ def container_security() -> k8s.core.v1.SecurityContextArgs:
     )
 
 
+@dataclass(frozen=True)
+class Token:
+    """A ServiceAccount's token for one audience, renewed by the kubelet within the hour.
+
+    Attributes:
+        audience: Who accepts it.
+        file: Name of the file.
+    """
+
+    audience: str
+    file: str
+
+    def volume(self, name: str) -> k8s.core.v1.VolumeArgs:
+        """Return the volume called `name` with nothing but the token in it."""
+        token = k8s.core.v1.ServiceAccountTokenProjectionArgs(
+            audience=self.audience, path=self.file, expiration_seconds=3600
+        )
+        source = k8s.core.v1.VolumeProjectionArgs(service_account_token=token)
+        projected = k8s.core.v1.ProjectedVolumeSourceArgs(sources=[source], default_mode=0o440)
+        return k8s.core.v1.VolumeArgs(name=name, projected=projected)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mount:
     """A volume and where the container sees it; exactly one source, or none for scratch space.
@@ -96,6 +118,7 @@ class Mount:
         secret: Secret to mount, read-only.
         config_map: ConfigMap to mount, read-only.
         claim: PersistentVolumeClaim, or claim template of the same StatefulSet when it equals `name`.
+        token: Token of the pod's ServiceAccount for one audience.
         size_limit: Bound of scratch space, a Kubernetes quantity.
     """
 
@@ -104,6 +127,7 @@ class Mount:
     secret: pulumi.Input[str] | None = None
     config_map: pulumi.Input[str] | None = None
     claim: str | None = None
+    token: Token | None = None
     size_limit: str = "256Mi"
 
     def volume(self) -> k8s.core.v1.VolumeArgs | None:
@@ -114,6 +138,8 @@ class Mount:
         if self.config_map is not None:
             config = k8s.core.v1.ConfigMapVolumeSourceArgs(name=self.config_map, default_mode=0o444)
             return k8s.core.v1.VolumeArgs(name=self.name, config_map=config)
+        if self.token is not None:
+            return self.token.volume(self.name)
         if self.claim == self.name:
             return None
         if self.claim is not None:
@@ -124,7 +150,7 @@ class Mount:
 
     def mount(self) -> k8s.core.v1.VolumeMountArgs:
         """Return the container's mount."""
-        read_only = self.secret is not None or self.config_map is not None
+        read_only = any(source is not None for source in (self.secret, self.config_map, self.token))
         return k8s.core.v1.VolumeMountArgs(name=self.name, mount_path=self.path, read_only=read_only)
 
 
@@ -133,9 +159,10 @@ class Probes:
     """Probes of one container.
 
     Attributes:
-        path: Path of an HTTP GET on `port`; None for a TCP connect, unless `command` is given.
+        path: Path of an HTTP GET on `port`; None for a TCP connect, unless `command` or `grpc` is given.
         port: Number of the container's port.
         command: Command that exits 0 when healthy, instead of HTTP or TCP.
+        grpc: Whether to ask gRPC's health service on `port`.
         start_seconds: Time that the first success may take.
         timeout_seconds: Time that one probe may take.
     """
@@ -143,6 +170,7 @@ class Probes:
     port: int
     path: str | None = None
     command: Sequence[str] | None = None
+    grpc: bool = False
     start_seconds: int = 120
     timeout_seconds: int = 5
 
@@ -152,6 +180,8 @@ class Probes:
         )
         if self.command is not None:
             probe.exec_ = k8s.core.v1.ExecActionArgs(command=list(self.command))
+        elif self.grpc:
+            probe.grpc = k8s.core.v1.GRPCActionArgs(port=self.port)
         elif self.path is not None:
             probe.http_get = k8s.core.v1.HTTPGetActionArgs(path=self.path, port=self.port)
         else:
@@ -182,6 +212,7 @@ class Container:
         command: Entry point, the image's own when None.
         args: Arguments.
         env: Variables that are no secrets.
+        field_env: Variables taken from the pod itself: name to a field's path (`metadata.name`).
         secret_env: Variables taken from a Secret: name to (Secret, key).
         env_from_secrets: Secrets whose every key becomes a variable.
         env_from_config_maps: ConfigMaps whose every key becomes a variable.
@@ -196,6 +227,7 @@ class Container:
     command: Sequence[pulumi.Input[str]] | None = None
     args: Sequence[pulumi.Input[str]] | None = None
     env: Mapping[str, pulumi.Input[str]] | None = None
+    field_env: Mapping[str, str] | None = None
     secret_env: Mapping[str, tuple[pulumi.Input[str], str]] | None = None
     env_from_secrets: Sequence[pulumi.Input[str]] = ()
     env_from_config_maps: Sequence[pulumi.Input[str]] = ()
@@ -206,6 +238,9 @@ class Container:
     def render(self) -> k8s.core.v1.ContainerArgs:
         """Return the container with the security context that all share."""
         env = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted((self.env or {}).items())]
+        for name, path in sorted((self.field_env or {}).items()):
+            source = k8s.core.v1.EnvVarSourceArgs(field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path))
+            env.append(k8s.core.v1.EnvVarArgs(name=name, value_from=source))
         for name, (secret, key) in sorted((self.secret_env or {}).items(), key=lambda item: item[0]):
             selector = k8s.core.v1.SecretKeySelectorArgs(name=secret, key=key)
             source = k8s.core.v1.EnvVarSourceArgs(secret_key_ref=selector)
@@ -260,8 +295,9 @@ def pod(
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
     restart_policy: Literal["Always", "OnFailure", "Never"] = "Always",
     grace_seconds: int = 30,
+    kubernetes_token: bool = False,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """Return a pod template of one container that runs as `uid` without a Kubernetes token.
+    """Return a pod template of one container that runs as `uid`, without a Kubernetes token unless it is asked for.
 
     `before` runs to its end first, each time the pod starts; its volumes are among those of `container`.
     """
@@ -270,7 +306,7 @@ def pod(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels(application, component), annotations=annotations or None),
         spec=k8s.core.v1.PodSpecArgs(
             service_account_name=service_account,
-            automount_service_account_token=False,
+            automount_service_account_token=kubernetes_token,
             enable_service_links=False,
             security_context=pod_security(uid),
             init_containers=[before.render()] if before else None,

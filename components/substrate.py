@@ -22,6 +22,13 @@ SqlApplication = Literal["mlflow", "mlflow-auth", "feast"]
 SQL_APPLICATIONS: tuple[SqlApplication, ...] = get_args(SqlApplication)
 
 
+MysqlApplication = Literal["pipelines", "metadata"]
+"""Owner of a MySQL database and login of its own: upstream runs Pipelines and ML Metadata on nothing else."""
+
+MYSQL_DATABASES: Mapping[MysqlApplication, str] = {"pipelines": "mlpipeline", "metadata": "metadb"}
+"""Name of the database, and of its login, by application."""
+
+
 class ImageCatalog(Mapping[str, str]):
     """Image name (`mlflow`, `postgres`, ...) to the full reference that a pod names."""
 
@@ -77,6 +84,29 @@ class SqlDatabase:
                 )
             )
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MysqlDatabase:
+    """One application's MySQL database with a login that reaches nothing else.
+
+    Attributes:
+        host: DNS name of the server, resolvable from every namespace.
+        port: TCP port.
+        name: Database name.
+        user: Login with all rights on the database.
+        password: The login's password, a secret of letters and digits.
+        tls: Whether the connection is encrypted.
+        requires: Resources that must exist before the first connection succeeds.
+    """
+
+    host: pulumi.Input[str]
+    port: int
+    name: str
+    user: str
+    password: pulumi.Output[str]
+    tls: bool
+    requires: Sequence[pulumi.Resource] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +223,7 @@ class Substrate:
         kubeconfig: Content of a kubeconfig for the cluster, a secret.
         object_store: Buckets and access to them.
         postgres: Database by application.
+        mysql: MySQL database by application.
         redis: The online store.
         storage_classes: Names of StorageClasses.
         images: References of images.
@@ -204,6 +235,7 @@ class Substrate:
     kubeconfig: pulumi.Output[str]
     object_store: ObjectStore
     postgres: Mapping[SqlApplication, SqlDatabase]
+    mysql: Mapping[MysqlApplication, MysqlDatabase] = field(default_factory=dict)
     redis: Redis
     storage_classes: StorageClasses
     images: ImageCatalog

@@ -1,0 +1,143 @@
+"""MariaDB on one volume, with a database and a login for each application that knows only MySQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import kube
+from components.objects import Scope, Space, password
+from components.substrate import MysqlApplication, MysqlDatabase
+
+PORT = 3306
+UID = 10004
+"""User of the image `mariadb`."""
+
+SCRIPT = Path(__file__).parent / "scripts" / "mysql.sh"
+
+SERVER_SETTINGS: Mapping[str, str] = {
+    "innodb-buffer-pool-size": "96M",
+    "max-connections": "200",
+    # A client that was killed (a node gone, a network cut) must not hold its locks for the default eight hours.
+    "wait-timeout": "600",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MysqlArgs:
+    """Arguments of `Mysql`.
+
+    Attributes:
+        namespace: Namespace to run in.
+        image: Reference of the image `mariadb`.
+        storage_class: StorageClass of the volume.
+        size: Size of the volume, a Kubernetes quantity.
+        resources: Requests and limits of the server.
+        databases: Name of the database, and of its login, by application.
+    """
+
+    namespace: Space
+    image: str
+    storage_class: str
+    size: str
+    resources: kube.Resources
+    databases: Mapping[MysqlApplication, str]
+
+
+class Mysql(pulumi.ComponentResource):
+    """One server; applications cannot reach one another's databases."""
+
+    databases: Mapping[MysqlApplication, MysqlDatabase]
+
+    def __init__(self, name: str, args: MysqlArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:local:Mysql", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        scope = Scope(application="mysql", namespace=args.namespace, base=child)
+        account = scope.service_account("mysql")
+        admin_password = password("mysql-admin", child)
+        admin = scope.secret("mysql-admin", {"password": admin_password})
+        passwords = {application: password(f"mysql-{application}", child) for application in args.databases}
+        logins = scope.secret("mysql-logins", {args.databases[a]: value for a, value in passwords.items()})
+        script = SCRIPT.read_text(encoding="utf-8")
+        mounted = scope.config_map("mysql-scripts", {SCRIPT.name: script})
+        scope.service(PORT, protocol="tcp")
+        server = scope.stateful_set(
+            self._server(args, account, admin, kube.secrets_digest(admin_password)),
+            volume="data",
+            storage_class=args.storage_class,
+            size=args.size,
+        )
+        host = f"mysql.{args.namespace.name}.svc"
+        databases = scope.job(
+            "databases",
+            kube.pod(
+                kube.Container(
+                    name="databases",
+                    image=args.image,
+                    resources=kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi"),
+                    command=["/bin/sh", f"/scripts/{SCRIPT.name}"],
+                    env={"MYSQL_HOST": host},
+                    secret_env={"MYSQL_PWD": (admin.metadata.name, "password")},
+                    mounts=[
+                        kube.Mount(name="scripts", path="/scripts", config_map=mounted.metadata.name),
+                        kube.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
+                    ],
+                ),
+                service_account=account.metadata.name,
+                application="mysql",
+                component="databases",
+                uid=UID,
+                annotations=kube.secrets_digest(*passwords.values()),
+                restart_policy="OnFailure",
+            ),
+            key=[args.image, script, sorted(args.databases.items())],
+            requires=[server],
+        )
+        self.databases = {
+            application: MysqlDatabase(
+                host=host,
+                port=PORT,
+                name=database,
+                user=database,
+                password=passwords[application],
+                tls=False,
+                requires=[databases],
+            )
+            for application, database in args.databases.items()
+        }
+        self.register_outputs({})
+
+    @staticmethod
+    def _server(
+        args: MysqlArgs,
+        account: k8s.core.v1.ServiceAccount,
+        admin: k8s.core.v1.Secret,
+        annotations: Mapping[str, pulumi.Input[str]],
+    ) -> k8s.core.v1.PodTemplateSpecArgs:
+        ping = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb-admin --no-defaults -h127.0.0.1 -uroot ping"
+        return kube.pod(
+            kube.Container(
+                name="mysql",
+                image=args.image,
+                resources=args.resources,
+                args=[f"--{name}={value}" for name, value in SERVER_SETTINGS.items()],
+                env={"MARIADB_ROOT_PASSWORD_FILE": "/run/secrets/admin/password"},
+                ports={"tcp": PORT},
+                # ping succeeds with a wrong password as well, and complains in the server's log.
+                probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", ping]),
+                mounts=[
+                    kube.Mount(name="data", path="/var/lib/mysql", claim="data"),
+                    kube.Mount(name="admin", path="/run/secrets/admin", secret=admin.metadata.name),
+                    kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+                ],
+            ),
+            service_account=account.metadata.name,
+            application="mysql",
+            uid=UID,
+            annotations=annotations,
+            grace_seconds=60,
+        )
