@@ -58,8 +58,14 @@ class Component(_Frozen):
 
     version: str
     module: str
+    module_version: str | None = None
     namespace: str = "default"
     sources: tuple[Source, ...]
+
+    @property
+    def go_version(self) -> str:
+        """Version of the Go module, with its leading v."""
+        return self.module_version or f"v{self.version}"
 
 
 class Pins(_Frozen):

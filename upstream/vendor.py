@@ -91,7 +91,7 @@ def vendor(name: str, *, wanted: Pins, locked: Digests | None, update: bool, mir
     if locked is not None and not update and locked.pin != wanted.digest(name):
         verify(name, locked.model_copy(update={"pin": wanted.digest(name)}), locked)
     expected = None if update or locked is None else locked.module
-    archive = sources.fetch(component.module, f"v{component.version}", expected=expected, mirror=mirror)
+    archive = sources.fetch(component.module, component.go_version, expected=expected, mirror=mirror)
     crds, manifests = rendering.render(component, archive, wanted.kubernetes)
     found = Digests(
         module=archive.checksum, pin=wanted.digest(name), crds=prune.digest(crds), manifests=prune.digest(manifests)

@@ -132,6 +132,21 @@ def test_with_a_mirror_nothing_else_is_asked(tmp_path: Path) -> None:
     assert sources.environment({"GOPROXY": "x"}, None)["GOPROXY"] == "x"
 
 
+def test_the_checksum_database_is_asked_about_what_nobody_pinned_yet() -> None:
+    assert "GOSUMDB" not in sources.environment({}, None)
+    assert sources.environment({}, None, pinned=True)["GOSUMDB"] == "off"
+
+
+def test_a_module_may_be_numbered_unlike_its_release() -> None:
+    pinned = parse_pins(
+        "kubernetes: 1.34.4\n"
+        "components:\n"
+        "  a: {version: 1.2.3, module: example.com/a, sources: [{files: x}]}\n"
+        "  b: {version: 1.2.3, module: example.com/b, module_version: v0.0.0-1-a, sources: [{files: x}]}\n"
+    )
+    assert [pinned.components[name].go_version for name in ("a", "b")] == ["v1.2.3", "v0.0.0-1-a"]
+
+
 class Upstream:
     """A module `example.com/thing` whose zip is made by hand, in place of the download."""
 
