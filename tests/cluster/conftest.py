@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
+from kubernetes import client
 
 from mlp import engine, paths
+from smoke.kube import api_client
+from workloads.flights import deploy
 
 
 @pytest.fixture(scope="session")
 def platform() -> dict[str, Any]:
-    """Outputs of stack `local`, after `mlp up` has converged."""
+    """Outputs of stack `local`, after `mlp up` has converged: workload deployed, smoke passed."""
     done = subprocess.run(
         [sys.executable, "-m", "mlp.cli", "up", "--stack", "local"],
         check=False,
@@ -23,3 +28,29 @@ def platform() -> dict[str, Any]:
     )
     assert done.returncode == 0, f"mlp up failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     return engine.outputs("local")
+
+
+@pytest.fixture(scope="session")
+def apps(platform: dict[str, Any]) -> client.AppsV1Api:
+    """Client of Deployments and StatefulSets."""
+    return client.AppsV1Api(api_client(platform["kubeconfig"]))
+
+
+@pytest.fixture(scope="session")
+def core(platform: dict[str, Any]) -> client.CoreV1Api:
+    """Client of pods, Services and Secrets."""
+    return client.CoreV1Api(api_client(platform["kubeconfig"]))
+
+
+@pytest.fixture(scope="session")
+def served(platform: dict[str, Any]) -> Iterator[httpx.Client]:
+    """HTTP client of the reference workload's service, through the gateway."""
+    base = f"{platform['urls']['serving'].rstrip('/')}/flights"
+    with httpx.Client(base_url=base, timeout=10, trust_env=False) as http:
+        yield http
+
+
+@pytest.fixture(scope="session")
+def keys() -> dict[str, str]:
+    """Join keys of a flight that the online store knows."""
+    return deploy.example()

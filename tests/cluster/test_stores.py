@@ -17,34 +17,21 @@ import yaml
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from kubernetes import client, config
+from kubernetes import client
+
+from tests.cluster.support import address, online_store, secret
 
 
-@pytest.fixture(scope="session")
-def api(platform: dict[str, Any]) -> client.CoreV1Api:
-    return client.CoreV1Api(config.new_client_from_config(platform["kubeconfig"]))
-
-
-def secret(api: client.CoreV1Api, namespace: str, name: str) -> dict[str, str]:
-    data = api.read_namespaced_secret(name, namespace).data
-    return {key: base64.b64decode(value).decode() for key, value in data.items()}
-
-
-def address(api: client.CoreV1Api, service: str) -> str:
-    """Return the ClusterIP of a Service in namespace `data`; this machine has a route to it."""
-    return api.read_namespaced_service(service, "data").spec.cluster_ip
-
-
-def connect(api: client.CoreV1Api, login: str, database: str) -> psycopg.Connection[Any]:
-    password = secret(api, "data", "postgres-logins")[login]
+def connect(core: client.CoreV1Api, login: str, database: str) -> psycopg.Connection[Any]:
+    password = secret(core, "data", "postgres-logins")[login]
     return psycopg.connect(
-        host=address(api, "postgres"), user=login, password=password, dbname=database, connect_timeout=5
+        host=address(core, "postgres"), user=login, password=password, dbname=database, connect_timeout=5
     )
 
 
 @pytest.mark.parametrize("login", ["mlflow", "mlflow_auth", "feast"])
-def test_a_login_owns_its_database(api: client.CoreV1Api, login: str) -> None:
-    with connect(api, login, login) as connection:
+def test_a_login_owns_its_database(core: client.CoreV1Api, login: str) -> None:
+    with connect(core, login, login) as connection:
         connection.execute("CREATE TABLE probe_of_ownership (x int)")
         connection.rollback()
         encoding = connection.execute("SHOW server_encoding").fetchone()
@@ -52,22 +39,22 @@ def test_a_login_owns_its_database(api: client.CoreV1Api, login: str) -> None:
 
 
 @pytest.mark.parametrize(("login", "database"), [("mlflow", "feast"), ("feast", "mlflow_auth"), ("feast", "postgres")])
-def test_a_login_reaches_no_other_database(api: client.CoreV1Api, login: str, database: str) -> None:
+def test_a_login_reaches_no_other_database(core: client.CoreV1Api, login: str, database: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        connect(api, login, database)
+        connect(core, login, database)
 
 
-def test_postgres_refuses_a_wrong_password(api: client.CoreV1Api) -> None:
+def test_postgres_refuses_a_wrong_password(core: client.CoreV1Api) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(host=address(api, "postgres"), user="mlflow", password="mlflow", dbname="mlflow")
+        psycopg.connect(host=address(core, "postgres"), user="mlflow", password="mlflow", dbname="mlflow")
 
 
 @pytest.fixture(scope="session")
-def store(api: client.CoreV1Api) -> Callable[[str], BaseClient]:
+def store(core: client.CoreV1Api) -> Callable[[str], BaseClient]:
     accounts = yaml.safe_load(
         next(
             base64.b64decode(found.data["users.json"])
-            for found in api.list_namespaced_secret("data").items
+            for found in core.list_namespaced_secret("data").items
             if found.metadata.name.startswith("s3-accounts-")
         )
     )["accessAccounts"]
@@ -75,7 +62,7 @@ def store(api: client.CoreV1Api) -> Callable[[str], BaseClient]:
     def open_as(application: str) -> BaseClient:
         return boto3.client(
             "s3",
-            endpoint_url=f"http://{address(api, 's3')}:7070",
+            endpoint_url=f"http://{address(core, 's3')}:7070",
             region_name="us-east-1",
             aws_access_key_id=application,
             aws_secret_access_key=accounts[application]["secret"],
@@ -135,41 +122,36 @@ def test_nobody_may_change_a_bucket(platform: dict[str, Any], store: Callable[[s
     assert refusal(store("workload").create_bucket, Bucket="another-one") == "AccessDenied"
 
 
-def online_store(api: client.CoreV1Api, password: str | None = None) -> redis.Redis:
-    password = password or secret(api, "data", "redis-config")["password"]
-    return redis.Redis(host=address(api, "redis"), password=password, socket_timeout=5, socket_connect_timeout=5)
-
-
-def test_redis_wants_its_password(api: client.CoreV1Api) -> None:
+def test_redis_wants_its_password(core: client.CoreV1Api) -> None:
     with pytest.raises(redis.AuthenticationError):
-        online_store(api, "wrong").ping()
+        online_store(core, "wrong").ping()
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(host=address(api, "redis"), socket_timeout=5).ping()
+        redis.Redis(host=address(core, "redis"), socket_timeout=5).ping()
 
 
-def test_a_full_online_store_refuses_writes_and_evicts_nothing(api: client.CoreV1Api) -> None:
-    settings: Any = online_store(api).config_get("maxmemory*")
+def test_a_full_online_store_refuses_writes_and_evicts_nothing(core: client.CoreV1Api) -> None:
+    settings: Any = online_store(core).config_get("maxmemory*")
     assert settings["maxmemory-policy"] == "noeviction"
     assert int(settings["maxmemory"]) > 0
 
 
-def test_the_online_store_survives_its_pod(api: client.CoreV1Api) -> None:
+def test_the_online_store_survives_its_pod(core: client.CoreV1Api) -> None:
     key = f"probe:{uuid.uuid4()}"
-    online_store(api).set(key, "kept")
-    before = api.read_namespaced_pod("redis-0", "data").metadata.uid
-    api.delete_namespaced_pod("redis-0", "data")
+    online_store(core).set(key, "kept")
+    before = core.read_namespaced_pod("redis-0", "data").metadata.uid
+    core.delete_namespaced_pod("redis-0", "data")
     deadline = time.monotonic() + 120
     seen: object = None
     while time.monotonic() < deadline:
         try:
-            if api.read_namespaced_pod("redis-0", "data").metadata.uid != before:
-                seen = online_store(api).get(key)
+            if core.read_namespaced_pod("redis-0", "data").metadata.uid != before:
+                seen = online_store(core).get(key)
                 break
         except (redis.RedisError, client.ApiException) as error:
             seen = error
         time.sleep(0.5)
     assert seen == b"kept"
-    online_store(api).delete(key)
+    online_store(core).delete(key)
 
 
 def mlflow(platform: dict[str, Any], path: str, **arguments: Any) -> httpx.Response:
@@ -179,8 +161,8 @@ def mlflow(platform: dict[str, Any], path: str, **arguments: Any) -> httpx.Respo
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
-def test_mlflow_wants_its_password(api: client.CoreV1Api, platform: dict[str, Any]) -> None:
-    keys = secret(api, "models", "mlflow-client")
+def test_mlflow_wants_its_password(core: client.CoreV1Api, platform: dict[str, Any]) -> None:
+    keys = secret(core, "models", "mlflow-client")
     right = (keys["MLFLOW_TRACKING_USERNAME"], keys["MLFLOW_TRACKING_PASSWORD"])
     assert mlflow(platform, SEARCH, auth=right).status_code == 200
     assert mlflow(platform, SEARCH).status_code == 401

@@ -1,0 +1,109 @@
+"""What a user meets when a store is gone: a 503 with the reason, at once, and service again soon after its return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from kubernetes import client
+
+from smoke.outputs import Outputs
+from tests.cluster.support import GONE_SECONDS, answers, note, online_store, predict, until, without
+
+SELECTOR = "serving.kserve.io/inferenceservice=flights"
+SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
+
+
+def running(core: client.CoreV1Api, namespace: str) -> list[str]:
+    """Return the predictor's pods that are not on their way out."""
+    pods = core.list_namespaced_pod(namespace, label_selector=SELECTOR).items
+    return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
+
+
+@pytest.fixture
+def mlflow(platform: dict[str, Any]) -> Iterator[httpx.Client]:
+    """HTTP client of MLflow, as an administrator."""
+    secret = Outputs.model_validate(platform).secret("mlflow")
+    login = (secret["MLFLOW_TRACKING_USERNAME"], secret["MLFLOW_TRACKING_PASSWORD"])
+    with httpx.Client(base_url=platform["urls"]["mlflow"], auth=login, timeout=30, trust_env=False) as http:
+        yield http
+
+
+def searched(mlflow: httpx.Client) -> int:
+    try:
+        return mlflow.get(SEARCH).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def test_without_redis_a_request_gets_503_with_the_reason(
+    served: httpx.Client, keys: dict[str, str], apps: client.AppsV1Api
+) -> None:
+    before = predict(served, keys).json()["predictions"]
+    with without(apps, "redis"):
+        for _ in range(20):
+            answer = predict(served, keys)
+            document = answer.json()
+            assert (answer.status_code, document["code"]) == (503, "store_unavailable")
+            assert "online store redis.data.svc:6379" in document["error"]
+            assert "predictions" not in document
+            assert int(answer.headers["retry-after"]) >= 1
+        note("refusal without redis, ms", round(answer.elapsed.total_seconds() * 1e3, 1))
+        ready = served.get("/v2/health/ready").json()
+        assert "redis.data.svc" in ready["dependencies"]["online_store"]
+    note("prediction after redis is ready again, s", until("served again", lambda: answers(served, keys)))
+    assert predict(served, keys).json()["predictions"] == before
+
+
+def test_a_redis_that_hangs_is_refused_within_the_timeout(
+    served: httpx.Client, keys: dict[str, str], core: client.CoreV1Api
+) -> None:
+    """A server that holds commands back keeps its connections open: only a deadline ends the wait."""
+    with online_store(core) as store:
+        store.client_pause(3000)
+    document = predict(served, keys).json()
+    assert document["code"] == "store_unavailable"
+    assert "did not answer within 250 ms" in document["error"]
+    until("served again", lambda: answers(served, keys))
+
+
+def test_without_postgres_a_running_predictor_goes_on(
+    served: httpx.Client, keys: dict[str, str], apps: client.AppsV1Api, mlflow: httpx.Client
+) -> None:
+    with without(apps, "postgres"):
+        assert predict(served, keys).status_code == 200
+        assert served.get("/v2/health/ready").status_code == 200
+        answer = mlflow.get(SEARCH)
+        assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert "postgres.data.svc" in answer.json()["message"]
+    seconds = until("MLflow answers again", lambda: searched(mlflow) == 200)
+    note("MLflow after postgres is ready again, s", seconds)
+    assert predict(served, keys).status_code == 200
+
+
+def test_a_predictor_that_starts_without_postgres_says_so_until_it_is_back(
+    platform: dict[str, Any],
+    served: httpx.Client,
+    keys: dict[str, str],
+    apps: client.AppsV1Api,
+    core: client.CoreV1Api,
+) -> None:
+    namespace = platform["namespaces"]["models"]
+    with without(apps, "postgres"):
+        (old,) = running(core, namespace)
+        core.delete_namespaced_pod(old, namespace, grace_period_seconds=0)
+
+        def explained() -> bool:
+            try:
+                answer = predict(served, keys)
+                document = answer.json()
+            except (httpx.TransportError, ValueError):
+                return False
+            assert "predictions" not in document
+            return answer.status_code == 503 and "registry cannot be read" in document["error"]
+
+        until("a 503 that names the registry", explained, GONE_SECONDS)
+        assert "port 5432" in predict(served, keys).json()["error"]
+    note("prediction after postgres is ready again, s", until("served again", lambda: answers(served, keys)))

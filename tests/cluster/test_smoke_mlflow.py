@@ -1,0 +1,71 @@
+"""The MLflow check names what is wrong: credentials, the object store behind artifacts, the server itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from smoke import mlflow_check
+from smoke.outputs import Outputs, SecretName
+from smoke.result import CheckFailed
+from tests.cluster.smoke_support import passes, smoke
+from tests.cluster.support import secret, until, without
+
+
+@pytest.fixture
+def wrong_password(platform: dict[str, Any], core: client.CoreV1Api) -> Iterator[Outputs]:
+    """Outputs that name a Secret with another password than the server's."""
+    outputs = Outputs.model_validate(platform)
+    right = outputs.credentials["mlflow"]
+    name = f"wrong-password-{uuid.uuid4().hex[:6]}"
+    data = secret(core, right.namespace, right.secret)
+    body = {"metadata": {"name": name}, "stringData": {**data, "MLFLOW_TRACKING_PASSWORD": "wrong"}}
+    core.create_namespaced_secret(right.namespace, body)
+    wrong = SecretName(namespace=right.namespace, secret=name)
+    yield outputs.model_copy(update={"credentials": {**outputs.credentials, "mlflow": wrong}})
+    core.delete_namespaced_secret(name, right.namespace)
+
+
+def test_a_wrong_password_is_told_as_such(wrong_password: Outputs) -> None:
+    with pytest.raises(CheckFailed, match=r"could not create a run.*401"):
+        mlflow_check.check(wrong_password)
+    passes("mlflow")
+
+
+def test_an_absent_secret_is_named(platform: dict[str, Any]) -> None:
+    outputs = Outputs.model_validate(platform)
+    absent = SecretName(namespace="models", secret="no-such-secret")
+    with pytest.raises(CheckFailed, match=r"cannot read Secret models/no-such-secret.*404"):
+        mlflow_check.check(outputs.model_copy(update={"credentials": {"mlflow": absent}}))
+
+
+def test_an_absent_object_store_fails_the_artifact_and_nothing_before_it(apps: client.AppsV1Api) -> None:
+    with without(apps, "s3"):
+        result = smoke("mlflow")
+    assert "could not upload and download an artifact" in result.reason
+    passes("mlflow")
+
+
+def test_an_absent_server_is_named_with_its_address(platform: dict[str, Any], apps: client.AppsV1Api) -> None:
+    namespace = platform["namespaces"]["mlflow"]
+
+    def scale(replicas: int) -> None:
+        apps.patch_namespaced_deployment_scale("mlflow", namespace, {"spec": {"replicas": replicas}})
+
+    def ready() -> int:
+        return apps.read_namespaced_deployment("mlflow", namespace).status.ready_replicas or 0
+
+    scale(0)
+    try:
+        until("MLflow without pods", lambda: ready() == 0)
+        result = smoke("mlflow")
+    finally:
+        scale(1)
+        until("MLflow ready again", lambda: ready() == 1, 120)
+    assert f"could not create a run at {platform['urls']['mlflow']}" in result.reason
+    assert "503" in result.reason
+    passes("mlflow")
