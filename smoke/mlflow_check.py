@@ -56,7 +56,7 @@ def check(outputs: Outputs) -> CheckResult:
             name = f"smoke-{token}"
             client.create_registered_model(name)
             try:
-                version = client.create_model_version(name, f"runs:/{run_id}/payload.bin", run_id)
+                version = client.create_model_version(name, f"runs:/{run_id}/payload.bin", run_id, await_creation_for=0)
                 client.set_registered_model_alias(name, "champion", version.version)
                 by_alias = client.get_model_version_by_alias(name, "champion")
                 result.rows.append(_same("alias resolves to version", str(by_alias.version), str(version.version)))
