@@ -102,7 +102,7 @@ class Models(pulumi.ComponentResource):
             },
         )
         scope.config_map("platform", settings(substrate, args.mlflow_uri))
-        self._defaults(scope, args.defaults)
+        container_defaults("models", scope, args.defaults)
         self.namespace = NAMESPACE
         self.register_outputs({"namespace": self.namespace})
 
@@ -112,22 +112,23 @@ class Models(pulumi.ComponentResource):
         data: Mapping[str, pulumi.Input[str]] = {**access.environment, **access.secret_environment}
         return scope.secret(name, data, resource=f"models-{name}", annotations=kserve_annotations(store))
 
-    @staticmethod
-    def _defaults(scope: Scope, defaults: kube.Resources) -> None:
-        k8s.core.v1.LimitRange(
-            "models",
-            metadata=scope.metadata("defaults"),
-            spec=k8s.core.v1.LimitRangeSpecArgs(
-                limits=[
-                    k8s.core.v1.LimitRangeItemArgs(
-                        type="Container",
-                        default_request={"cpu": defaults.cpu, "memory": defaults.memory},
-                        default={"cpu": defaults.cpu_limit, "memory": defaults.memory_limit},
-                    )
-                ]
-            ),
-            opts=scope.opts,
-        )
+
+def container_defaults(resource: str, scope: Scope, defaults: kube.Resources) -> k8s.core.v1.LimitRange:
+    """Declare, as `resource`, what a container of the namespace gets that states no requests and limits."""
+    return k8s.core.v1.LimitRange(
+        resource,
+        metadata=scope.metadata("defaults"),
+        spec=k8s.core.v1.LimitRangeSpecArgs(
+            limits=[
+                k8s.core.v1.LimitRangeItemArgs(
+                    type="Container",
+                    default_request={"cpu": defaults.cpu, "memory": defaults.memory},
+                    default={"cpu": defaults.cpu_limit, "memory": defaults.memory_limit},
+                )
+            ]
+        ),
+        opts=scope.opts,
+    )
 
 
 GRANTS = (mlflow.GRANT, feast.GRANT, SERVING_GRANT, WORKLOAD_GRANT)

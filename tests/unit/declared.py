@@ -21,7 +21,17 @@ IMAGES = ImageCatalog(
         name: f"mlplatform.local/{name}:0123456789ab"
         for name in (
             *("postgres", "redis", "s3", "mlflow", "feast", "serving", "job", "storage-initializer"),
-            *("kserve-controller", "envoy-gateway", "envoy"),
+            *(
+                "kserve-controller",
+                "envoy-gateway",
+                "envoy",
+                "mariadb",
+                "ml-metadata",
+                "workflow-controller",
+                "argoexec",
+            ),
+            *("pipelines-api", "pipelines-persistence-agent", "pipelines-scheduled-workflow"),
+            *("pipelines-driver", "pipelines-launcher"),
         )
     }
 )

@@ -1,0 +1,1 @@
+"""Kubeflow's parts of the platform."""
