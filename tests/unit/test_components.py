@@ -236,5 +236,5 @@ def test_the_kubernetes_provider_is_known_before_the_cluster_is(declared: Declar
 
 
 def test_a_component_needs_its_images() -> None:
-    with pytest.raises(KeyError, match="no image 'redsi' in the catalog; known: envoy"):
+    with pytest.raises(KeyError, match="no image 'redsi' in the catalog; known: argoexec"):
         IMAGES["redsi"]
