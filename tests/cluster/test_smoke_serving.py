@@ -25,6 +25,9 @@ from tests.cluster.support import answers, online_store, until, without
 PAUSE_MS = 100
 """Longer than the budget of features, shorter than the predictor's deadline: requests are answered, late."""
 
+GAP_SECONDS = 0.02
+"""Between two pauses, for what has queued up."""
+
 ROUTES = ("gateway.networking.k8s.io", "v1", "models", "httproutes")
 
 
@@ -53,14 +56,14 @@ def test_a_healthy_platform_passes_every_check(platform: dict[str, Any]) -> None
 
 @contextmanager
 def held_back(core: client.CoreV1Api) -> Iterator[None]:
-    """Make Redis answer in bursts, PAUSE_MS apart, for the duration of the block."""
+    """Make Redis answer only between pauses of PAUSE_MS, for the duration of the block."""
     over = threading.Event()
     with online_store(core) as store:
 
         def pause() -> None:
-            # Pausing waits for the end of the pause before it.
-            while not over.is_set():
+            while not over.wait(GAP_SECONDS):
                 store.client_pause(PAUSE_MS)
+                store.ping()  # answered when the pause is over
 
         thread = threading.Thread(target=pause, daemon=True)
         thread.start()
@@ -82,7 +85,9 @@ def test_a_slow_redis_breaches_the_latency_budget(platform: dict[str, Any], core
     passes("serving-latency")
 
 
-def test_an_absent_redis_is_named_with_its_503(apps: client.AppsV1Api) -> None:
+def test_an_absent_redis_is_named_with_its_503(
+    apps: client.AppsV1Api, served: httpx.Client, keys: dict[str, str]
+) -> None:
     with without(apps, "redis"):
         failed = row(smoke("serving-latency"), "failed of")
         status, report = command("serving-correctness")
@@ -93,6 +98,7 @@ def test_an_absent_redis_is_named_with_its_503(apps: client.AppsV1Api) -> None:
     (check,) = report["checks"]
     assert "HTTP 503" in check["reason"]
     assert "online store redis.data.svc" in check["reason"]
+    until("served again", lambda: answers(served, keys))
     passes("serving-correctness")
     passes("serving-latency")
 
