@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from tests.engine.flights_part import LATER, raw_tables, small_parameters, write_raw
-from workloads.flights import raw, registry, train
+from workloads.flights import raw, registry, train, versions
 from workloads.flights.__main__ import Chain
 from workloads.flights.bucket import Folder
 from workloads.flights.environment import Environment
@@ -126,7 +126,7 @@ def run(where: Environment, *steps: str, **options: Any) -> None:
 @pytest.fixture(scope="module")
 def champion(where: Environment) -> ModelVersion:
     run(where, "build-features", "apply", "materialize", "train")
-    found = train.champion(train.client(), PARAMS)
+    found = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.alias)
     assert found is not None
     return found
 
@@ -137,9 +137,9 @@ def test_champion_says_what_it_was_made_from(where: Environment, champion: Model
     assert champion.tags["quality_gate"] == "passed"
     assert champion.tags["mlflow.source.git.commit"] == "0123abc"
     assert champion.tags["feature_service_fingerprint"] == registry.fingerprint(registry.open_store(where))
-    run_data = train.client().get_run(champion.run_id).data
+    run_data = versions.client().get_run(champion.run_id).data
     assert run_data.metrics["auc"] >= PARAMS.min_auc
-    artifacts = {item.path for item in train.client().list_artifacts(champion.run_id)}
+    artifacts = {item.path for item in versions.client().list_artifacts(champion.run_id)}
     assert artifacts >= {"roc.png", "calibration.png", "serving_requests.json", "feature_importance.json"}
 
 
@@ -149,7 +149,7 @@ def test_model_folder_is_what_serving_loads(mlflow_server: Path, champion: Model
 
     from serving import model as served
 
-    uri = train.client().get_model_version_download_uri(champion.name, champion.version)
+    uri = versions.client().get_model_version_download_uri(champion.name, champion.version)
     assert uri.startswith(("mlflow-artifacts:/", "models:/"))
     (folder,) = mlflow_server.rglob("MLmodel")
     loaded = served.load(folder.parent, champion.version)
@@ -176,10 +176,10 @@ def test_requests_carry_keys_only_and_are_known_online(where: Environment, champ
 def test_second_run_changes_nothing(where: Environment, champion: ModelVersion) -> None:
     folder = Folder("features", where.endpoint)
     before = {name: folder.manifest(name) for name in ("manifest.json", registry.MATERIALIZED)}
-    versions = len(train.client().search_model_versions(f"name='{champion.name}'"))
+    count = len(versions.client().search_model_versions(f"name='{champion.name}'"))
     run(where, "build-features", "apply", "materialize", "train")
     assert {name: folder.manifest(name) for name in before} == before
-    assert len(train.client().search_model_versions(f"name='{champion.name}'")) == versions
+    assert len(versions.client().search_model_versions(f"name='{champion.name}'")) == count
 
 
 def test_a_lost_online_store_is_filled_again(where: Environment, champion: ModelVersion) -> None:
@@ -214,10 +214,10 @@ def test_a_poor_model_is_registered_but_never_champion(where: Environment, champ
             run(where, "train", params=strict)
     finally:
         run(where, "build-features")
-    still = train.champion(train.client(), PARAMS)
+    still = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.alias)
     assert still is not None
     assert still.version == champion.version
-    newest = max(train.client().search_model_versions(f"name='{champion.name}'"), key=lambda item: int(item.version))
+    newest = max(versions.client().search_model_versions(f"name='{champion.name}'"), key=lambda item: int(item.version))
     assert newest.version != champion.version
     assert newest.tags["quality_gate"] == "failed"
 

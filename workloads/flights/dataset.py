@@ -60,6 +60,20 @@ def sample(labels: pd.DataFrame, training: Training) -> Split:
     return Split(train=draw(before, training.train_rows), test=draw(after, training.test_rows))
 
 
+def training_set(labels: pd.DataFrame, tables: Mapping[str, pd.DataFrame], training: Training) -> Split:
+    """Return the drawn flights with the features known at each one's scheduled departure.
+
+    Args:
+        labels: All labelled flights.
+        tables: Feature tables by view.
+        training: Split instants, sizes and seed.
+    """
+    split = sample(labels, training)
+    rows = join(pd.concat([split.train, split.test], ignore_index=True), tables)
+    first = len(split.train)
+    return Split(train=rows.iloc[:first], test=rows.iloc[first:].reset_index(drop=True))
+
+
 def instants(stamps: pd.Series) -> npt.NDArray[np.datetime64]:
     """Return UTC instants as numpy keeps them."""
     return stamps.to_numpy(dtype="datetime64[ns]")

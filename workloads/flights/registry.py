@@ -6,8 +6,10 @@ import contextlib
 import io
 import logging
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads.flights.bucket import Folder
@@ -23,6 +25,10 @@ log = logging.getLogger("flights.registry")
 MATERIALIZED = "materialized.json"
 PROBES = 16
 """Keys looked up to tell whether the online store still holds what was materialized."""
+
+
+class FeatureServiceError(Exception):
+    """Code, model and registry do not mean the same feature service; the text names the versions."""
 
 
 def open_store(environment: Environment) -> FeatureStore:
@@ -51,6 +57,29 @@ def fingerprint(store: FeatureStore, service: str = SERVICE) -> str:
         keys = [column.name for column in view.entity_columns]
         views[projection.name_to_use()] = (keys, {field.name: str(field.dtype) for field in projection.features})
     return of_views(views)
+
+
+def declared() -> str:
+    """Return the fingerprint that the feature service has by this code's own definitions."""
+    from workloads.flights.dataset import local_store
+
+    with tempfile.TemporaryDirectory(prefix="flights-") as folder:
+        return fingerprint(local_store(Path(folder)))
+
+
+def consistent(store: FeatureStore) -> str:
+    """Return the registered feature service's fingerprint, which is also that of this code's definitions.
+
+    Raises:
+        FeatureServiceError: They differ: what would be trained on is not what is served from.
+    """
+    registered, here = fingerprint(store), declared()
+    if registered != here:
+        raise FeatureServiceError(
+            f"feature service {SERVICE} is registered as version {registered}, this code defines version {here}; run "
+            "`mlp workload run flights` to register that, or use the image the registered one came from"
+        )
+    return registered
 
 
 def apply(environment: Environment, store: FeatureStore) -> str:

@@ -1,40 +1,36 @@
-"""Step `train`: training set, model, evaluation and registration in MLflow."""
+"""Step `train`: training set, model, evaluation and registration in MLflow, in one process."""
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workloads.flights import bucket, dataset, model, registry
+from workloads.flights import bucket, dataset, model, registry, versions
 from workloads.flights.bucket import Folder
 from workloads.flights.environment import Environment
-from workloads.flights.features.catalog import FEATURE_NAMES, KEYS, SERVICE
+from workloads.flights.features.catalog import SERVICE
 from workloads.flights.parameters import Parameters, digest_of_files
 
 if TYPE_CHECKING:
     import pandas as pd
     from feast import FeatureStore
     from lightgbm import Booster
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 log = logging.getLogger("flights.train")
 
-CODE = ("parameters.yaml", "features/catalog.yaml", "dataset.py", "model.py", "train.py")
+CODE = ("parameters.yaml", "features/catalog.yaml", "dataset.py", "model.py", "versions.py", "train.py")
 """Files that decide, with the data, which model comes out."""
 
 IDENTITY_TAG = "training_identity"
-REQUESTS = 256
-"""Requests logged for load tests and checks: different keys, all of them known online."""
 
 
 class QualityGateError(Exception):
-    """The model is too poor to be deployed; it is registered without the alias."""
+    """The model is too poor to be deployed; no version of it gets an alias."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,26 +44,42 @@ class Trained:
     tags: dict[str, str]
 
 
-def client() -> MlflowClient:
-    """Return a client of the tracking server that MLFLOW_TRACKING_URI names."""
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    from mlflow import MlflowClient
+def load(folder: Folder, params: Parameters) -> dataset.Split:
+    """Draw the flights and join to each what was known at its scheduled departure.
 
-    return MlflowClient()
+    Args:
+        folder: The features bucket.
+        params: The workload's numbers.
+    """
+    import pandas as pd
+
+    labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")))
+    started = time.monotonic()
+    split = dataset.training_set(labels, registry.read_tables(folder), params.training)
+    log.info("joined %d flights in %.1f s", len(split.train) + len(split.test), time.monotonic() - started)
+    return split
 
 
-def champion(mlflow_client: MlflowClient, params: Parameters) -> ModelVersion | None:
-    """Return the registered version behind the alias; None when there is none."""
-    from mlflow.exceptions import MlflowException
+def fit(train: pd.DataFrame, params: Parameters) -> Booster:
+    """Return the model grown on `train`."""
+    started = time.monotonic()
+    booster = model.fit(train, params.training)
+    log.info("grew %d trees in %.1f s", booster.num_trees(), time.monotonic() - started)
+    return booster
 
-    try:
-        return mlflow_client.get_model_version_by_alias(params.registered_model, params.alias)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
+
+def judge(booster: Booster, test: pd.DataFrame, base_rate: float) -> model.Quality:
+    """Judge the model on flights that left later than those it learned from.
+
+    Args:
+        booster: The model.
+        test: Those flights.
+        base_rate: Share of late flights in the training set.
+    """
+    quality = model.evaluate(model.predict(booster, test), test["late"].to_numpy(), base_rate)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in quality.metrics.items() if value < 2)
+    log.info("on later flights: %s", shown)
+    return quality
 
 
 def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained:
@@ -78,23 +90,13 @@ def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained
         params: The workload's numbers.
         tags: What the registered version is to carry.
     """
-    import pandas as pd
-
-    labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")))
-    split = dataset.sample(labels, params.training)
-    started = time.monotonic()
-    rows = dataset.join(pd.concat([split.train, split.test], ignore_index=True), registry.read_tables(folder))
-    train, test = rows.iloc[: len(split.train)], rows.iloc[len(split.train) :]
-    log.info("joined %d flights in %.1f s", len(rows), time.monotonic() - started)
-    started = time.monotonic()
-    booster = model.fit(train, params.training)
-    log.info("grew %d trees in %.1f s", booster.num_trees(), time.monotonic() - started)
-    quality = model.evaluate(model.predict(booster, test), test["late"].to_numpy(), float(train["late"].mean()))
+    split = load(folder, params)
+    booster = fit(split.train, params)
     return Trained(
         booster=booster,
-        quality=quality,
-        example=test[FEATURE_NAMES].head(4).reset_index(drop=True),
-        requests=dataset.requests(split.test, REQUESTS),
+        quality=judge(booster, split.test, float(split.train["late"].mean())),
+        example=versions.example(split.test),
+        requests=dataset.requests(split.test, versions.REQUESTS),
         tags={**tags, "model_digest": bucket.sha256(booster.model_to_string().encode())},
     )
 
@@ -110,12 +112,9 @@ def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
     Raises:
         QualityGateError: The model is below a line of the gate.
     """
-    import lightgbm
+    mlflow_client = versions.client()
     import mlflow
-    import numpy as np
-    from mlflow.models import infer_signature
 
-    mlflow_client = client()
     mlflow.set_experiment(params.experiment)
     missing = model.shortcomings(trained.quality.metrics, params)
     with mlflow.start_run(tags=trained.tags) as run:
@@ -123,45 +122,16 @@ def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
         mlflow.log_metrics(trained.quality.metrics)
         for name, figure in model.figures(trained.quality).items():
             mlflow.log_figure(figure, name)
-        mlflow.log_dict(trained.requests, "serving_requests.json")
-        gains = trained.booster.feature_importance("gain").tolist()
-        mlflow.log_dict(dict(zip(FEATURE_NAMES, gains, strict=True)), "feature_importance.json")
-        info = mlflow.lightgbm.log_model(
-            trained.booster,
-            name="model",
-            signature=infer_signature(trained.example, model.predict(trained.booster, trained.example)),
-            input_example=trained.example,
-            # Named here because inferring them loads the model in a process of its own, for many seconds.
-            pip_requirements=[f"lightgbm=={lightgbm.__version__}", f"numpy=={np.__version__}"],
-            metadata={"feature_service": SERVICE, "feature_service_fingerprint": mark, "entity_keys": KEYS},
-        )
-    ensure_registered_model(mlflow_client, params.registered_model)
-    version = mlflow_client.create_model_version(
-        params.registered_model,
-        source=info.model_uri,
-        run_id=run.info.run_id,
-        model_id=info.model_id,
-        tags={**trained.tags, "quality_gate": "failed" if missing else "passed"},
-    )
+        mlflow.log_dict(trained.requests, versions.REQUESTS_FILE)
+        info = versions.log_model(trained.booster, trained.example, mark)
+    tags = {**trained.tags, "quality_gate": "failed" if missing else "passed"}
+    version = versions.create(mlflow_client, params.registered_model, info, run.info.run_id, tags)
     log.info("registered %s version %s", params.registered_model, version.version)
     if missing:
         raise QualityGateError(f"version {version.version} stays without alias: {'; '.join(missing)}")
     mlflow_client.set_registered_model_alias(params.registered_model, params.alias, version.version)
     log.info("version %s is %s@%s", version.version, params.registered_model, params.alias)
     return version
-
-
-def ensure_registered_model(mlflow_client: MlflowClient, name: str) -> None:
-    """Create the registered model unless it is there."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        mlflow_client.create_registered_model(
-            name, description="Probability that a flight from New York arrives more than 15 minutes late"
-        )
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def run(environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]) -> ModelVersion:
@@ -172,7 +142,7 @@ def run(environment: Environment, params: Parameters, store: FeatureStore, manif
     """
     mark = registry.fingerprint(store)
     identity = bucket.combined({"data": manifest["digest"], "features": mark, "code": digest_of_files(*CODE)})
-    current = champion(client(), params)
+    current = versions.by_alias(versions.client(), params.registered_model, params.alias)
     if current is not None and current.tags.get(IDENTITY_TAG) == identity:
         log.info("champion is version %s, made from the same data and code already", current.version)
         return current
@@ -181,7 +151,4 @@ def run(environment: Environment, params: Parameters, store: FeatureStore, manif
     if environment.git_commit:
         tags["mlflow.source.git.commit"] = environment.git_commit
     folder = Folder(environment.features_bucket, environment.endpoint)
-    trained = make(folder, params, tags)
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in trained.quality.metrics.items() if value < 2)
-    log.info("on later flights: %s", shown)
-    return register(trained, params, mark)
+    return register(make(folder, params, tags), params, mark)
