@@ -1,0 +1,57 @@
+"""`mlp policy`: whether a stack keeps the rules, without an account or a cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from mlp.options import Stack
+from mlp.progress import console
+
+
+def command(
+    stack: Stack = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules instead.")] = False,
+) -> None:
+    """Hold everything that a stack would declare to the policy rules; ends with status 1 on a violation."""
+    from policy.report import document, report, tables
+
+    if rules:
+        from policy.rules import all_rules
+
+        for rule in all_rules():
+            console.print(f"{rule.severity.value:<9} {rule.area.value:<13} {rule.id:<32} {rule.title}", markup=False)
+        return
+    from mlp import progress
+    from policy.render import render_stack
+
+    _prepare(stack)
+    if as_json:
+        found = report(render_stack(stack))
+        typer.echo(json.dumps(document(found), indent=1))
+    else:
+        with progress.step(f"declare stack {stack} without touching anything", estimate=8):
+            rendered = render_stack(stack)
+        found = report(rendered)
+        console.print(tables(found))
+        console.print(
+            f"{len(found.rules)} rules, {len(found.judged.violations)} violations,"
+            f" {len(found.judged.excused)} findings excused with a reason"
+        )
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _prepare(stack: str) -> None:
+    """See that the stack's values are right, and render upstream's manifests where they are missing."""
+    import upstream
+    from infra.settings import load_stack
+    from local import toolchain
+    from mlp.engine.workspace import stack_file
+
+    load_stack(stack_file(stack))
+    toolchain.ensure(["helm-render"])
+    upstream.ensure()

@@ -1,0 +1,140 @@
+"""Reads what several rules look at alike: lists, IAM policy documents, pods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from policy.model import UNKNOWN, Data, Resource, at
+
+ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+
+
+def entries(value: Data) -> list[Data]:
+    """Return a list's entries; of one value, that; none of nothing; of what is unknown, one unknown entry."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of an IAM policy document.
+
+    Attributes:
+        name: Its Sid, else its position.
+        allows: Whether its effect is Allow.
+        actions: Its actions; `("*",)` where it has NotAction.
+        resources: Its resources; `("*",)` where it has NotResource.
+        principals: Everybody whom it names, `*` included; federated ones too.
+        condition: Its conditions.
+    """
+
+    name: str
+    allows: bool
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    principals: tuple[str, ...]
+    condition: Mapping[str, Data]
+
+
+def statements(document: object) -> list[Statement]:
+    """Return the statements of a policy document, JSON or data; none of one that is absent or unknown."""
+    if not document or document is UNKNOWN:
+        return []
+    data = json.loads(document) if isinstance(document, str) else document
+    items = entries(at(data, "Statement"))
+    return [_statement(number, item) for number, item in enumerate(items) if isinstance(item, Mapping)]
+
+
+def _statement(number: int, item: Mapping[str, Data]) -> Statement:
+    principal = item.get("Principal")
+    named = principal.values() if isinstance(principal, Mapping) else [principal]
+    return Statement(
+        name=str(item.get("Sid") or number),
+        allows=item.get("Effect") == "Allow",
+        actions=("*",) if "NotAction" in item else tuple(entries(item.get("Action"))),
+        resources=("*",) if "NotResource" in item else tuple(entries(item.get("Resource"))),
+        principals=("*",) if "NotPrincipal" in item else tuple(who for group in named for who in entries(group)),
+        condition=item.get("Condition") or {},
+    )
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that a resource makes.
+
+    Attributes:
+        spec: Its spec.
+        labels: Its labels.
+        ends: Whether it runs to its end, as those of Jobs do.
+        replicas: How many there are, None where nothing says.
+    """
+
+    spec: Mapping[str, Data]
+    labels: Mapping[str, str]
+    ends: bool = False
+    replicas: int | None = 1
+
+    def containers(self) -> Iterator[tuple[str, Mapping[str, Data], bool]]:
+        """Yield name, container and whether it must answer probes."""
+        for container in self.spec.get("containers") or []:
+            yield str(container.get("name")), container, not self.ends
+        for container in self.spec.get("initContainers") or []:
+            yield str(container.get("name")), container, container.get("restartPolicy") == "Always"
+
+
+WORKLOADS = (
+    "kubernetes:apps/v1:*",
+    "kubernetes:batch/v1:*",
+    "kubernetes:core/v1:Pod",
+    "kubernetes:serving.kserve.io/*:*",
+)
+"""Types that make pods."""
+
+ENVOY_PROXY = "kubernetes:gateway.envoyproxy.io/*:EnvoyProxy"
+
+
+def pod(resource: Resource) -> Pod | None:
+    """Return the pod that a resource makes, None where it makes none."""
+    kind, spec = resource.kind, resource.at("spec")
+    if kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}:
+        replicas = at(spec, "replicas") if kind != "DaemonSet" else None
+        return _of_template(at(spec, "template"), replicas=1 if replicas is None and kind != "DaemonSet" else replicas)
+    if kind == "Job":
+        return _of_template(at(spec, "template"), ends=True)
+    if kind == "CronJob":
+        return _of_template(at(spec, "jobTemplate", "spec", "template"), ends=True)
+    if kind == "Pod":
+        return Pod(spec or {}, resource.at("metadata", "labels") or {})
+    if kind in {"ClusterServingRuntime", "ServingRuntime"}:
+        return Pod(spec or {}, resource.at("spec", "labels") or {}, replicas=None)
+    return None
+
+
+def proxy_deployment(resource: Resource) -> Mapping[str, Data]:
+    """Return how an EnvoyProxy's Envoys are deployed; Envoy Gateway itself adds what secures them."""
+    return resource.at("spec", "provider", "kubernetes", "envoyDeployment") or {}
+
+
+def _of_template(template: Data, *, ends: bool = False, replicas: Data = 1) -> Pod:
+    count = replicas if isinstance(replicas, int | float) else None
+    return Pod(
+        at(template, "spec") or {},
+        at(template, "metadata", "labels") or {},
+        ends,
+        None if count is None else int(count),
+    )
+
+
+def texts(node: Data, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield path and text of every string below `node`."""
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from texts(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, Sequence):
+        for number, value in enumerate(node):
+            yield from texts(value, f"{path}.{number}")

@@ -1,0 +1,115 @@
+"""What is lost can be had back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.model import UNKNOWN, Area, Resource, Severity, Stack, at, is_set, is_true, rule
+from policy.reading import entries
+from policy.rules.audit import log_targets
+
+
+@rule(
+    "databases-backed-up",
+    Area.BACKUP,
+    Severity.HIGH,
+    "Databases are backed up for as long as their environment asks",
+    remedy="set backupRetentionPeriod to the profile's backup_days or more",
+    types=("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
+)
+def databases_backed_up(resource: Resource, stack: Stack) -> Iterator[str]:
+    """RDS automatic backups, which make point-in-time recovery possible."""
+    days = resource.at("backupRetentionPeriod")
+    if days is not UNKNOWN and (days or 0) < stack.profile.backup_days:
+        yield f"backupRetentionPeriod is {days}, less than {stack.profile.backup_days}"
+
+
+@rule(
+    "databases-leave-a-snapshot",
+    Area.BACKUP,
+    Severity.HIGH,
+    "Databases leave a last snapshot behind, tagged like themselves",
+    remedy="set skipFinalSnapshot to false, finalSnapshotIdentifier, and copyTagsToSnapshot",
+    types=("aws:rds/instance:Instance",),
+)
+def databases_leave_a_snapshot(resource: Resource, stack: Stack) -> Iterator[str]:
+    """RDS final snapshot, where data is protected."""
+    if not is_true(resource.at("copyTagsToSnapshot")):
+        yield "copyTagsToSnapshot is not true"
+    if not stack.profile.protect_data:
+        return
+    if resource.at("skipFinalSnapshot") is True:
+        yield "skipFinalSnapshot is true"
+    elif not is_set(resource.at("finalSnapshotIdentifier")):
+        yield "finalSnapshotIdentifier is not set"
+
+
+@rule(
+    "redis-backed-up",
+    Area.BACKUP,
+    Severity.MEDIUM,
+    "Redis takes snapshots where data is protected",
+    remedy="set snapshotRetentionLimit",
+    types=("aws:elasticache/replicationGroup:ReplicationGroup",),
+)
+def redis_backed_up(resource: Resource, stack: Stack) -> Iterator[str]:
+    """ElastiCache snapshots; what they hold can be materialized again, but not at once."""
+    if stack.profile.protect_data and not is_set(resource.at("snapshotRetentionLimit")):
+        yield f"snapshotRetentionLimit is {resource.at('snapshotRetentionLimit')}"
+
+
+@rule(
+    "files-backed-up",
+    Area.BACKUP,
+    Severity.MEDIUM,
+    "File systems are backed up",
+    remedy="declare a BackupPolicy with status ENABLED",
+    types=("aws:efs/fileSystem:FileSystem",),
+)
+def files_backed_up(resource: Resource, stack: Stack) -> Iterator[str]:
+    """EFS automatic backups."""
+    found = [
+        other.at("backupPolicy", "status")
+        for other in stack.about(resource, "aws:efs/backupPolicy:BackupPolicy", "fileSystemId")
+    ]
+    if not found or any(status not in {"ENABLED", UNKNOWN} for status in found):
+        yield f"BackupPolicy is {', '.join(map(str, found)) or 'not declared'}"
+
+
+@rule(
+    "buckets-versioned",
+    Area.BACKUP,
+    Severity.HIGH,
+    "Buckets keep what is overwritten or deleted",
+    remedy="declare a BucketVersioning with status Enabled",
+    types=("aws:s3/bucket:Bucket",),
+)
+def buckets_versioned(resource: Resource, stack: Stack) -> Iterator[str]:
+    """S3 versioning."""
+    found = [
+        other.at("versioningConfiguration", "status")
+        for other in stack.about(resource, "aws:s3/bucketVersioning:BucketVersioning", "bucket")
+    ]
+    if not found or any(status not in {"Enabled", UNKNOWN} for status in found):
+        yield f"versioning is {', '.join(map(str, found)) or 'not declared'}"
+
+
+@rule(
+    "buckets-expire-old-versions",
+    Area.BACKUP,
+    Severity.LOW,
+    "Buckets drop old versions and broken uploads after a stated time",
+    remedy="declare a BucketLifecycleConfiguration with noncurrentVersionExpiration (of logs expiration), and "
+    "abortIncompleteMultipartUpload",
+    types=("aws:s3/bucket:Bucket",),
+)
+def buckets_expire_old_versions(resource: Resource, stack: Stack) -> Iterator[str]:
+    """S3 lifecycle: versions cost like any object."""
+    found = stack.about(resource, "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "bucket")
+    rules = [
+        item for other in found for item in entries(other.at("rules")) if at(item, "status") in {"Enabled", UNKNOWN}
+    ]
+    keys = ["noncurrentVersionExpiration", "abortIncompleteMultipartUpload"]
+    if {resource.id, resource.at("bucket")} & log_targets(stack):
+        keys.append("expiration")
+    yield from (f"no lifecycle rule with {key}" for key in keys if not any(is_set(at(item, key)) for item in rules))

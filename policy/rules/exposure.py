@@ -1,0 +1,171 @@
+"""Nothing is reachable by the public unless a person wrote down why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policy.model import UNKNOWN, Area, Problem, Resource, Severity, Stack, at, is_set, is_true, rule
+from policy.reading import ANYWHERE, entries
+
+BUCKET = "aws:s3/bucket:Bucket"
+BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+
+
+@rule(
+    "buckets-block-public-access",
+    Area.EXPOSURE,
+    Severity.CRITICAL,
+    "Buckets block all public access",
+    remedy=f"declare a BucketPublicAccessBlock with {', '.join(BLOCKS)}",
+    types=(BUCKET,),
+)
+def buckets_block_public_access(resource: Resource, stack: Stack) -> Iterator[str]:
+    """S3 public access block."""
+    found = list(stack.about(resource, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "bucket"))
+    if not found:
+        yield "no BucketPublicAccessBlock"
+    for block in found:
+        yield from (f"{flag} is {block.at(flag)}" for flag in BLOCKS if not is_true(block.at(flag)))
+
+
+@rule(
+    "buckets-without-acls",
+    Area.EXPOSURE,
+    Severity.HIGH,
+    "Buckets belong to their owner alone, without access control lists",
+    remedy="declare BucketOwnershipControls with BucketOwnerEnforced, and no acl",
+    types=(BUCKET, "aws:s3/bucketAcl:BucketAcl"),
+)
+def buckets_without_acls(resource: Resource, stack: Stack) -> Iterator[str]:
+    """S3 object ownership."""
+    if resource.type != BUCKET or is_set(resource.at("acl")):
+        yield f"acl is {resource.at('acl')}"
+        return
+    found = stack.about(resource, "aws:s3/bucketOwnershipControls:BucketOwnershipControls", "bucket")
+    modes = [at(item, "objectOwnership") for other in found for item in entries(other.at("rule"))]
+    if not modes or any(mode not in {"BucketOwnerEnforced", UNKNOWN} for mode in modes):
+        yield f"objectOwnership is {', '.join(map(str, modes)) or 'not set'}"
+
+
+@rule(
+    "cluster-endpoint-private",
+    Area.EXPOSURE,
+    Severity.CRITICAL,
+    "The API server answers inside the VPC, and outside of it to listed networks only",
+    remedy="set endpointPrivateAccess, and endpointPublicAccess to false or publicAccessCidrs to your own networks",
+    types=("aws:eks/cluster:Cluster",),
+)
+def cluster_endpoint_private(resource: Resource, _stack: Stack) -> Iterator[str]:
+    """EKS endpoint; without a list AWS opens it to everybody."""
+    vpc = resource.at("vpcConfig")
+    if not is_true(at(vpc, "endpointPrivateAccess")):
+        yield "endpointPrivateAccess is not true"
+    if at(vpc, "endpointPublicAccess") is False or at(vpc, "endpointPublicAccess") is UNKNOWN:
+        return
+    networks = at(vpc, "publicAccessCidrs")
+    if not is_set(networks):
+        yield "endpointPublicAccess without publicAccessCidrs is open to 0.0.0.0/0"
+    yield from (f"publicAccessCidrs has {network}" for network in entries(networks) if network in ANYWHERE)
+
+
+@rule(
+    "ingress-not-from-everywhere",
+    Area.EXPOSURE,
+    Severity.CRITICAL,
+    "Security groups let nobody in from everywhere",
+    remedy="name the networks or security groups that may come in",
+    types=(
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:ec2/securityGroupRule:SecurityGroupRule",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    ),
+)
+def ingress_not_from_everywhere(resource: Resource, _stack: Stack) -> Iterator[str]:
+    """Every form of a security group's ingress."""
+    if resource.type.endswith(":SecurityGroup"):
+        rules = entries(resource.at("ingress"))
+    else:
+        rules = [resource.inputs] if resource.at("type") in {None, "ingress"} else []
+    for item in rules:
+        for key in ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6"):
+            yield from (f"{key} has {network}" for network in entries(at(item, key)) if network in ANYWHERE)
+
+
+@rule(
+    "default-security-group-closed",
+    Area.EXPOSURE,
+    Severity.MEDIUM,
+    "A VPC's default security group lets nothing in or out",
+    remedy="declare a DefaultSecurityGroup for the VPC without ingress and egress",
+    types=("aws:ec2/vpc:Vpc",),
+)
+def default_security_group_closed(resource: Resource, stack: Stack) -> Iterator[str]:
+    """The group that whatever names none is put into."""
+    found = list(stack.about(resource, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "vpcId"))
+    if not found:
+        yield "no DefaultSecurityGroup"
+    for group in found:
+        yield from (f"{way} has rules" for way in ("ingress", "egress") if group.at(way) not in (None, [], UNKNOWN))
+
+
+@rule(
+    "databases-private",
+    Area.EXPOSURE,
+    Severity.CRITICAL,
+    "Databases have no public address",
+    remedy="set publiclyAccessible to false",
+    types=("aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"),
+)
+def databases_private(resource: Resource, _stack: Stack) -> Iterator[str]:
+    """RDS."""
+    if resource.at("publiclyAccessible") not in {False, UNKNOWN}:
+        yield f"publiclyAccessible is {resource.at('publiclyAccessible')}"
+
+
+@rule(
+    "nodes-without-public-addresses",
+    Area.EXPOSURE,
+    Severity.HIGH,
+    "Instances get no public address",
+    remedy="set mapPublicIpOnLaunch of the subnet, and associatePublicIpAddress of the launch template, to false",
+    types=("aws:ec2/subnet:Subnet", "aws:ec2/launchTemplate:LaunchTemplate"),
+)
+def nodes_without_public_addresses(resource: Resource, _stack: Stack) -> Iterator[str]:
+    """Subnets and launch templates."""
+    if resource.at("mapPublicIpOnLaunch") is True:
+        yield "mapPublicIpOnLaunch is true"
+    for item in entries(resource.at("networkInterfaces")):
+        if at(item, "associatePublicIpAddress") in {True, "true"}:
+            yield "associatePublicIpAddress is true"
+
+
+def _sources(spec: object) -> bool:
+    return any(network not in ANYWHERE for network in entries(at(spec, "loadBalancerSourceRanges")))
+
+
+INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-scheme"
+
+
+@rule(
+    "load-balancers-listed",
+    Area.EXPOSURE,
+    Severity.HIGH,
+    "Load balancers are internal, or open to listed networks only",
+    remedy=f"annotate the Service {INTERNAL}: internal, or set loadBalancerSourceRanges",
+    types=("kubernetes:core/v1:Service", "kubernetes:gateway.envoyproxy.io/*:EnvoyProxy"),
+)
+def load_balancers_listed(resource: Resource, _stack: Stack) -> Iterator[str | Problem]:
+    """Services, and the one that Envoy Gateway makes for its proxies."""
+    service = resource.at("spec")
+    notes = resource.at("metadata", "annotations")
+    if resource.kind == "EnvoyProxy":
+        service = resource.at("spec", "provider", "kubernetes", "envoyService")
+        notes = at(service, "annotations")
+        if service is None:
+            yield "no envoyService: Envoy Gateway makes a public load balancer unless told otherwise"
+            return
+    kind = at(service, "type") or ("LoadBalancer" if resource.kind == "EnvoyProxy" else "ClusterIP")
+    if kind == "NodePort":
+        yield "type is NodePort: every node's address is an entrance"
+    if kind == "LoadBalancer" and at(notes, INTERNAL) != "internal" and not _sources(service):
+        yield "type is LoadBalancer, neither internal nor with loadBalancerSourceRanges"
