@@ -14,7 +14,7 @@ from mlp.progress import console
 GROUPS = ("cluster", "images", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
-SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "vendor")
+SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "vendor", "policy")
 
 app = typer.Typer(
     no_args_is_help=True,
