@@ -103,6 +103,7 @@ def envoy_proxy(images: Mapping[str, str], exposure: GatewayExposure, proxy: Pro
         "name": GATEWAY,
         "type": exposure.service_type,
         **({"annotations": dict(exposure.service_annotations)} if exposure.service_annotations else {}),
+        **({"loadBalancerSourceRanges": list(exposure.source_ranges)} if exposure.source_ranges else {}),
     }
     kubernetes: Object = {"envoyDeployment": _deployment(images, proxy), "envoyService": service}
     if proxy.replicas > 1:
@@ -146,7 +147,12 @@ def gateway(exposure: GatewayExposure, route_namespaces: Sequence[str]) -> Objec
         "spec": {
             "gatewayClassName": exposure.gateway_class,
             "listeners": [
-                {"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": namespaces}}
+                {
+                    "name": "http",
+                    "protocol": "HTTP",
+                    "port": exposure.port,
+                    "allowedRoutes": {"namespaces": namespaces},
+                }
             ],
             **address,
         },

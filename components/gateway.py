@@ -96,7 +96,8 @@ class Gateway(pulumi.ComponentResource):
                     path=str(rendered.crds_path),
                     kubeconfig=substrate.kubeconfig,
                 ),
-                pulumi.ResourceOptions(parent=self),
+                # Definitions go to the cluster by themselves, but not before whoever wants to may.
+                pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
             )
             for rendered in (args.gateway_api, args.controller)
         ]

@@ -178,7 +178,8 @@ class KServe(pulumi.ComponentResource):
                 path=str(args.controller.crds_path),
                 kubeconfig=substrate.kubeconfig,
             ),
-            pulumi.ResourceOptions(parent=self),
+            # Definitions go to the cluster by themselves, but not before whoever wants to may.
+            pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
         )
         certificate = ServingCertificate(f"{name}-webhook", WEBHOOK_NAMES, pulumi.ResourceOptions(parent=self))
         declared = objects(args, certificate.certificate, certificate.private_key, certificate.ca_bundle)

@@ -204,13 +204,17 @@ class GatewayExposure:
         cluster_ip: Fixed ClusterIP of that Service; None lets the cluster choose.
         base_url: URL of the Gateway as users see it, without a trailing slash.
         service_annotations: Annotations of that Service (load balancer settings).
+        port: Port that it listens on. 443 means that TLS has ended in front of it.
+        source_ranges: CIDRs that a load balancer lets in; everybody when empty.
     """
 
     gateway_class: str
     service_type: Literal["ClusterIP", "LoadBalancer"]
     cluster_ip: str | None
     base_url: str
-    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    service_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    port: int = 80
+    source_ranges: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

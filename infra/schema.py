@@ -5,9 +5,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from infra import quantities
+from infra.aws_schema import Aws
+from infra.model import Model, refused
 
 if TYPE_CHECKING:
     from components.kube import Resources
@@ -19,12 +21,6 @@ Hostname = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?$")]
 
 REDIS_HEADROOM = 0.75
 """Share of Redis' memory limit that data may fill: rewriting the append-only file copies pages meanwhile."""
-
-
-class Model(BaseModel):
-    """Base of every section."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Size(Model):
@@ -163,10 +159,11 @@ class Settings(Model):
     """Everything that differs between stacks."""
 
     environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")]
-    substrate: Literal["local"]
+    substrate: Literal["local", "aws"]
     registry: str | None = None
     upstream: Upstream = Upstream()
     local: Local | None = None
+    aws: Aws | None = None
     gateway: Gateway
     mlflow: MLflow
     feast: Feast
@@ -176,6 +173,18 @@ class Settings(Model):
 
     @model_validator(mode="after")
     def _substrate_is_described(self) -> Settings:
-        if self.substrate == "local" and self.local is None:
-            raise ValueError("a section `local` with substrate: local; there is none")
+        for name, section in (("local", self.local), ("aws", self.aws)):
+            if (self.substrate == name) != (section is not None):
+                there = "there is one" if section is not None else "there is none"
+                raise ValueError(f"a section `{name}` exactly with substrate: {name}; {there}")
+        return self
+
+    @model_validator(mode="after")
+    def _production_survives_a_node(self) -> Settings:
+        if self.aws is not None and self.aws.tier == "production":
+            if self.aws.decommission not in (None, self.environment):
+                raise refused("aws.decommission", self.aws.decommission, f"the environment's name, {self.environment}")
+            for key, part in (("gateway", self.gateway), ("mlflow", self.mlflow), ("feast", self.feast)):
+                if part.replicas < 2:
+                    raise refused(f"{key}.replicas", part.replicas, "at least 2 in production (aws.tier)")
         return self

@@ -56,6 +56,10 @@ def describe(problem: ErrorDetails) -> tuple[str, str, str]:
         return key, f"{seen}, an unknown key", f"one of {', '.join(known_keys(location[:-1]))}"
     if kind == "missing":
         return key, "nothing", "a value; there is no default"
+    if kind == "setting":
+        context = problem["ctx"]
+        below = context["key"]
+        return f"{key}{'.' if location else ':'}{below}", context["seen"], context["allowed"]
     if kind == "value_error":
         return key, shortened(seen), message.removeprefix("Value error, ")
     return key, shortened(seen), re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from components.models import GRANTS
 from components.substrate import ImageCatalog, Substrate
+from infra.aws_schema import Aws
 from infra.schema import Local, Server, Settings
 from mlp.errors import UserError
 
 BUILT_HERE = "mlplatform.local"
 """Registry part of the references of images that were built here and never left the machine."""
 
+ONLY_LOCAL = {"coredns", "kserve-stock", "local-path-provisioner", "metrics-server", "pause", "redis", "s3"}
+"""Images that stand in for what AWS has itself, or that only a benchmark runs."""
 
-def image_catalog(settings: Settings) -> ImageCatalog:
-    """Return the references of all images, in the stack's registry where it has one."""
+
+def image_catalog(registry: str | None) -> ImageCatalog:
+    """Return the references of all images, in `registry` where there is one."""
     import images
 
     references = images.references()
-    if settings.registry is None:
+    if registry is None:
         return ImageCatalog(references)
-    registry = settings.registry.rstrip("/")
+    base = registry.rstrip("/")
     return ImageCatalog(
-        {name: f"{registry}/{reference.removeprefix(BUILT_HERE + '/')}" for name, reference in references.items()}
+        {name: f"{base}/{reference.removeprefix(BUILT_HERE + '/')}" for name, reference in references.items()}
     )
 
 
 def substrate(settings: Settings) -> Substrate:
-    """Declare the substrate."""
-    if settings.local is None:
-        raise UserError("The stack describes no substrate.", allowed="substrate: local and a section local")
-    return _local(settings, settings.local)
+    """Declare the substrate that the settings describe."""
+    if settings.aws is not None:
+        return _aws(settings, settings.aws)
+    if settings.local is not None:
+        return _local(settings, settings.local)
+    raise UserError("The stack describes no substrate.", allowed="substrate: local or aws, and a section of that name")
 
 
 def kubeconfig_path(local: Local) -> str:
@@ -50,7 +56,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
         LocalSubstrateArgs(
             environment=settings.environment,
             kubeconfig=kubeconfig_path(local),
-            images=image_catalog(settings),
+            images=image_catalog(settings.registry),
             storage_class=local.storage_class,
             gateway_cluster_ip=str(local.gateway_cluster_ip),
             object_store_cluster_ip=str(local.object_store.cluster_ip),
@@ -61,3 +67,10 @@ def _local(settings: Settings, local: Local) -> Substrate:
             grants=GRANTS,
         ),
     ).substrate
+
+
+def _aws(settings: Settings, aws: Aws) -> Substrate:
+    from components.aws import AwsSubstrate
+    from infra.aws_arguments import arguments
+
+    return AwsSubstrate("substrate", arguments(settings, aws)).substrate

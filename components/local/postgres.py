@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, scripts
 from components.objects import Scope, Space, password
 from components.substrate import SqlApplication, SqlDatabase
 
@@ -18,7 +18,11 @@ UID = 10002
 """User of the image `postgres`."""
 
 ADMIN = "postgres"
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS: Sequence[Path] = (
+    scripts.FOLDER / "database.sql",
+    scripts.FOLDER / "databases.sh",
+    Path(__file__).parent / "scripts" / "password.sh",
+)
 
 SERVER_SETTINGS: Mapping[str, str] = {"max_connections": "100", "shared_buffers": "128MB"}
 """Beside those of the image's entry point. The applications' pools together stay below 60 connections."""
@@ -50,11 +54,6 @@ def login(application: SqlApplication) -> str:
     return application.replace("-", "_")
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a script is one of Postgres'."""
-    return path.suffix in {".sh", ".sql"}
-
-
 class Postgres(pulumi.ComponentResource):
     """One server; applications cannot reach one another's databases."""
 
@@ -69,8 +68,8 @@ class Postgres(pulumi.ComponentResource):
         admin = scope.secret("postgres-admin", {"password": admin_password})
         passwords = {application: password(f"postgres-{application}", child) for application in args.applications}
         logins = scope.secret("postgres-logins", {login(a): value for a, value in passwords.items()})
-        scripts = {path.name: path.read_text(encoding="utf-8") for path in sorted(SCRIPTS.glob("*")) if is_ours(path)}
-        mounted = scope.config_map("postgres-scripts", scripts)
+        texts = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
+        mounted = scope.config_map("postgres-scripts", texts)
         service = scope.service(PORT, protocol="tcp")
         server = scope.stateful_set(
             self._server(args, account, admin, mounted, kube.secrets_digest(admin_password)),
@@ -100,7 +99,7 @@ class Postgres(pulumi.ComponentResource):
                 annotations=kube.secrets_digest(*passwords.values()),
                 restart_policy="OnFailure",
             ),
-            key=[args.image, scripts, [login(a) for a in args.applications]],
+            key=[args.image, texts, [login(a) for a in args.applications]],
             requires=[server],
         )
         self.databases = {

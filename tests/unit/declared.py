@@ -14,6 +14,7 @@ from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from components.kube import Resources
 from components.substrate import ImageCatalog
+from policy import render
 
 SMALL = Resources(cpu="10m", memory="16Mi", cpu_limit="1", memory_limit="256Mi")
 IMAGES = ImageCatalog(
@@ -58,6 +59,8 @@ class Declared(pulumi.runtime.Mocks):
         outputs = dict(args.inputs)
         if args.typ == "random:index/randomPassword:RandomPassword" and not self.preview:
             outputs["result"] = f"password-of-{args.name}"
+        if args.typ.startswith("aws:") and not self.preview:
+            return render.outputs(args.typ, args.name, args.inputs)
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:

@@ -1,0 +1,83 @@
+"""MySQL on RDS for what knows nothing else: TLS for everybody, a database and a login for each application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components.aws.databases import Client, databases_job, logins
+from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
+from components.objects import Space
+from components.substrate import MysqlApplication, MysqlDatabase
+
+ENGINE = Engine(
+    name="mysql",
+    port=3306,
+    logs=["error", "slowquery"],
+    parameters={
+        "require_secure_transport": "1",
+        "slow_query_log": "1",
+        "log_output": "FILE",
+        "long_query_time": "1",
+        # Migrations of Pipelines make triggers and functions while the binary log is on.
+        "log_bin_trust_function_creators": "1",
+    },
+)
+UID = 10004
+"""User of the image `mariadb`."""
+
+SCRIPT = Path(__file__).parent / "scripts" / "mysql.sh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MysqlArgs:
+    """Arguments of `Mysql`.
+
+    Attributes:
+        server: The server.
+        namespace: Namespace of the Job that makes the databases.
+        image: Reference of the image `mariadb`.
+        databases: Name of the database, and of its login, by application.
+    """
+
+    server: RdsServerArgs
+    namespace: Space
+    image: str
+    databases: Mapping[MysqlApplication, str]
+
+
+class Mysql(pulumi.ComponentResource):
+    """One server; applications cannot reach one another's databases."""
+
+    databases: Mapping[MysqlApplication, MysqlDatabase]
+
+    def __init__(self, name: str, args: MysqlArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:aws:Mysql", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        server = RdsServer(name, args.server, child)
+        passwords = logins(sorted(args.databases.values()), name, child)
+        client = Client(
+            application=name,
+            image=args.image,
+            uid=UID,
+            scripts=[SCRIPT],
+            environment={"MYSQL_HOST": server.host, "MYSQL_USER": ADMIN},
+            password_variable="MYSQL_PWD",  # noqa: S106 - a name
+        )
+        job = databases_job(args.namespace, client, server.admin_password, passwords, child, [server.instance])
+        self.databases = {
+            application: MysqlDatabase(
+                host=server.host,
+                port=ENGINE.port,
+                name=database,
+                user=database,
+                password=passwords[database],
+                tls=True,
+                requires=[job],
+            )
+            for application, database in args.databases.items()
+        }
+        self.register_outputs({})

@@ -1,0 +1,89 @@
+"""Postgres on RDS: TLS for everybody, a database and a login for each application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components import scripts
+from components.aws.databases import Client, databases_job, logins
+from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
+from components.objects import Space
+from components.substrate import SqlApplication, SqlDatabase
+
+ENGINE = Engine(
+    name="postgres",
+    port=5432,
+    logs=["postgresql", "upgrade"],
+    parameters={
+        "rds.force_ssl": "1",
+        "log_connections": "1",
+        "log_disconnections": "1",
+        "log_min_duration_statement": "1000",
+    },
+)
+UID = 10002
+"""User of the image `postgres`."""
+
+SCRIPTS: Sequence[Path] = (scripts.FOLDER / "databases.sh", scripts.FOLDER / "database.sql")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Arguments of `Postgres`.
+
+    Attributes:
+        server: The server.
+        namespace: Namespace of the Job that makes the databases.
+        image: Reference of the image `postgres`.
+        applications: Applications that get a database.
+    """
+
+    server: RdsServerArgs
+    namespace: Space
+    image: str
+    applications: Sequence[SqlApplication]
+
+
+def login(application: SqlApplication) -> str:
+    """Return the name of an application's database and login: an SQL identifier that needs no quotes."""
+    return application.replace("-", "_")
+
+
+class Postgres(pulumi.ComponentResource):
+    """One server; applications cannot reach one another's databases."""
+
+    databases: Mapping[SqlApplication, SqlDatabase]
+
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:aws:Postgres", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        server = RdsServer(name, args.server, child)
+        passwords = logins([login(application) for application in args.applications], name, child)
+        client = Client(
+            application=name,
+            image=args.image,
+            uid=UID,
+            scripts=SCRIPTS,
+            environment={"PGHOST": server.host, "PGUSER": ADMIN, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "5"},
+            password_variable="PGPASSWORD",  # noqa: S106 - a name
+        )
+        job = databases_job(args.namespace, client, server.admin_password, passwords, child, [server.instance])
+        self.databases = {
+            application: SqlDatabase(
+                host=server.host,
+                port=ENGINE.port,
+                name=login(application),
+                user=login(application),
+                password=passwords[login(application)],
+                # Not verified: RDS' certificate authority is none of those that images trust. What the name resolves
+                # to is in the VPC, and only the database's security group answers there.
+                ssl_mode="require",
+                requires=[job],
+            )
+            for application in args.applications
+        }
+        self.register_outputs({})
