@@ -11,7 +11,7 @@ import typer
 from mlp.errors import UserError
 from mlp.progress import console
 
-GROUPS = ("cluster", "images", "toolchain", "workload")
+GROUPS = ("cluster", "images", "pipeline", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
 SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "vendor", "policy")

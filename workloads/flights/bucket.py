@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from workloads.flights.environment import PREFIX
@@ -22,16 +23,31 @@ def combined(parts: dict[str, str]) -> str:
 
 
 class Folder:
-    """Objects below `flights/` of one bucket."""
+    """Objects below `flights/` of one bucket.
 
-    def __init__(self, bucket: str, endpoint: str | None) -> None:
+    Args:
+        bucket: Name of the bucket.
+        endpoint: URL of an S3 service other than AWS; None on AWS.
+        keys: Credentials by the names of their variables; the process's own when None.
+    """
+
+    def __init__(self, bucket: str, endpoint: str | None, keys: Mapping[str, str] | None = None) -> None:
         import boto3
         from botocore.config import Config
 
         self.bucket = bucket
-        # Path style: the names of in-cluster S3 services have no wildcard below them.
-        style = Config(s3={"addressing_style": "path"}) if endpoint else None
-        self._client: Any = boto3.client("s3", endpoint_url=endpoint, config=style)
+        # Path style: the names of in-cluster S3 services have no wildcard below them. They are behind no proxy.
+        style = Config(s3={"addressing_style": "path"}, proxies={}) if endpoint else None
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+        key, secret, region = ((keys or {}).get(name) for name in names)
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            config=style,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            region_name=region,
+        )
 
     def read(self, name: str) -> bytes:
         """Return the object `name`.

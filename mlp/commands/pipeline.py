@@ -1,0 +1,201 @@
+"""`mlp pipeline`: runs of Kubeflow Pipelines, thin over kfp's client; `kfp` itself works beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from mlp.errors import UserError
+from mlp.options import Stack
+from mlp.progress import console, step
+
+if TYPE_CHECKING:
+    from pipelines.package import Package
+    from pipelines.runs import Step
+    from pipelines.server import Server
+    from workloads.platform import Platform
+
+app = typer.Typer(no_args_is_help=True, help="Run a pipeline and see how its runs are.")
+
+NAMES = ("flights",)
+RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning; see `mlp pipeline list`.")]
+
+
+def _connect(stack: str) -> tuple[Platform, Server]:
+    from pipelines.stack import server
+    from workloads import platform
+
+    target = platform.load(stack)
+    return target, server(target)
+
+
+def package_of(name: str, platform: Platform) -> Package:
+    """Return a workload's compiled pipeline with the platform's image of jobs.
+
+    Raises:
+        UserError: There is no such workload.
+    """
+    from mlp.paths import ROOT
+    from pipelines.package import load
+    from workloads.flights.delivery import job_image
+
+    if name not in NAMES:
+        raise UserError("there is no such pipeline", seen=name, allowed=", ".join(NAMES))
+    return load(ROOT / "workloads" / name / "pipeline" / f"{name}.yaml").with_image(job_image(platform))
+
+
+def parsed(given: list[str]) -> dict[str, object]:
+    """Return `NAME=VALUE` options as a mapping.
+
+    Raises:
+        UserError: One of them has no `=`.
+    """
+    found: dict[str, object] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise UserError("a parameter has no value", seen=item, allowed="--param NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def say(step: Step, seconds: float) -> None:
+    """Show that a step came into another state."""
+    colour = {"succeeded": "green", "cached": "cyan", "failed": "red"}.get(step.state, "dim")
+    again = f", attempt {step.attempts}" if step.attempts > 1 else ""
+    console.print(f"    {step.name:<14} [{colour}]{step.state}[/] [dim]{seconds:.0f} s{again}[/]")
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help=f"Pipeline: {', '.join(NAMES)}.")] = "flights",
+    stack: Stack = "local",
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE; repeat it.")] = None,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs that training asks for.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every step again, reuse nothing.")] = False,
+    wait: Annotated[bool, typer.Option(help="Follow the run to its end; its failure is exit status 1.")] = True,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a followed run is cancelled.")] = 1200.0,
+) -> None:
+    """Submit a run, and follow it to its end."""
+    from pipelines.follow import follow
+    from pipelines.submit import submit
+    from workloads.flights.submission import arguments
+
+    platform, server = _connect(stack)
+    package = package_of(name, platform)
+    given = package.arguments(parsed(param or []))
+    _ = server.client
+    values = package.arguments({**arguments(platform, fresh=fresh, gpus=gpus), **given})
+    submitted = submit(server, package, values, experiment=name)
+    console.print(f"run {submitted.run_id} ({submitted.name})", markup=False)
+    if not wait:
+        return
+    with step(f"pipeline {name}") as running:
+
+        def show(changed: Step, seconds: float) -> None:
+            running.detail = f"{changed.name} {changed.state}"
+            say(changed, seconds)
+
+        follow(server, submitted.run_id, package.steps, timeout=timeout, on_step=show, on_note=_note)
+
+
+def _note(text: str) -> None:
+    console.print(f"    [yellow]waiting[/] {text}")
+
+
+@app.command("list")
+def list_runs(
+    stack: Stack = "local",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Newest runs shown.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show the newest runs."""
+    _, server = _connect(stack)
+    rows = [_row(item) for item in recent(server, limit)]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("run", "name", "state", "created", "seconds", box=None, pad_edge=False)
+    for row in rows:
+        colour = {"SUCCEEDED": "green", "FAILED": "red"}.get(row["state"], "yellow")
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
+        table.add_row(row["run_id"], row["name"], f"[{colour}]{row['state'].lower()}[/]", row["created"], seconds)
+    console.print(table)
+
+
+def recent(server: Server, limit: int) -> list[Any]:
+    """Return the newest runs as kfp has them."""
+    found = server.read(lambda client: client.list_runs(page_size=limit, sort_by="created_at desc"))
+    return found.runs or []
+
+
+def _row(item: Any) -> dict[str, Any]:  # noqa: ANN401 kfp carries no usable types
+    ended = item.finished_at if item.finished_at and item.finished_at.year > 1970 else None
+    return {
+        "run_id": item.run_id,
+        "name": item.display_name,
+        "state": str(item.state or "PENDING"),
+        "created": f"{item.created_at:%Y-%m-%d %H:%M:%S}",
+        "seconds": (ended - item.created_at).total_seconds() if ended else None,
+    }
+
+
+def resolve(server: Server, run_id: str) -> Any:  # noqa: ANN401 as above
+    """Return the run whose id is or begins with `run_id`.
+
+    Raises:
+        UserError: There is none, or more than one.
+    """
+    found = [item for item in recent(server, 200) if item.run_id.startswith(run_id)]
+    if len(found) != 1:
+        raise UserError(
+            "there is no such run" if not found else "more than one run begins so",
+            seen=run_id if not found else ", ".join(item.run_id for item in found[:5]),
+            next_step="mlp pipeline list",
+        )
+    return found[0]
+
+
+@app.command()
+def logs(
+    run_id: RunId,
+    stack: Stack = "local",
+    only: Annotated[str | None, typer.Option("--step", help="Only of this step.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each pod.")] = 20,
+) -> None:
+    """Show how a run's steps ended: last lines of their logs, and why a pod does not start."""
+    from pipelines import pods
+
+    _, server = _connect(stack)
+    item = resolve(server, run_id)
+    console.print(f"run {item.run_id} ({item.display_name}): {str(item.state or 'PENDING').lower()}", markup=False)
+    for finding in pods.findings(server, item.run_id, step=only, lines=lines):
+        console.print(f"✗ {finding.text()}", style="red", markup=False)
+    shown = 0
+    for pod in pods.of_run(server, item.run_id):
+        name = pods.step_of((pod.metadata.annotations or {}).get(pods.NODE_NAME, ""))
+        if name.endswith("driver") or (only is not None and name != only):
+            continue
+        shown += 1
+        if pod.status.phase != "Failed":
+            console.print(f"{name} ({pod.metadata.name}): {pod.status.phase.lower()}", markup=False)
+            for line in pods.log(server, pod.metadata.name, lines):
+                console.print(f"    {line}", style="dim", markup=False)
+    if not shown:
+        console.print("no pods of its steps are left: reused results make none, and ended ones are collected")
+
+
+@app.command()
+def cancel(run_id: RunId, stack: Stack = "local") -> None:
+    """End a run; its pods go."""
+    from pipelines import follow
+
+    _, server = _connect(stack)
+    item = resolve(server, run_id)
+    if str(item.state) in {"SUCCEEDED", "FAILED", "CANCELED"}:
+        raise UserError("the run has ended already", seen=str(item.state).lower())
+    follow.cancel(server, item.run_id)
+    console.print(f"run {item.run_id} is being cancelled", markup=False)

@@ -1,0 +1,108 @@
+"""Following a run to its end: every change of a step is told, and a run that cannot go on is not waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mlp.errors import UserError
+from pipelines import pods, runs
+from pipelines.server import Server
+
+PAUSE_SECONDS = 1.0
+STUCK_SECONDS = 60.0
+"""A pod may wait for another's end; one that has a reason not to start for this long is reported, and waits on."""
+
+
+class RunFailed(UserError):
+    """A run did not succeed; the text says why, from its pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A run that ended well.
+
+    Attributes:
+        run_id: Its id.
+        state: Its final state.
+        steps: Its steps.
+        seconds: From its submission to its end, as followed here.
+    """
+
+    run_id: str
+    state: str
+    steps: list[runs.Step]
+    seconds: float
+
+
+def follow(
+    server: Server,
+    run_id: str,
+    names: Sequence[str],
+    *,
+    timeout: float,
+    on_step: Callable[[runs.Step, float], None] = lambda _step, _seconds: None,
+    on_note: Callable[[str], None] = lambda _note: None,
+) -> Ended:
+    """Wait until a run ends.
+
+    Args:
+        server: Where.
+        run_id: The run.
+        names: Its steps.
+        timeout: Seconds after which it is cancelled, so that nothing of it stays behind.
+        on_step: Called with each step whose state changed, and its seconds.
+        on_note: Called with why a pod does not start, once for each reason.
+
+    Raises:
+        RunFailed: It failed, was cancelled or did not end in time; with the last log lines of what failed.
+    """
+    began = time.monotonic()
+    states: dict[str, str] = {}
+    noted: str | None = None
+    steps: list[runs.Step] = []
+    while True:
+        found = runs.workflow(server, run_id)
+        if found is not None:
+            steps = runs.steps(found, names)
+        now = datetime.now(UTC)
+        for step in steps:
+            if states.get(step.name) != step.state:
+                states[step.name] = step.state
+                if step.state != runs.WAITING:
+                    on_step(step, step.seconds(now))
+        note = pods.stuck(pods.of_run(server, run_id), now, STUCK_SECONDS)
+        if note and note != noted:
+            noted = note
+            on_note(note)
+        over = found is not None and ((found.get("status") or {}).get("phase") in {"Succeeded", "Failed", "Error"})
+        state = runs.state(server, run_id)
+        seconds = time.monotonic() - began
+        if state in runs.FINAL:
+            if state == "SUCCEEDED":
+                return Ended(run_id=run_id, state=state, steps=steps, seconds=seconds)
+            raise failure(server, run_id, state, steps)
+        if seconds > timeout:
+            cancel(server, run_id)
+            raise failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled", steps)
+        time.sleep(PAUSE_SECONDS if not over else PAUSE_SECONDS / 2)
+
+
+def cancel(server: Server, run_id: str) -> None:
+    """Ask for the end of a run."""
+    server.read(lambda client: client.terminate_run(run_id))
+
+
+def failure(server: Server, run_id: str, state: str, steps: Sequence[runs.Step]) -> RunFailed:
+    """Return the error that says why a run did not succeed."""
+    found = pods.findings(server, run_id)
+    told = [finding.text() for finding in found]
+    known = {finding.step for finding in found}
+    told += [f"{step.name}: {step.message}" for step in steps if step.message and step.name not in known]
+    return RunFailed(
+        f"run {run_id} did not succeed",
+        seen="\n  ".join([state.lower(), *"\n".join(told).splitlines()]),
+        next_step=f"mlp pipeline logs {run_id} --stack {server.stack}",
+    )

@@ -1,0 +1,128 @@
+"""Why a run failed or does not go on, from its pods: last log lines of what failed, the reason of what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipelines.server import Server
+
+LAST_LINES = 20
+MAIN = "main"
+"""Argo's name of the container that runs a step's code."""
+
+NODE_NAME = "workflows.argoproj.io/node-name"
+"""Annotation: the pod's place in the workflow."""
+
+BENIGN = ("ContainerCreating", "PodInitializing")
+"""Waiting reasons of every start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something to know about a run.
+
+    Attributes:
+        step: Step it is about; with `-driver` for what prepares the step.
+        pod: The pod.
+        why: The reason, in one line.
+        lines: Last lines of its log; empty for a pod that never ran.
+    """
+
+    step: str
+    pod: str
+    why: str
+    lines: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Return it as shown: a line for the reason, one for each of the log's."""
+        return "\n".join([f"{self.step} ({self.pod}): {self.why}", *(f"    {line}" for line in self.lines)])
+
+
+def step_of(node_name: str) -> str:
+    """Return the step out of a node's name: `flights-x1.root.train.executor(0)` is of `train`."""
+    parts = node_name.split(".")
+    return parts[2].split("(")[0] if len(parts) > 2 else parts[-1].split("(")[0]
+
+
+def waiting(pod: Any) -> str | None:  # noqa: ANN401 the client's models carry no usable types
+    """Return why a pod does not start; None when nothing speaks against it."""
+    status = pod.status
+    for item in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
+        reason = item.state.waiting if item.state else None
+        if reason is not None and reason.reason not in BENIGN and not (item.state.running or item.state.terminated):
+            return f"{reason.reason}: {reason.message or item.image}"
+    for condition in status.conditions or []:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"{condition.reason}: {condition.message}"
+    return None
+
+
+def ended_badly(pod: Any) -> str | None:  # noqa: ANN401 as above
+    """Return why a pod failed; None when it did not."""
+    if pod.status.phase != "Failed":
+        return None
+    for item in [*(pod.status.container_statuses or []), *(pod.status.init_container_statuses or [])]:
+        ended = item.state.terminated if item.state else None
+        if ended is not None and ended.exit_code != 0 and (item.name == MAIN or not pod.status.container_statuses):
+            return f"{ended.reason or 'Error'}, exit code {ended.exit_code}"
+    return " ".join(filter(None, [pod.status.reason, pod.status.message])) or "failed"
+
+
+def of_run(server: Server, run_id: str) -> list[Any]:
+    """Return the pods of a run, oldest first."""
+    from kubernetes import client
+
+    found = client.CoreV1Api(server.api).list_namespaced_pod(
+        server.namespace, label_selector=f"pipeline/runid={run_id}"
+    )
+    return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
+
+
+def log(server: Server, pod: str, lines: int | None = LAST_LINES, *, timestamps: bool = False) -> list[str]:
+    """Return the last lines that a step's code wrote; none where there is no log."""
+    from kubernetes import client
+
+    try:
+        text = client.CoreV1Api(server.api).read_namespaced_pod_log(
+            pod, server.namespace, container=MAIN, tail_lines=lines, timestamps=timestamps
+        )
+    except client.ApiException:
+        return []
+    return text.splitlines()
+
+
+def findings(server: Server, run_id: str, *, step: str | None = None, lines: int = LAST_LINES) -> list[Finding]:
+    """Return what is wrong with a run: failed pods with the end of their log, pods that cannot start with the reason.
+
+    Args:
+        server: Where.
+        run_id: The run.
+        step: Only of this step.
+        lines: Log lines of each failed pod.
+    """
+    found = []
+    for pod in of_run(server, run_id):
+        name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
+        if step is not None and name.removesuffix("-driver") != step:
+            continue
+        bad = ended_badly(pod)
+        why = bad or (waiting(pod) if pod.status.phase == "Pending" else None)
+        if why:
+            tail = tuple(log(server, pod.metadata.name, lines)) if bad else ()
+            found.append(Finding(step=name, pod=pod.metadata.name, why=why, lines=tail))
+    return found
+
+
+def stuck(pods: Iterable[Any], now: datetime, patience: float) -> str | None:
+    """Return why a pod that has waited for longer than `patience` seconds does; None when none has."""
+    for pod in pods:
+        if pod.status.phase != "Pending":
+            continue
+        why = waiting(pod)
+        if why and (now - pod.metadata.creation_timestamp).total_seconds() > patience:
+            name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
+            return f"{name}: {why}"
+    return None
