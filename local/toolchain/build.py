@@ -12,6 +12,7 @@ from local.toolchain import go as compiler
 from local.toolchain.catalog import Tool, key, owner, tool, tools
 from local.toolchain.estimate import in_words
 from local.toolchain.lock import held
+from local.toolchain.sources import lay_out
 from local.toolchain.view import View
 from mlp import progress
 from mlp.errors import UserError
@@ -134,25 +135,38 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
     output.mkdir(parents=True)
     title = f"build {item.name} {item.version or ''}".rstrip() + (f" ({len(after)} more after it)" if after else "")
     packages = list(item.binaries.values())
-    with (
-        progress.step(title, estimate=item.estimate_seconds) as step,
-        Log(log_path(item.name), item.folder, compiler.environment(go, cgo=item.cgo)) as log,
-        View(step, item.estimate_seconds, sum(other.estimate_seconds for other in after)) as view,
-    ):
-        try:
-            listing = ["go", "list", "-deps", NO_DWARF, "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", *packages]
-            lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
-            view.total = sum(line.startswith("stale ") for line in lines)
-            view.show("compiling")
-            run(log, build_command(item, output), view.compiling)
-        except CommandFailed as failure:
-            raise UserError(
-                f"the build of {item.name} failed: {failure}",
-                seen="\n    ".join(["", *complaints(failure.lines)]),
-                next_step=f"read {log_path(item.name)}, then run the same command again: it goes on where it stopped",
-            ) from None
-        log.write(f"took {step.seconds:.1f} s\n")
+    with progress.step(title, estimate=item.estimate_seconds) as step:
+        step.detail = "laying out its sources"
+        place = lay_out(item, temporary / "source")
+        later = sum(other.estimate_seconds for other in after)
+        with (
+            Log(log_path(item.name), place, compiler.environment(go, cgo=item.cgo)) as log,
+            View(step, item.estimate_seconds, later) as view,
+        ):
+            try:
+                listing = [
+                    "go",
+                    "list",
+                    "-deps",
+                    NO_DWARF,
+                    "-f",
+                    "{{if .Stale}}stale {{.ImportPath}}{{end}}",
+                    *packages,
+                ]
+                lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
+                view.total = sum(line.startswith("stale ") for line in lines)
+                view.show("compiling")
+                run(log, build_command(item, output), view.compiling)
+            except CommandFailed as failure:
+                raise UserError(
+                    f"the build of {item.name} failed: {failure}",
+                    seen="\n    ".join(["", *complaints(failure.lines)]),
+                    next_step=f"read {log_path(item.name)}, then run the same command again: "
+                    "it goes on where it stopped",
+                ) from None
+            log.write(f"took {step.seconds:.1f} s\n")
     _rename_executables(item, output)
+    shutil.rmtree(temporary / "source", ignore_errors=True)
     temporary.rename(final)
 
 

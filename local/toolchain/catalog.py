@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlp.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
+SOURCES = ("go.mod", "go.sum", "*.go", "prepare.py", "requirements.txt")
+"""Files of a tool's folder that decide its build."""
+
 KEY_LENGTH = 16
 """Hex digits of a tool's key: 64 bits."""
 
@@ -45,10 +48,15 @@ class Tool(BaseModel):
     cgo: bool = False
     estimate_seconds: float = Field(gt=0)
 
+    @property
+    def prepared(self) -> bool:
+        """Whether sources are made before the build, by the folder's prepare.py."""
+        return (self.folder / "prepare.py").exists()
+
     def sources(self) -> list[Path]:
-        """Return the files that decide the build: go.mod, go.sum and our own Go files, sorted by name."""
-        found = [self.folder / "go.mod", self.folder / "go.sum", *self.folder.glob("*.go")]
-        return sorted(path for path in found if path.exists())
+        """Return the files that decide the build, sorted: go.mod, go.sum, our Go files, what prepares others."""
+        found = [path for pattern in SOURCES for path in self.folder.rglob(pattern)]
+        return sorted(found)
 
 
 def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
@@ -108,6 +116,8 @@ def key(item: Tool, go_version: str, platform: str) -> str:
         "version": item.version,
         "go": go_version,
         "platform": platform,
-        "sources": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in item.sources()},
+        "sources": {
+            str(path.relative_to(item.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in item.sources()
+        },
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
