@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policy.model import UNKNOWN, Area, Problem, Resource, Severity, Stack, at, is_set, is_true, rule
-from policy.reading import entries, statements, texts
+from policy.model import UNKNOWN, Area, Data, Problem, Resource, Severity, Stack, at, is_set, is_true, rule
+from policy.reading import ENVOY_PROXY, entries, statements, texts
 
 SECURE = "aws:SecureTransport"
 
@@ -134,17 +134,29 @@ def connections_use_tls(resource: Resource, stack: Stack) -> Iterator[Problem]:
         yield from (Problem(path, message) for pattern, message in PLAIN.items() if re.search(pattern, text))
 
 
+CERTIFICATE = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert"
+PORTS = "service.beta.kubernetes.io/aws-load-balancer-ssl-ports"
+ENVOY_SERVICE = ("spec", "provider", "kubernetes", "envoyService")
+
+
+def _ports(listeners: list[Data]) -> str:
+    return ",".join(sorted(str(at(item, "port")).removesuffix(".0") for item in listeners))
+
+
 @rule(
     "gateways-use-tls",
     Area.TRANSIT,
     Severity.HIGH,
     "The entrance serves users over TLS",
-    remedy="give the Gateway a listener with protocol HTTPS; let one with HTTP redirect only",
+    remedy="give the Gateway a listener with protocol HTTPS, or its load balancer a certificate",
     types=("kubernetes:gateway.networking.k8s.io/*:Gateway",),
 )
 def gateways_use_tls(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Gateway API listeners; a machine of its own has no wire."""
+    """Gateway API listeners, or the load balancer before Envoy; a machine of its own has no wire."""
     listeners = entries(resource.at("spec", "listeners"))
+    notes = [item.at(*ENVOY_SERVICE, "annotations") for item in stack.of(ENVOY_PROXY)]
+    if any(is_set(at(note, CERTIFICATE)) and at(note, PORTS) == _ports(listeners) for note in notes):
+        return
     if stack.profile.cloud and not any(at(item, "protocol") in {"HTTPS", "TLS", UNKNOWN} for item in listeners):
         yield f"listeners speak {', '.join(str(at(item, 'protocol')) for item in listeners) or 'nothing'}"
 
