@@ -28,6 +28,7 @@ class Image:
     wheel_files: Mapping[str, str] = field(default_factory=dict)
     requirements: bool = False
     alone: tuple[str, ...] = ()
+    apart: bool = False
     leave_out: tuple[str, ...] = ()
     from_source: tuple[str, ...] = ()
     strip: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Pins the Python requirements of all images together, so that images that share a layer agree."""
+"""Pins the Python requirements of the images together, so that images that share a layer agree."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def lock() -> list[str]:
         def compile_(output: Path, *arguments: str | Path) -> None:
             shell.run([*base, "-o", output, *arguments], what="the pins of the images", log=log, step=step)
 
-        compile_(together, "--upgrade", *[image.requirements_in for image in images])
+        compile_(together, "--upgrade", *[image.requirements_in for image in images if not image.apart])
         for image in images:
-            command: list[str | Path] = ["--generate-hashes", "--constraint", together, image.requirements_in]
+            command: list[str | Path] = ["--generate-hashes", image.requirements_in]
+            command += ["--upgrade"] if image.apart else ["--constraint", together]
             command += [word for name in image.leave_out for word in ("--no-emit-package", name)]
             image.requirements_txt.unlink(missing_ok=True)
             compile_(image.requirements_txt, *command)

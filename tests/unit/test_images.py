@@ -103,6 +103,8 @@ def test_references_name_every_image_a_cluster_runs() -> None:
     wanted = {
         *("pause", "base", "coredns", "local-path-provisioner", "metrics-server", "postgres", "redis", "s3", "mlflow"),
         *("feast", "serving", "job", "storage-initializer", "kserve-controller", "envoy-gateway", "envoy"),
+        *("mariadb", "ml-metadata", "workflow-controller", "argoexec", "pipelines-api", "pipelines-driver"),
+        *("pipelines-launcher", "pipelines-persistence-agent", "pipelines-scheduled-workflow"),
     }
     assert wanted <= set(references())
     assert set(BOOK.wanted(None)) == wanted
