@@ -13,7 +13,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,16 +117,30 @@ def made_good(platform: dict[str, Any]) -> Iterator[None]:
     complete()
 
 
-def converged(platform: dict[str, Any]) -> None:
-    """Check that cluster and state agree, object by object."""
+def converged(platform: dict[str, Any], absent: Collection[tuple[str, str]] = ()) -> None:
+    """Check that cluster and state agree, object by object; as if `absent` were not on the cluster."""
     deployment = inventory.recorded(STACK)
     assert not deployment.get("pending_operations")
     found = inventory.declared(api_client(platform["kubeconfig"]))
     twice = {manager: items for manager, items in found.items() if len(items) > 1}
     assert not twice
-    there, wanted = {item for items in found.values() for item in items}, inventory.objects(deployment)
+    there, wanted = {item for items in found.values() for item in items} - set(absent), inventory.objects(deployment)
     assert there - wanted == set(), "left over in the cluster"
     assert wanted - there == set(), "recorded, but not there"
+
+
+def test_what_is_left_over_and_what_is_missing_is_noticed(platform: dict[str, Any], core: client.CoreV1Api) -> None:
+    converged(platform)
+    body = {"metadata": {"name": "left-over", "namespace": "feast"}, "data": {"key": "value"}}
+    core.create_namespaced_config_map("feast", body, field_manager=f"{inventory.MANAGER}00000000")
+    try:
+        with pytest.raises(AssertionError, match="left over in the cluster"):
+            converged(platform)
+    finally:
+        core.delete_namespaced_config_map("left-over", "feast")
+    with pytest.raises(AssertionError, match="recorded, but not there"):
+        converged(platform, absent={("Deployment", "feast/feast")})
+    converged(platform)
 
 
 @pytest.mark.usefixtures("made_good")
