@@ -62,6 +62,8 @@ def describe(problem: ErrorDetails) -> tuple[str, str, str]:
         return f"{key}{'.' if location else ':'}{below}", context["seen"], context["allowed"]
     if kind == "value_error":
         return key, shortened(seen), message.removeprefix("Value error, ")
+    if kind == "ip_v4_network":
+        return key, shortened(seen), "an IPv4 network by its first address, such as 10.20.0.0/16"
     return key, shortened(seen), re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")
 
 

@@ -31,9 +31,14 @@ def command(
     from infra.settings import load_stack
     from local import toolchain
     from mlp import engine
+    from mlp.account import check_account
     from mlp.engine.workspace import stack_file
+    from mlp.protection import refuse_while_protected
 
-    local = getattr(load_stack(stack_file(stack)), "substrate", None) == "local"
+    settings = load_stack(stack_file(stack))
+    local = settings.substrate == "local"
+    refuse_while_protected(settings, stack)
+    check_account(settings, stack)
     if not (yes or local) and not typer.confirm(f"Delete everything in stack {stack}?", default=False):
         raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
     toolchain.ensure(["pulumi", "helm-render"])

@@ -20,9 +20,10 @@ def command(
     from infra.settings import load_stack
     from local import toolchain
     from mlp import engine
+    from mlp.account import check_account
     from mlp.engine.workspace import stack_file
 
-    load_stack(stack_file(stack))
+    check_account(load_stack(stack_file(stack)), stack)
     toolchain.ensure(["pulumi", "helm-render"])
     upstream.ensure()
     images.references()

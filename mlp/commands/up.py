@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -13,6 +13,9 @@ from rich.table import Table
 from mlp import paths
 from mlp.options import Stack
 from mlp.progress import console
+
+if TYPE_CHECKING:
+    from infra.schema import Settings
 
 T = TypeVar("T")
 
@@ -32,11 +35,14 @@ class Stages:
         return result
 
 
-def _settings(stack: str) -> object:
+def _settings(stack: str) -> Settings:
     from infra.settings import load_stack
+    from mlp.account import check_account
     from mlp.engine.workspace import stack_file
 
-    return load_stack(stack_file(stack))
+    settings = load_stack(stack_file(stack))
+    check_account(settings, stack)
+    return settings
 
 
 def _machine(stages: Stages) -> None:
@@ -94,7 +100,7 @@ def command(
     began = time.monotonic()
     stages = Stages()
     settings = _settings(stack)
-    local = getattr(settings, "substrate", None) == "local"
+    local = settings.substrate == "local"
     (_machine if local else _tools)(stages)
 
     from mlp import engine

@@ -1,0 +1,69 @@
+"""Which AWS account the credentials of this shell belong to, checked before anything is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlp.errors import UserError
+from mlp.progress import console
+
+if TYPE_CHECKING:
+    from infra.schema import Settings
+
+TIMEOUT_SECONDS = 10
+
+
+def caller(region: str) -> tuple[str, str]:
+    """Return account id and ARN of whoever the credentials belong to.
+
+    Args:
+        region: Region whose STS is asked; `AWS_ENDPOINT_URL` stands in for it.
+
+    Raises:
+        UserError: There are no credentials, or AWS refuses them.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 2})
+    try:
+        identity: dict[str, Any] = boto3.client("sts", region_name=region, config=config).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(
+            "AWS does not take the credentials of this shell.",
+            seen=str(error),
+            allowed="credentials from the environment, a profile (AWS_PROFILE) or a role",
+            next_step="aws sso login, or export AWS_PROFILE=...; then run the command again",
+        ) from None
+    return identity["Account"], identity["Arn"]
+
+
+def is_administrator(arn: str, administrators: tuple[str, ...]) -> bool:
+    """Whether a caller is one of the cluster's administrators: a role itself, or a session of it."""
+    _, session, rest = arn.partition(":assumed-role/")
+    role = rest.partition("/")[0] if session else arn.rpartition("/")[-1]
+    return role in {administrator.rpartition("/")[-1] for administrator in administrators}
+
+
+def check_account(settings: Settings, stack: str) -> None:
+    """Refuse credentials of another account than the stack's; nothing to check for a stack that is not on AWS.
+
+    Raises:
+        UserError: There are no credentials, or they are of another account.
+    """
+    if settings.aws is None:
+        return
+    account, arn = caller(settings.aws.region)
+    if account != settings.aws.account_id:
+        raise UserError(
+            f"The credentials of this shell belong to another account than stack {stack}.",
+            seen=f"account {account} ({arn})",
+            allowed=f"account {settings.aws.account_id}, by setting mlplatform:aws.account_id",
+            next_step=f"export AWS_PROFILE=<one of account {settings.aws.account_id}>,"
+            f" or correct the setting in stacks/Pulumi.{stack}.yaml",
+        )
+    if not is_administrator(arn, settings.aws.cluster.administrators):
+        console.print(
+            f"[yellow]{arn} is none of mlplatform:aws.cluster.administrators: the cluster will not let it in.[/]"
+        )
