@@ -126,3 +126,13 @@ def stuck(pods: Iterable[Any], now: datetime, patience: float) -> str | None:
             name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
             return f"{name}: {why}"
     return None
+
+
+def main_pod(server: Server, run_id: str, step: str) -> str | None:
+    """Return the pod that ran a step's code last; None when none did, or it was collected."""
+    names = [
+        pod.metadata.name
+        for pod in of_run(server, run_id)
+        if step_of((pod.metadata.annotations or {}).get(NODE_NAME, "")) == step
+    ]
+    return names[-1] if names else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,42 @@ import typer
 from mlp import paths
 from mlp.errors import UserError
 from mlp.options import Stack
-from mlp.progress import console, step
+from mlp.progress import Step, console, step
 
 if TYPE_CHECKING:
+    from smoke.pipeline_run import Hooks
     from smoke.result import CheckResult
+
+ESTIMATES = {"mlflow": 15.0, "feature-freshness": 15.0, "serving-correctness": 15.0, "pipeline-run": 240.0}
+"""Seconds that a check takes; the latency check's length is an option."""
+
+
+def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) -> Hooks:
+    """Return what `pipeline-run` gets from the workload: its deployment beside the champion, and the commit."""
+    from smoke.pipeline_run import Hooks
+    from workloads import platform
+    from workloads.flights import delivery
+
+    return Hooks(
+        deploy=lambda: _challenge(stack, say),
+        withdraw=lambda: delivery.withdraw(platform.load(stack)),
+        commit=delivery.git_commit() or "",
+        say=say,
+    )
+
+
+def _challenge(stack: str, say: Callable[[str], None]) -> None:
+    from workloads import platform
+    from workloads.flights import delivery
+
+    said: list[str] = []
+
+    def note(state: str) -> None:
+        if state not in said:
+            said.append(state)
+            say(state)
+
+    delivery.challenge(platform.load(stack), "challenger", note)
 
 
 def run_smoke(
@@ -32,11 +65,18 @@ def run_smoke(
 
     results: list[CheckResult] = []
     if as_json:
-        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served)
+        hooks = pipeline_hooks(stack)
+        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks)
     else:
         for name in names:
-            with step(f"smoke {name}", estimate=seconds + 10 if name == "serving-latency" else 15):
-                results += run_checks(stack, (name,), rate=rate, seconds=seconds, served_file=served)
+            with step(f"smoke {name}", estimate=ESTIMATES.get(name, seconds + 10)) as running:
+
+                def say(line: str, running: Step = running) -> None:
+                    running.detail = line
+                    console.print(f"    {line}", style="dim", markup=False)
+
+                hooks = pipeline_hooks(stack, say)
+                results += run_checks(stack, (name,), rate=rate, seconds=seconds, served_file=served, hooks=hooks)
     report = write(results, stack, paths.REPORTS / f"smoke-{stack}.json")
     if as_json:
         typer.echo(json.dumps(report, indent=2))
@@ -56,13 +96,14 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON report only.")] = False,
 ) -> None:
     """Check a running platform end to end; exit status 1 on any breach."""
-    from smoke.run import NAMES
+    from smoke.run import NAMES, PIPELINE
 
-    unknown = set(check or ()) - set(NAMES)
+    every = (*NAMES, PIPELINE)
+    unknown = set(check or ()) - set(every)
     if unknown:
         raise UserError(
-            "There is no such check.", seen=", ".join(sorted(unknown)), allowed=", ".join(NAMES), next_step="mlp smoke"
+            "There is no such check.", seen=", ".join(sorted(unknown)), allowed=", ".join(every), next_step="mlp smoke"
         )
-    names = tuple(check or NAMES)
+    names = tuple(check or every)
     if not run_smoke(stack, names, rate=rate, seconds=seconds, served=served, as_json=as_json):
         raise typer.Exit(1)

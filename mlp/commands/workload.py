@@ -15,11 +15,6 @@ NAMES = ("flights",)
 app = typer.Typer(no_args_is_help=True, help="Run a workload: data, features, model, deployment.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `run` a subcommand while it is the only one."""
-
-
 def _load_image(reference: str) -> None:
     """Make the image of workload jobs known to the embedded cluster."""
     from images import ensure, load
@@ -51,3 +46,33 @@ def run_workload(name: str, stack: str) -> None:
 def run(name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")], stack: Stack = "local") -> None:
     """Load data, build features, train, register and deploy, as far as it is not done yet."""
     run_workload(name, stack)
+
+
+@app.command()
+def challenge(
+    name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")],
+    stack: Stack = "local",
+    alias: Annotated[str, typer.Option(help="Alias of the version to serve.")] = "challenger",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it out of service instead.")] = False,
+) -> None:
+    """Serve the challenger beside the champion, under serving/NAME-challenger."""
+    from mlp.progress import step
+    from workloads import platform
+    from workloads.flights import delivery
+
+    if name not in NAMES:
+        raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))
+    target = platform.load(stack)
+    if withdraw:
+        delivery.withdraw(target)
+        console.print("the challenger is out of service")
+        return
+    with step(f"{name}: deploying {alias}", estimate=30) as running:
+
+        def note(state: str) -> None:
+            running.detail = state
+
+        version = delivery.challenge(target, alias, note)
+    service = f"{name}-challenger"
+    url = f"{target.url('serving')}/{service}/v1/models/{service}:predict"
+    console.print(f"{version.name} version {version.version} answers at {url}", markup=False)

@@ -71,6 +71,8 @@ class Chain:
             registry.apply(self._where, self.store)
         elif step == "materialize":
             registry.materialize(self._where, self.store, self.manifest)
+        elif step == "feature-service":
+            log.info("%s%s", registry.REGISTERED, registry.fingerprint(self.store))
         elif step == "verify":
             registry.verify(self._where, self.store, self.manifest)
         else:
@@ -86,7 +88,7 @@ def instant(text: str) -> datetime:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the named step; exit status 1 with one line on what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m workloads.flights", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "verify", "run-all"])
+    parser.add_argument("step", choices=[*STEPS, "verify", "feature-service", "run-all"])
     parser.add_argument("--as-of", type=instant, help="instant of the feature snapshot (build-features, run-all)")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)

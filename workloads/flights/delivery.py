@@ -126,3 +126,39 @@ def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda
 
         deploy.deploy(platform, champion, identity=mark, request=deploy.example(), on_state=note)
     return champion
+
+
+def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = lambda _: None) -> Champion:
+    """Serve the version behind `alias` beside the champion, and wait until it answers.
+
+    Args:
+        platform: Where.
+        alias: Alias of the registered model.
+        on_state: Called with what is being waited for.
+
+    Returns:
+        The version that answers under `serving/flights-challenger`.
+
+    Raises:
+        UserError: There is no such version, it was trained on other features, or it does not become ready.
+    """
+    params = parameters()
+    version = Tracking(platform).champion(params.registered_model, alias)
+    if version is None:
+        raise UserError(
+            "no version has the alias", seen=f"{params.registered_model}@{alias}", next_step="mlp pipeline run flights"
+        )
+    deploy.deploy(
+        platform,
+        version,
+        identity=identity(job_image(platform)),
+        request=deploy.example(),
+        service=manifests.CHALLENGER,
+        on_state=on_state,
+    )
+    return version
+
+
+def withdraw(platform: Platform) -> None:
+    """Take the challenger out of service."""
+    deploy.remove(platform, manifests.CHALLENGER)

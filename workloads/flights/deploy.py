@@ -1,4 +1,4 @@
-"""Deploys the champion: InferenceService, route, and the wait until it answers through the gateway."""
+"""Deploys a registered version: InferenceService, route, and the wait until it answers through the gateway."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from mlp.errors import UserError
+from workloads.flights.consistency import refuse_other_features
 from workloads.flights.evidence import evidence
 from workloads.flights.manifests import SERVICE, inference_service, route
 from workloads.flights.tracking import Champion
@@ -47,13 +48,13 @@ def apply(platform: Platform, item: dict[str, Any]) -> None:
         ) from error
 
 
-def current(platform: Platform) -> dict[str, Any] | None:
-    """Return the InferenceService as the cluster has it; None when there is none."""
+def current(platform: Platform, service: str = SERVICE) -> dict[str, Any] | None:
+    """Return an InferenceService as the cluster has it; None when there is none."""
     from kubernetes import client
 
     try:
         return client.CustomObjectsApi(platform.api).get_namespaced_custom_object(
-            "serving.kserve.io", "v1beta1", platform.models_namespace, "inferenceservices", SERVICE
+            "serving.kserve.io", "v1beta1", platform.models_namespace, "inferenceservices", service
         )
     except client.ApiException as error:
         if error.status == 404:
@@ -81,11 +82,11 @@ def unready(service: dict[str, Any]) -> str | None:
     return "; ".join(failed) or "no condition is reported yet"
 
 
-def predict(platform: Platform, request: dict[str, str]) -> httpx.Response | str:
+def predict(platform: Platform, request: dict[str, str], service: str = SERVICE) -> httpx.Response | str:
     """Ask for one prediction through the gateway; return the answer, or what went wrong as text."""
     import httpx
 
-    url = f"{platform.url('serving')}/{SERVICE}/v1/models/{SERVICE}:predict"
+    url = f"{platform.url('serving')}/{service}/v1/models/{service}:predict"
     try:
         return httpx.post(url, json={"instances": [request]}, timeout=httpx.Timeout(5, connect=2), trust_env=False)
     except httpx.HTTPError as error:
@@ -108,6 +109,7 @@ def deploy(
     *,
     identity: str,
     request: dict[str, str],
+    service: str = SERVICE,
     on_state: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Bring `champion` into service and wait until it answers.
@@ -117,19 +119,51 @@ def deploy(
         champion: The registered version.
         identity: Digest of what led to this deployment.
         request: Keys of an example whose prediction proves the deployment.
+        service: Name of the InferenceService.
         on_state: Called with what is being waited for.
 
     Raises:
-        UserError: It does not become ready in time; with conditions, events and the pod's last log lines.
+        UserError: It was trained on another version of the feature service than the registered one; or it does not
+            become ready in time, with conditions, events and the pod's last log lines.
     """
-    apply(platform, inference_service(champion, platform, identity))
-    apply(platform, route(platform))
+    on_state("comparing its feature service with the registered one")
+    refuse_other_features(platform, champion)
+    apply(platform, inference_service(champion, platform, identity, service))
+    apply(platform, route(platform, service))
     until = time.monotonic() + READY_SECONDS
-    wait(platform, lambda: unready(current(platform) or {"metadata": {}}), until, on_state)
-    wait(platform, lambda: unanswered(predict(platform, request), champion.version), until, on_state)
+    wait(platform, service, lambda: unready(current(platform, service) or {"metadata": {}}), until, on_state)
+    wait(
+        platform,
+        service,
+        lambda: unanswered(predict(platform, request, service), champion.version),
+        until,
+        on_state,
+    )
 
 
-def wait(platform: Platform, missing: Callable[[], str | None], until: float, on_state: Callable[[str], None]) -> None:
+def remove(platform: Platform, service: str) -> None:
+    """Take an InferenceService and its route out of service; what is not there is no error."""
+    from kubernetes import client
+
+    custom = client.CustomObjectsApi(platform.api)
+    for group, version, plural in (
+        ("gateway.networking.k8s.io", "v1", "httproutes"),
+        ("serving.kserve.io", "v1beta1", "inferenceservices"),
+    ):
+        try:
+            custom.delete_namespaced_custom_object(group, version, platform.models_namespace, plural, service)
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+
+
+def wait(
+    platform: Platform,
+    service: str,
+    missing: Callable[[], str | None],
+    until: float,
+    on_state: Callable[[str], None],
+) -> None:
     """Wait until nothing is missing, looking again at each change of the InferenceService, at least every second.
 
     Raises:
@@ -142,9 +176,9 @@ def wait(platform: Platform, missing: Callable[[], str | None], until: float, on
         on_state(lacking)
         if time.monotonic() > until:
             raise UserError(
-                f"InferenceService {SERVICE} does not serve",
-                seen=f"{lacking}\n{evidence(platform)}",
-                next_step=f"kubectl -n {platform.models_namespace} describe inferenceservice {SERVICE}",
+                f"InferenceService {service} does not serve",
+                seen=f"{lacking}\n{evidence(platform, service)}",
+                next_step=f"kubectl -n {platform.models_namespace} describe inferenceservice {service}",
             )
         watcher = watch.Watch()
         for number, _ in enumerate(
@@ -154,7 +188,7 @@ def wait(platform: Platform, missing: Callable[[], str | None], until: float, on
                 "v1beta1",
                 platform.models_namespace,
                 "inferenceservices",
-                field_selector=f"metadata.name={SERVICE}",
+                field_selector=f"metadata.name={service}",
                 timeout_seconds=1,
             )
         ):

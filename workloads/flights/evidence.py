@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workloads.flights.manifests import SERVICE
 from workloads.platform import Platform, reason
 
 if TYPE_CHECKING:
@@ -13,14 +12,14 @@ if TYPE_CHECKING:
 LAST_LINES = 15
 
 
-def evidence(platform: Platform) -> str:
-    """Return what the cluster says about the predictor: pods, warnings, last log lines."""
+def evidence(platform: Platform, service: str) -> str:
+    """Return what the cluster says about a service's predictor: pods, warnings, last log lines."""
     from kubernetes import client
 
     core, namespace = client.CoreV1Api(platform.api), platform.models_namespace
-    pods = core.list_namespaced_pod(namespace, label_selector=f"serving.kserve.io/inferenceservice={SERVICE}").items
+    pods = core.list_namespaced_pod(namespace, label_selector=f"serving.kserve.io/inferenceservice={service}").items
     found = [f"  pod {pod.metadata.name}: {pod.status.phase}" for pod in pods] or ["  it has no pods"]
-    names = {pod.metadata.name for pod in pods} | {SERVICE, f"{SERVICE}-predictor"}
+    names = {pod.metadata.name for pod in pods} | {service, f"{service}-predictor"}
     events = core.list_namespaced_event(namespace, field_selector="type=Warning").items
     found += [f"  {event.reason}: {event.message}" for event in events if event.involved_object.name in names][-5:]
     for pod in pods:

@@ -8,7 +8,10 @@ from workloads.flights.tracking import Champion, storage_uri
 from workloads.platform import Platform
 
 SERVICE = "flights"
-"""InferenceService, and the path below the gateway's `/serving`."""
+"""InferenceService of the champion, and its path below the gateway's `/serving`."""
+
+CHALLENGER = "flights-challenger"
+"""InferenceService of a version that is to be looked at before it becomes champion."""
 
 GATEWAY = {"name": "mlplatform", "namespace": "envoy-gateway-system"}
 """The platform's Gateway, which takes routes of namespace `models`."""
@@ -17,19 +20,20 @@ IDENTITY = "mlplatform/workload-identity"
 """Annotation: digest of what the deployment was made from."""
 
 
-def inference_service(champion: Champion, platform: Platform, identity: str) -> dict[str, Any]:
+def inference_service(champion: Champion, platform: Platform, identity: str, service: str = SERVICE) -> dict[str, Any]:
     """Return the InferenceService that serves `champion` with the platform's runtime.
 
     Args:
         champion: The registered version.
         platform: Where it is to run.
         identity: Digest of what led to this deployment.
+        service: Its name.
     """
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": {
-            "name": SERVICE,
+            "name": service,
             "namespace": platform.models_namespace,
             "labels": {"mlplatform/model": champion.name, "mlplatform/model-version": champion.version},
             "annotations": {IDENTITY: identity},
@@ -61,24 +65,24 @@ def inference_service(champion: Champion, platform: Platform, identity: str) -> 
     }
 
 
-def route(platform: Platform) -> dict[str, Any]:
-    """Return the HTTPRoute from `/serving/flights/` to the predictor; its weights are where a canary enters."""
+def route(platform: Platform, service: str = SERVICE) -> dict[str, Any]:
+    """Return the HTTPRoute from `/serving/<service>/` to the predictor; its weights are where a canary enters."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": SERVICE, "namespace": platform.models_namespace},
+        "metadata": {"name": service, "namespace": platform.models_namespace},
         "spec": {
             "parentRefs": [GATEWAY],
             "rules": [
                 {
-                    "matches": [{"path": {"type": "PathPrefix", "value": f"/serving/{SERVICE}"}}],
+                    "matches": [{"path": {"type": "PathPrefix", "value": f"/serving/{service}"}}],
                     "filters": [
                         {
                             "type": "URLRewrite",
                             "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
                         }
                     ],
-                    "backendRefs": [{"name": f"{SERVICE}-predictor", "port": 80, "weight": 100}],
+                    "backendRefs": [{"name": f"{service}-predictor", "port": 80, "weight": 100}],
                     "timeouts": {"request": "10s"},
                 }
             ],

@@ -27,6 +27,10 @@ PROBES = 16
 """Keys looked up to tell whether the online store still holds what was materialized."""
 
 
+REGISTERED = "registered feature service: "
+"""What the step `feature-service` says before the fingerprint."""
+
+
 class FeatureServiceError(Exception):
     """Code, model and registry do not mean the same feature service; the text names the versions."""
 

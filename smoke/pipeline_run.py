@@ -1,0 +1,244 @@
+"""Check `pipeline-run`: a whole run, from features to a served prediction, and every claim of it looked up."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smoke import pipeline_claims as claims
+from smoke.outputs import Outputs, first_line
+from smoke.pipeline_spec import ROOT, Buckets, PipelineSpec, server
+from smoke.result import CheckFailed, CheckResult, Row
+from smoke.served import Served
+
+if TYPE_CHECKING:
+    from pipelines.follow import Ended
+    from pipelines.overhead import Overhead
+    from pipelines.package import Package
+    from pipelines.server import Server
+    from pipelines.submit import Submitted
+
+CHECK = "pipeline-run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What the check is given from outside, because deploying belongs to the workload and commits to the checkout.
+
+    Attributes:
+        deploy: Brings the version behind the alias into service beside the champion; returns when it answers.
+        withdraw: Takes it out again.
+        commit: Commit of the checkout; empty when unknown.
+        say: Called with every line of progress.
+    """
+
+    deploy: Callable[[], None]
+    withdraw: Callable[[], None]
+    commit: str = ""
+    say: Callable[[str], None] = lambda _line: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The pipeline, filled in and ready to be submitted."""
+
+    server: Server
+    package: Package
+    arguments: dict[str, object]
+    spec: PipelineSpec
+
+
+def subject(outputs: Outputs, stack: str, spec: PipelineSpec, digest: str, commit: str) -> Subject:
+    """Return the pipeline with the stack's image and the arguments of a run that reuses nothing.
+
+    Raises:
+        CheckFailed: Kubeflow Pipelines does not answer, or the outputs do not say what is needed.
+    """
+    from mlp.errors import UserError
+    from pipelines.package import load
+    from smoke.freshness import job_image
+
+    try:
+        where = server(outputs, stack)
+        package = load(ROOT / spec.package).with_image(job_image(outputs))
+        given = {"snapshot": digest, "fresh": secrets.token_hex(8), "git_commit": commit}
+        _ = where.client
+        return Subject(server=where, package=package, arguments=package.arguments(given), spec=spec)
+    except UserError as error:
+        raise CheckFailed(one_line(error)) from error
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's text without what makes it long: every line of it, joined."""
+    return " · ".join(line.strip() for line in str(error).splitlines() if line.strip())[:2000]
+
+
+def run(what: Subject, title: str, say: Callable[[str], None]) -> tuple[Submitted, Ended]:
+    """Submit a run and follow it to its end.
+
+    Raises:
+        CheckFailed: It did not succeed; with the last log lines of what failed.
+    """
+    from mlp.errors import UserError
+    from pipelines.follow import follow
+    from pipelines.submit import submit
+
+    began = time.monotonic()
+    try:
+        submitted = submit(what.server, what.package, what.arguments, experiment=CHECK)
+        say(f"{title}: run {submitted.run_id}")
+        ended = follow(
+            what.server,
+            submitted.run_id,
+            what.package.steps,
+            timeout=what.spec.timeout_seconds,
+            on_step=lambda step, seconds: say(
+                f"{time.monotonic() - began:4.0f} s  {step.name:<14} {step.state} ({seconds:.0f} s)"
+            ),
+            on_note=lambda note: say(f"waiting: {note}"),
+        )
+    except UserError as error:
+        raise CheckFailed(str(error)) from error
+    return submitted, ended
+
+
+def measured(what: Subject, ended: Ended) -> list[Overhead]:
+    """Return what the platform added to each step of a run."""
+    from pipelines import pods
+    from pipelines.overhead import began, overheads
+
+    code = {}
+    for step in ended.steps:
+        name = pods.main_pod(what.server, ended.run_id, step.name)
+        code[step.name] = began(pods.log(what.server, name, None, timestamps=True)) if name else None
+    return overheads(ended.steps, code)
+
+
+def overhead_rows(found: list[Overhead]) -> list[Row]:
+    """Return a row for each step, and one for their sum; they are reported, not judged."""
+
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1f}"
+
+    rows = [
+        Row(
+            name=f"overhead of {item.step}: gap, driver, hand-over, start of code",
+            value=" + ".join(shown(part) for part in (item.gap, item.driver, item.handover, item.start)),
+            unit=f"= {item.added:.1f} s (code {shown(item.code)} s)",
+        )
+        for item in found
+    ]
+    return [*rows, Row(name="overhead of all steps", value=sum(item.added for item in found), unit="s")]
+
+
+def registered(registry: claims.Registry, run_id: str) -> tuple[list[Row], str, dict[str, str]]:
+    """Return rows on the version that a run registered, the version, and its tags.
+
+    Raises:
+        CheckFailed: It registered none, or MLflow does not answer.
+    """
+    versions = registry.versions(run_id)
+    if not versions:
+        raise CheckFailed(f"run {run_id} succeeded, but MLflow has no version with its id")
+    version, tags = str(versions[0].version), dict(versions[0].tags)
+    alias, inputs = registry.alias(), registry.signature(version)
+    rows = [
+        Row(name="versions registered by the run", value=len(versions), allowed="1", ok=len(versions) == 1),
+        Row(name="alias points at that version", value=alias, allowed=f"= {version}", ok=alias == version),
+        Row(name="inputs in its signature", value=len(inputs), allowed="> 0", ok=bool(inputs)),
+    ]
+    return rows, version, tags
+
+
+def check(outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path) -> CheckResult:
+    """Run the pipeline twice, deploy what it registered, and look every claim up.
+
+    Raises:
+        CheckFailed: A part of the platform does not answer, or a run failed; the text says which and why.
+    """
+    began = time.monotonic()
+    digest = str(Buckets(outputs).document("features", spec.manifest)["digest"])
+    what = subject(outputs, stack, spec, digest, hooks.commit)
+    steps = what.package.steps
+    submitted, ended = run(what, "everything anew", hooks.say)
+    result = CheckResult(check=CHECK)
+    states = ", ".join(f"{step.name} {step.state}" for step in ended.steps if step.state != "succeeded")
+    result.rows += [
+        Row(name="steps run", value=states or "all succeeded", allowed="all succeeded", ok=not states),
+        Row(name="whole run", value=ended.seconds, unit="s"),
+    ]
+    overhead = measured(what, ended)
+    result.rows += overhead_rows(overhead)
+
+    registry = claims.Registry(outputs, spec)
+    runs = registry.runs(submitted.run_id)
+    result.rows += claims.nested(runs, spec, steps)
+    result.rows.append(claims.artifacts(registry.files(runs), spec.mlflow_artifacts, "MLflow"))
+    result.rows.append(claims.in_bucket(Buckets(outputs), spec, submitted.run_id))
+    rows, version, tags = registered(registry, submitted.run_id)
+    result.rows += rows
+    known = {"data_digest": digest, "pipeline_id": submitted.pipeline_id, spec.run_tag: submitted.run_id}
+    if hooks.commit:
+        known["mlflow.source.git.commit"] = hooks.commit
+    names = [name for name in spec.lineage if hooks.commit or name != "mlflow.source.git.commit"]
+    result.rows += claims.lineage(tags, known, names)
+
+    again, reused = run(what, "the same again", hooks.say)
+    fresh = [step.name for step in reused.steps if step.state != "cached"]
+    result.rows += [
+        Row(name="steps reused by the same run again", value=len(steps) - len(fresh), allowed=f"= {len(steps)}",
+            ok=not fresh),
+        Row(name="fully reused run", value=reused.seconds, unit="s"),
+        Row(name="versions registered by it", value=len(registry.versions(again.run_id)), allowed="0",
+            ok=not registry.versions(again.run_id)),
+    ]  # fmt: skip
+    result.rows += served(outputs, spec, hooks, version)
+    path = reports / f"{CHECK}-{stack}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document(submitted, ended, reused, overhead), indent=2, default=str) + "\n")
+    result.files.append(str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path))
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def served(outputs: Outputs, spec: PipelineSpec, hooks: Hooks, version: str) -> list[Row]:
+    """Return rows on the registered version in service: it answers, as MLflow and Feast say it must.
+
+    Raises:
+        CheckFailed: It cannot be deployed or asked.
+    """
+    from smoke import correctness
+
+    hooks.say(f"deploying version {version} beside the champion")
+    try:
+        hooks.deploy()
+    except Exception as error:
+        raise CheckFailed(f"version {version} cannot be deployed: {one_line(error) or first_line(error)}") from error
+    try:
+        target = Served(outputs, spec.served)
+        _, answering = correctness.served_predictions(target, target.requests[:1])
+        row = Row(
+            name="served prediction comes from that version",
+            value=answering or "no header",
+            allowed=f"= {version}",
+            ok=answering == version,
+        )
+        return [row, *correctness.check(target).rows]
+    finally:
+        hooks.withdraw()
+
+
+def document(submitted: Submitted, ended: Ended, reused: Ended, overhead: list[Overhead]) -> dict[str, Any]:
+    """Return the report's JSON: both runs, their steps, what the platform added."""
+    return {
+        "run": asdict(submitted),
+        "seconds": round(ended.seconds, 1),
+        "steps": [asdict(step) for step in ended.steps],
+        "overhead": [item.as_dict() for item in overhead],
+        "reused": {"run_id": reused.run_id, "seconds": round(reused.seconds, 1)},
+    }

@@ -1,0 +1,111 @@
+"""The pipeline under test: what runs, what it must leave behind, and the clients to look for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel
+
+from smoke.outputs import Outputs, first_line
+from smoke.result import CheckFailed
+from smoke.served import ServedSpec
+
+if TYPE_CHECKING:
+    from pipelines.server import Server
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 the key of it
+
+
+class PipelineSpec(BaseModel):
+    """Contents of `pipeline.yaml`; the file explains each field."""
+
+    name: str
+    package: Path
+    experiment: str
+    manifest: str
+    run_tag: str
+    step_tag: str
+    parent: str
+    lineage: list[str]
+    bucket_artifacts: dict[str, list[str]]
+    mlflow_artifacts: dict[str, list[str]]
+    timeout_seconds: float
+    served: ServedSpec
+
+
+def load_spec(path: Path | None = None) -> PipelineSpec:
+    """Read a description of a pipeline; the reference workload's when `path` is None."""
+    return PipelineSpec.model_validate(yaml.safe_load((path or Path(__file__).with_name("pipeline.yaml")).read_text()))
+
+
+def server(outputs: Outputs, stack: str) -> Server:
+    """Return Kubeflow Pipelines as the outputs name it.
+
+    Raises:
+        CheckFailed: They do not, or the credentials cannot be read.
+    """
+    from pipelines.server import Server
+    from smoke.kube import api_client
+
+    if "pipelines" not in outputs.urls:
+        raise CheckFailed(f"the stack's outputs name no Kubeflow Pipelines (urls: {', '.join(sorted(outputs.urls))})")
+    token = outputs.secret("pipelines").get(TOKEN, "") if "pipelines" in outputs.credentials else ""
+    return Server(
+        url=outputs.urls["pipelines"].rstrip("/"),
+        token=token,
+        namespace=outputs.namespaces["pipelines"],
+        api=api_client(outputs.kubeconfig),
+        stack=stack,
+    )
+
+
+class Buckets:
+    """The object store, with the credentials that the outputs name; the process's own where those have no keys."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        import boto3
+        from botocore.config import Config
+
+        where: dict[str, Any] = (outputs.model_extra or {}).get("object_store") or {}
+        keys = outputs.secret("object_store")
+        endpoint = where.get("endpoint")
+        style: dict[str, Any] = {"s3": {"addressing_style": "path"}, "proxies": {}} if endpoint else {}
+        config = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2}, **style)
+        self._names = outputs.buckets
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            config=config,
+            region_name=where.get("region"),
+            aws_access_key_id=keys.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=keys.get("AWS_SECRET_ACCESS_KEY"),
+        )
+
+    def document(self, purpose: str, key: str) -> dict[str, Any]:
+        """Return a JSON object of the bucket for `purpose`.
+
+        Raises:
+            CheckFailed: It is not there, or the object store does not answer.
+        """
+        bucket = self._names[purpose]
+        try:
+            return json.loads(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except Exception as error:
+            raise CheckFailed(f"cannot read s3://{bucket}/{key}: {first_line(error)}") from error
+
+    def keys(self, purpose: str, prefix: str) -> dict[str, int]:
+        """Return size by key of everything below `prefix`.
+
+        Raises:
+            CheckFailed: The object store does not answer.
+        """
+        bucket = self._names[purpose]
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return {item["Key"]: int(item["Size"]) for page in pages for item in page.get("Contents", [])}
+        except Exception as error:
+            raise CheckFailed(f"cannot list s3://{bucket}/{prefix}: {first_line(error)}") from error
