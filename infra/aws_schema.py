@@ -130,7 +130,9 @@ class Database(Model):
     """A server on RDS."""
 
     version: str = Field(description="major version (Postgres `17`, MySQL `8.4`); minor ones come by themselves")
-    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
+    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = Field(
+        description="for example `db.m7g.large`"
+    )
     storage_gib: int = Field(ge=20, le=65536, description="storage at creation, in GiB")
     max_storage_gib: int = Field(ge=20, le=65536, description="storage up to which it grows by itself, in GiB")
     multi_az: bool = Field(description="a standby in another zone")
@@ -150,7 +152,9 @@ class OnlineStore(Model):
     """Redis on ElastiCache."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]\.[0-9]$")] = Field(description="for example `7.1`")
-    node_type: Annotated[str, StringConstraints(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")]
+    node_type: Annotated[str, StringConstraints(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = Field(
+        description="for example `cache.m7g.large`"
+    )
     replicas: int = Field(ge=0, le=5, description="replicas beside the primary; with any, failover is automatic")
     snapshot_days: int = Field(ge=1, le=35, description="days that daily snapshots are kept")
 

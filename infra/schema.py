@@ -51,14 +51,16 @@ class Size(Model):
 class Server(Model):
     """A server of the local substrate: its volume and its size."""
 
-    volume: Quantity
+    volume: Quantity = Field(description="size of its volume, for example 10Gi")
     size: Size
 
 
 class RedisServer(Server):
     """Redis of the local substrate."""
 
-    max_memory_mib: int = Field(ge=16)
+    max_memory_mib: int = Field(
+        ge=16, description="data it holds before it refuses writes, in MiB; at most 75 % of its memory limit"
+    )
 
     @model_validator(mode="after")
     def _data_fits(self) -> RedisServer:
@@ -74,15 +76,17 @@ class RedisServer(Server):
 class ObjectStoreServer(Server):
     """S3 gateway of the local substrate."""
 
-    cluster_ip: IPv4Address = Field(strict=False)
+    cluster_ip: IPv4Address = Field(
+        strict=False, description="fixed address inside the cluster's service range; presigned URLs name it"
+    )
 
 
 class Local(Model):
     """The local substrate."""
 
-    kubeconfig: str | None = None
-    storage_class: str
-    gateway_cluster_ip: IPv4Address = Field(strict=False)
+    kubeconfig: str | None = Field(default=None, description="path; without it, the cluster of this checkout")
+    storage_class: str = Field(description="StorageClass of all volumes")
+    gateway_cluster_ip: IPv4Address = Field(strict=False, description="fixed address of the Gateway")
     postgres: Server
     redis: RedisServer
     object_store: ObjectStoreServer
@@ -91,39 +95,43 @@ class Local(Model):
 class Upstream(Model):
     """Where upstream software comes from."""
 
-    mirror: str | None = None
+    mirror: str | None = Field(
+        default=None, description="folder or base URL that stands in for the sources of upstream's manifests"
+    )
 
 
 class Gateway(Model):
     """The entrance."""
 
-    replicas: int = Field(default=1, ge=1, le=20)
+    replicas: int = Field(default=1, ge=1, le=20, description="Envoys")
     size: Size
 
 
 class MLflow(Model):
     """Tracking server and registry."""
 
-    replicas: int = Field(ge=1, le=20)
-    workers: int = Field(ge=1, le=16)
+    replicas: int = Field(ge=1, le=20, description="pods of the server")
+    workers: int = Field(ge=1, le=16, description="processes in each pod, about 250 MiB each")
     size: Size
-    hosts: tuple[Hostname, ...] = Field(default=(), strict=False)
+    hosts: tuple[Hostname, ...] = Field(
+        default=(), strict=False, description="host names, beside its own, under which clients may call it"
+    )
 
 
 class Materialization(Model):
     """Scheduled materialization."""
 
-    schedule: Cron
-    until: Instant | None = None
+    schedule: Cron = Field(description="cron expression, UTC")
+    until: Instant | None = Field(default=None, description="instant to materialize up to; each run's own time without")
     size: Size
 
 
 class Feast(Model):
     """Feature store."""
 
-    replicas: int = Field(ge=1, le=20)
-    workers: int = Field(ge=1, le=16)
-    registry_refresh_seconds: int = Field(ge=5, le=3600)
+    replicas: int = Field(ge=1, le=20, description="pods of the feature server")
+    workers: int = Field(ge=1, le=16, description="processes in each pod")
+    registry_refresh_seconds: int = Field(ge=5, le=3600, description="age at which the registry is read anew")
     size: Size
     materialization: Materialization
 
@@ -143,9 +151,9 @@ class Models(Model):
 class Budgets(Model):
     """Latency budgets of serving at the 99th percentile, in milliseconds."""
 
-    feature_ms: float = Field(gt=0)
-    predict_ms: float = Field(gt=0)
-    total_ms: float = Field(gt=0)
+    feature_ms: float = Field(gt=0, description="fetching features")
+    predict_ms: float = Field(gt=0, description="the model's own time")
+    total_ms: float = Field(gt=0, description="the whole request, as the client sees it")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Budgets:
@@ -158,9 +166,13 @@ class Budgets(Model):
 class Settings(Model):
     """Everything that differs between stacks."""
 
-    environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")]
-    substrate: Literal["local", "aws"]
-    registry: str | None = None
+    environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")] = Field(
+        description="name of the environment; part of every name on AWS"
+    )
+    substrate: Literal["local", "aws"] = Field(
+        description="what the platform runs on; a section of that name describes it"
+    )
+    registry: str | None = Field(default=None, description="registry and path that all images are pulled from")
     upstream: Upstream = Upstream()
     local: Local | None = None
     aws: Aws | None = None

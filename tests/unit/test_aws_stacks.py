@@ -1,0 +1,164 @@
+"""What the stacks on AWS declare, whole programs against mocks."""
+
+from __future__ import annotations
+
+import functools
+import json
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import upstream
+from infra.program import program
+from mlp import paths
+from policy import render
+from policy.model import Resource
+
+STACKS = ("dev", "staging", "prod")
+HOLDS_DATA = {
+    "aws:s3/bucket:Bucket",
+    "aws:rds/instance:Instance",
+    "aws:elasticache/replicationGroup:ReplicationGroup",
+    "aws:efs/fileSystem:FileSystem",
+    "aws:kms/key:Key",
+    "aws:ecr/repository:Repository",
+    "aws:eks/cluster:Cluster",
+}
+
+
+def file(stack: str) -> Path:
+    return paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+
+
+@functools.cache
+def rendered(stack: str) -> tuple[Resource, ...]:
+    upstream.ensure()
+    return tuple(render.render(stack, program, render.config(stack, file(stack))).resources)
+
+
+def of(stack: str, kind: str) -> dict[str, Any]:
+    return {item.name: item.inputs for item in rendered(stack) if item.type.rsplit(":", 1)[-1] == kind}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_exactly_what_holds_data_is_protected(stack: str) -> None:
+    protected = {item.type for item in rendered(stack) if item.protect}
+    assert protected == (set() if stack == "dev" else HOLDS_DATA)
+    for item in rendered(stack):
+        if item.type in HOLDS_DATA:
+            assert item.protect is (stack != "dev"), item.name
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
+    safe = stack != "dev"
+    for instance in of(stack, "Instance").values():
+        assert instance["deletionProtection"] is safe
+        assert instance["skipFinalSnapshot"] is not safe
+    assert of(stack, "Cluster")["cluster"]["deletionProtection"] is safe
+    for bucket in of(stack, "Bucket").values():
+        assert bucket["forceDestroy"] is not safe
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_same_components_run_everywhere(stack: str) -> None:
+    """Stacks differ in numbers, never in kinds; only a single pod has no budget for disruptions."""
+    budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
+    assert {item.type for item in rendered(stack)} | budget == {item.type for item in rendered("prod")}
+    namespaces = {i.inputs["metadata"]["name"] for i in rendered(stack) if i.type.endswith(":Namespace")}
+    assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "models"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nothing_has_a_static_key(stack: str) -> None:
+    secrets = [item for item in rendered(stack) if item.type == "kubernetes:core/v1:Secret"]
+    assert secrets
+    for item in secrets:
+        assert not {key for key in item.inputs["stringData"] if "ACCESS_KEY" in key}, item.name
+    assert not of(stack, "AccessKey")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_service_account_with_a_role_exists(stack: str) -> None:
+    accounts = {
+        (inputs["metadata"]["namespace"], inputs["metadata"]["name"]) for inputs in of(stack, "ServiceAccount").values()
+    }
+    associations = {(a["namespace"], a["serviceAccount"]): a for a in of(stack, "PodIdentityAssociation").values()}
+    addons = {
+        ("kube-system", "aws-node"),
+        ("kube-system", "ebs-csi-controller-sa"),
+        ("kube-system", "efs-csi-controller-sa"),
+        ("external-dns", "external-dns"),
+    }
+    assert set(associations) - addons <= accounts
+    assert len({a["roleArn"] for a in associations.values()}) == len(associations)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_subnets_lie_in_the_vpc_and_every_private_one_has_a_way_out(stack: str) -> None:
+    vpc = IPv4Network(of(stack, "Vpc")["network"]["cidrBlock"])
+    subnets = [IPv4Network(subnet["cidrBlock"]) for subnet in of(stack, "Subnet").values()]
+    assert all(subnet.subnet_of(vpc) for subnet in subnets)
+    routes = of(stack, "Route")
+    assert [name for name, route in routes.items() if "gatewayId" in route] == ["network-public"]
+    private = [route for name, route in routes.items() if name.startswith("network-private")]
+    assert all("natGatewayId" in route for route in private)
+    assert len({route["natGatewayId"] for route in private}) == (3 if stack == "prod" else 1)
+    assert not any("database" in name for name in routes)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_gpu_nodes_come_from_zero_and_keep_others_off(stack: str) -> None:
+    gpu = of(stack, "NodeGroup")["nodes-gpu"]
+    assert gpu["amiType"] == "AL2023_x86_64_NVIDIA"
+    assert gpu["scalingConfig"]["minSize"] == 0
+    assert gpu["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
+    prefix = "k8s.io/cluster-autoscaler/node-template"
+    tags = {tag["tag"]["key"]: tag["tag"]["value"] for tag in of(stack, "Tag").values()}
+    assert tags[f"{prefix}/resources/nvidia.com/gpu"] == "1"
+    assert tags[f"{prefix}/taint/nvidia.com/gpu"] == "present:NoSchedule"
+    assert tags[f"{prefix}/label/mlplatform/accelerator"] == "nvidia"
+    plugin = next(i.inputs for i in rendered(stack) if i.type.endswith(":DaemonSet"))["spec"]["template"]["spec"]
+    assert plugin["nodeSelector"].items() <= gpu["labels"].items()
+    assert plugin["tolerations"][0]["key"] == gpu["taints"][0]["key"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_kubeconfig_holds_no_secret_and_the_cluster_has_a_name(stack: str) -> None:
+    upstream.ensure()
+    from declared import declare, unwrap
+
+    made = declare(program, stack=stack, config=render.config(stack, file(stack)))
+    provider = made.resources["pulumi:providers:kubernetes", "kubernetes"]
+    config = json.loads(unwrap(provider["kubeconfig"]))
+    user = config["users"][0]["user"]
+    assert set(user) == {"exec"}
+    assert user["exec"]["args"][:2] == ["eks", "get-token"]
+    assert provider["clusterIdentifier"].endswith(f":cluster/mlplatform-{stack}")
+
+
+def test_the_entrance_is_a_balancer_with_a_certificate_for_known_networks() -> None:
+    proxy = next(i.inputs for i in rendered("prod") if i.inputs.get("kind") == "EnvoyProxy")
+    service = proxy["spec"]["provider"]["kubernetes"]["envoyService"]
+    annotations = service["annotations"]
+    assert service["type"] == "LoadBalancer"
+    assert service["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+    assert annotations["service.beta.kubernetes.io/aws-load-balancer-type"] == "nlb"
+    assert annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"].startswith("arn:aws:acm:")
+    assert annotations["external-dns.alpha.kubernetes.io/hostname"] == "ml.example.com"
+    assert "Environment=prod" in annotations["service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags"]
+    gateway = next(i.inputs for i in rendered("prod") if i.inputs.get("kind") == "Gateway")
+    assert [listener["port"] for listener in gateway["spec"]["listeners"]] == [443]
+
+
+def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() -> None:
+    values = {**render.config("dev", file("dev")), "mlplatform:registry": "registry.example.com/ml"}
+    upstream.ensure()
+    mirrored = render.render("dev", program, values).resources
+    assert not [item for item in mirrored if item.type == "aws:ecr/repository:Repository"]
+    text = json.dumps([item.inputs for item in mirrored], default=str)
+    assert "registry.example.com/ml/cluster-autoscaler:v1.34" in text
+    assert "registry.k8s.io" not in text
+    assert "nvcr.io" not in text
