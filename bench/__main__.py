@@ -13,7 +13,8 @@ def main(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="First remove stack and cluster and time the way back.")
     ] = False,
-    serving: Annotated[bool, typer.Option(help="Also compare serving with its neighbours (about six minutes).")] = True,
+    serving: Annotated[bool, typer.Option(help="Compare serving with its neighbours too (six minutes).")] = True,
+    growth: Annotated[bool, typer.Option(help="Measure the engine at 30, 100 and 300 objects too.")] = False,
 ) -> None:
     """Measure and print; reports are written under .mlp/reports/."""
     figures = platform.from_nothing() if fresh else []
@@ -22,6 +23,10 @@ def main(
         from bench.serving.__main__ import main as compare
 
         compare()
+    if growth:
+        from bench.engine import main as grow
+
+        grow()
 
 
 if __name__ == "__main__":
