@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,32 @@ PROJECT = "mlplatform"
 
 GENERATED_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider")
 """Keys that the engine itself adds to a stack file; they stay out of the committed one for a file backend."""
+
+
+SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
+"""Variable that names who encrypts secrets in the state, as `mlp bootstrap` prints it."""
+
+SHARED_BACKENDS = ("s3://", "gs://", "azblob://")
+"""Backends that keep state for several people and encrypt nothing themselves."""
+
+
+def refuse_missing_secret(environment: Mapping[str, str]) -> None:
+    """Refuse a shared backend without anything that encrypts the secrets in it.
+
+    A passphrase that was made up on this machine would lock everybody else out.
+
+    Raises:
+        UserError: Neither a secrets provider nor a passphrase is given.
+    """
+    backend = environment.get("PULUMI_BACKEND_URL", "")
+    given = {SECRETS_PROVIDER, "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & environment.keys()
+    if backend.startswith(SHARED_BACKENDS) and not given:
+        raise UserError(
+            "Nothing encrypts the secrets in the shared state.",
+            seen=f"PULUMI_BACKEND_URL={backend}, and no {SECRETS_PROVIDER}",
+            allowed=f"{SECRETS_PROVIDER}=awskms://..., or PULUMI_CONFIG_PASSPHRASE_FILE for everybody alike",
+            next_step="mlp bootstrap --stack <stack> prints the value; export it and run the command again",
+        )
 
 
 def stack_file(stack: str) -> Path:
@@ -54,6 +80,9 @@ def _write_workspace(stack: str) -> Path:
     target = folder / f"Pulumi.{stack}.yaml"
     before = (yaml.safe_load(target.read_text()) or {}) if target.is_file() else {}
     values.update({key: before[key] for key in GENERATED_KEYS if key in before})
+    provider = os.environ.get(SECRETS_PROVIDER)
+    if provider and "encryptionsalt" not in values:
+        values.setdefault("secretsprovider", provider)
     fresh = target.with_suffix(".tmp")
     fresh.write_text(yaml.safe_dump(values, sort_keys=False))
     fresh.replace(target)
@@ -76,6 +105,7 @@ def engine_env() -> dict[str, str]:
     from local.plugins import plugin_path
     from local.toolchain import binary
 
+    refuse_missing_secret(os.environ)
     env = {
         "PATH": os.pathsep.join([str(plugin_path()), str(binary("pulumi").parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": str(paths.ROOT),
@@ -87,7 +117,7 @@ def engine_env() -> dict[str, str]:
     if "PULUMI_BACKEND_URL" not in os.environ:
         paths.STATE.mkdir(parents=True, exist_ok=True)
         env["PULUMI_BACKEND_URL"] = f"file://{paths.STATE}"
-    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & os.environ.keys():
+    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", SECRETS_PROVIDER} & os.environ.keys():
         env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
     return env
 
@@ -114,6 +144,7 @@ def open_stack(stack: str, program: Callable[[], None], *, writes: bool) -> auto
         opts=auto.LocalWorkspaceOptions(
             work_dir=str(folder),
             env_vars=env,
+            secrets_provider=os.environ.get(SECRETS_PROVIDER),
             pulumi_command=auto.PulumiCommand(root=str(binary("pulumi").parent.parent), skip_version_check=True),
         ),
     )
