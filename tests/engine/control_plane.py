@@ -69,8 +69,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def control_plane(folder: Path) -> Iterator[ControlPlane]:
-    """Run a control plane in `folder` until the block ends."""
+def control_plane(
+    folder: Path, *, service_range: str = "198.19.0.0/16", scheduler: bool = False
+) -> Iterator[ControlPlane]:
+    """Run a control plane in `folder` until the block ends.
+
+    Args:
+        folder: Where its data, keys and logs go.
+        service_range: Range of ClusterIPs; one on loopback lets a test answer for a Service.
+        scheduler: Also run kube-scheduler, for tests that make nodes. Nodes then stay ready without heartbeats.
+    """
     keys = folder / "pki"
     pki.ensure(keys)
     ports = {name: free_port() for name in ("etcd", "peer", "api", "controllers")}
@@ -105,7 +113,7 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
             f"--client-ca-file={keys / 'ca.crt'}",
             f"--tls-cert-file={keys / 'apiserver.crt'}",
             f"--tls-private-key-file={keys / 'apiserver.key'}",
-            "--service-cluster-ip-range=198.19.0.0/16",
+            f"--service-cluster-ip-range={service_range}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={keys / 'service-account.pub'}",
             f"--service-account-signing-key-file={keys / 'service-account.key'}",
@@ -124,7 +132,18 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
             "--allocate-node-cidrs=false",
             f"--service-account-private-key-file={keys / 'service-account.key'}",
             f"--root-ca-file={keys / 'ca.crt'}",
+            *(["--node-monitor-grace-period=24h"] if scheduler else []),
         )
+        if scheduler:
+            _run(
+                running,
+                folder,
+                "kube-scheduler",
+                f"--kubeconfig={kubeconfig}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={free_port()}",
+                "--leader-elect=false",
+            )
         yield ControlPlane(url, folder, kubeconfig, http)
 
 

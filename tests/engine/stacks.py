@@ -58,7 +58,15 @@ class Outcome:
 class Stack:
     """One stack; each operation takes the program it runs."""
 
-    def __init__(self, folder: Path, kubeconfig: str, name: str = "test", path: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kubeconfig: str,
+        name: str = "test",
+        path: str | None = None,
+        project: str = "engine",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.kubeconfig = kubeconfig
         (folder / "state").mkdir(parents=True, exist_ok=True)
@@ -71,10 +79,11 @@ class Stack:
             "PULUMI_K8S_CLIENT_TIMEOUT": "",
             "KUBECONFIG": "/nonexistent",
             "PATH": os.pathsep.join([path or str(BIN), str(pulumi_binary.parent), os.environ["PATH"]]),
+            **(environment or {}),
         }
         self.auto = auto.create_or_select_stack(
             name,
-            project_name="engine",
+            project_name=project,
             program=lambda: None,
             opts=auto.LocalWorkspaceOptions(
                 work_dir=str(folder),

@@ -1,0 +1,21 @@
+"""What services make by themselves beside what they were asked for, where the emulation does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.aws_plugin.account import Account
+
+
+def cluster_group(account: Account, identity: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Make the security group that EKS gives to every cluster and its nodes."""
+    subnet = inputs["vpcConfig"]["subnetIds"][0]
+    vpc = account.call("ec2", "describe_subnets", {"SubnetIds": [subnet]})["Subnets"][0]["VpcId"]
+    name = f"eks-cluster-sg-{identity}"
+    made = account.call("ec2", "create_security_group", {"GroupName": name, "Description": "Made by EKS", "VpcId": vpc})
+    return {"group": {"clusterSecurityGroupId": made["GroupId"], "vpcId": vpc}}
+
+
+HOOKS: Final[dict[str, Callable[[Account, str, dict[str, Any]], dict[str, Any]]]] = {"cluster_group": cluster_group}
+"""By name in the kinds' data; each returns what is kept with the thing it was made beside."""

@@ -1,0 +1,33 @@
+"""Moto's server, one request at a time: its stores are not made for threads. Mends what it does unlike AWS."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sys
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import FakeBucket
+from werkzeug.serving import run_simple
+
+LOGGING = "logging.s3.amazonaws.com"
+
+
+def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
+    """Tell whether a bucket's policy lets access logs in under a prefix; moto knows no wildcard above the prefix."""
+    document = json.loads(target_bucket.policy or b"{}")
+    written = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}"
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Principal"] != "*"
+        and statement["Principal"].get("Service") == LOGGING
+        and fnmatch.fnmatchcase(written, statement["Resource"])
+        for statement in document.get("Statement", [])
+    )
+
+
+if __name__ == "__main__":
+    setattr(FakeBucket, "_log_permissions_enabled_policy", staticmethod(may_log))  # noqa: B010 - typed otherwise
+    application = DomainDispatcherApplication(create_backend_app)
+    run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=False, request_handler=MotoRequestHandler)

@@ -1,0 +1,64 @@
+"""A stack on an emulated AWS account, driven by the real engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.plugins import BIN
+from mlp import paths
+from tests.aws_plugin.emulation import BIN as AWS_BIN
+from tests.aws_plugin.emulation import Emulation
+from tests.engine.stacks import Stack
+
+
+class AwsStack(Stack):
+    """A stack whose `aws` plugin is the emulated one."""
+
+    def __init__(self, folder: Path, account: Emulation, name: str = "test", project: str = "engine") -> None:
+        self.account = account
+        path = os.pathsep.join([str(AWS_BIN), str(BIN)])
+        super().__init__(folder, "", name=name, path=path, project=project, environment=account.environment)
+
+    @classmethod
+    def of(cls, folder: Path, account: Emulation, stack: str, changes: Mapping[str, Any] | None = None) -> AwsStack:
+        """Return the platform's own stack of that name.
+
+        Args:
+            folder: Where its state goes.
+            account: Where its resources go.
+            stack: Name of a committed stack file.
+            changes: Settings that differ from the file's, by path (`aws.redis.node_type`).
+        """
+        found = cls(folder, account, stack, "mlplatform")
+        found.configure(changes or {})
+        return found
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Write the stack's settings, changed at some paths."""
+        content = yaml.safe_load((paths.ROOT / "stacks" / f"Pulumi.{self.auto.name}.yaml").read_text())
+        for path, value in changes.items():
+            *parts, last = path.split(".")
+            section = content["config"]
+            for number, part in enumerate(parts):
+                section = section[part if number else f"mlplatform:{part}"]
+            section[last if parts else f"mlplatform:{last}"] = value
+        target = self.folder / f"Pulumi.{self.auto.name}.yaml"
+        kept = (yaml.safe_load(target.read_text()) or {}) if target.is_file() else {}
+        target.write_text(yaml.safe_dump({**kept, **content}, sort_keys=False))
+
+    @staticmethod
+    def program() -> None:
+        """Declare the platform, as `mlp up` does."""
+        from infra.program import program
+
+        program()
+
+
+ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
+REGION = "eu-central-1"
+"""Accounts and region that the committed stack files name."""
