@@ -86,7 +86,9 @@ def run_smoke(
 
 
 def command(
-    check: Annotated[list[str] | None, typer.Argument(help="Checks to run; all when none is named.")] = None,
+    check: Annotated[
+        list[str] | None, typer.Argument(help="Checks to run; those of what serves when none is named.")
+    ] = None,
     stack: Stack = "local",
     rate: Annotated[float, typer.Option(min=1, max=1000, help="Requests per second of serving-latency.")] = 20.0,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of serving-latency after warm-up.")] = 60.0,
@@ -104,6 +106,6 @@ def command(
         raise UserError(
             "There is no such check.", seen=", ".join(sorted(unknown)), allowed=", ".join(every), next_step="mlp smoke"
         )
-    names = tuple(check or every)
+    names = tuple(check or NAMES)
     if not run_smoke(stack, names, rate=rate, seconds=seconds, served=served, as_json=as_json):
         raise typer.Exit(1)
