@@ -13,7 +13,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,13 +110,6 @@ def remove_parts() -> int:
     return len(urns)
 
 
-@pytest.fixture
-def made_good(platform: dict[str, Any]) -> Iterator[None]:
-    """Bring everything back, however the test ends."""
-    yield
-    complete()
-
-
 def converged(platform: dict[str, Any], absent: Collection[tuple[str, str]] = ()) -> None:
     """Check that cluster and state agree, object by object; as if `absent` were not on the cluster."""
     deployment = inventory.recorded(STACK)
@@ -143,29 +136,27 @@ def test_what_is_left_over_and_what_is_missing_is_noticed(platform: dict[str, An
     converged(platform)
 
 
-@pytest.mark.usefixtures("made_good")
 def test_an_update_that_is_ended_anywhere_is_completed_by_the_next(
     platform: dict[str, Any], core: client.CoreV1Api, served: httpx.Client, keys: dict[str, str]
 ) -> None:
-    complete()
     converged(platform)
     until("served", lambda: answers(served, keys))
     before, answer = inventory.data(platform, core), predict(served, keys).json()["predictions"]
     assert all(before.values()), "a platform without data proves nothing"
-    removed = remove_parts()
-    through = 0
-    for point in points():
-        while not ended_at(point):
-            through += 1
-            converged(platform)
-            remove_parts()
-    complete()
+    removed, through = remove_parts(), 0
+    try:
+        for point in points():
+            while not ended_at(point):
+                through += 1
+                converged(platform)
+                remove_parts()
+    finally:
+        complete()
     converged(platform)
     assert " 0 changed" in complete()
     until("engines and plugins gone", lambda: not family(), WAIT_SECONDS)
-    assert {name: before[name] - found for name, found in inventory.data(platform, core).items()} == {
-        name: set() for name in before
-    }
+    after = inventory.data(platform, core)
+    assert {name: found - after[name] for name, found in before.items()} == {name: set() for name in before}
     until("served", lambda: answers(served, keys), WAIT_SECONDS)
     assert predict(served, keys).json()["predictions"] == answer
     note("interrupted up", f"{INTERRUPTIONS} interruptions of {removed} resources, {through} runs got through")

@@ -17,7 +17,6 @@ from kubernetes import client
 from mlp import paths
 from smoke.kube import api_client
 from smoke.outputs import Outputs
-from smoke.run import NAMES
 from smoke.served import Served, load_spec, mlflow_credentials
 from tests.cluster.smoke_support import breaches, passes, row, smoke
 from tests.cluster.support import answers, online_store, until, without
@@ -46,10 +45,12 @@ def mended(served: httpx.Client, keys: dict[str, str]) -> Iterator[None]:
     until("served again", lambda: answers(served, keys))
 
 
-def test_a_healthy_platform_passes_every_check(platform: dict[str, Any]) -> None:
-    status, report = command("--seconds", "5")
+def test_a_healthy_platform_passes(platform: dict[str, Any]) -> None:
+    """All checks: `mlp up` ran them for the fixture `platform`, which fails with them."""
+    names = ["serving-correctness", "serving-latency"]
+    status, report = command(*names, "--seconds", "3")
     assert status == 0, report
-    assert [check["check"] for check in report["checks"]] == list(NAMES)
+    assert [check["check"] for check in report["checks"]] == names
     assert all(check["ok"] and check["rows"] for check in report["checks"])
     assert (paths.REPORTS / "serving-latency-local.png").is_file()
 
@@ -100,7 +101,6 @@ def test_an_absent_redis_is_named_with_its_503(
     assert "online store redis.data.svc" in check["reason"]
     until("served again", lambda: answers(served, keys))
     passes("serving-correctness")
-    passes("serving-latency")
 
 
 @contextmanager
