@@ -36,4 +36,4 @@ def store(settings: Settings) -> Store:
         connection.mysql.user = settings.mysql.user
         connection.mysql.password = settings.mysql.password
     migration = metadata_store_pb2.MigrationOptions(enable_upgrade_migration=True)
-    return Store(metadata_store, connection.SerializeToString(), migration.SerializeToString())
+    return Store(metadata_store, connection.SerializeToString(), migration.SerializeToString(), settings.wait_seconds)

@@ -36,13 +36,13 @@ class Settings:
 
     Attributes:
         port: Where it listens.
-        connect_seconds: How long a start waits for the database.
+        wait_seconds: How long a start, and later a call, waits for a database that is away.
         sqlite: Path of the SQLite file; None with MySQL.
         mysql: The MySQL database; None with SQLite.
     """
 
     port: int
-    connect_seconds: float
+    wait_seconds: float
     sqlite: str | None
     mysql: MySql | None
 
@@ -97,7 +97,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         )
     return Settings(
         port=_number(environment, "METADATA_PORT", 8080),
-        connect_seconds=_number(environment, "METADATA_CONNECT_SECONDS", 300),
+        wait_seconds=_number(environment, "METADATA_WAIT_SECONDS", 120),
         sqlite=sqlite or None,
         mysql=mysql,
     )

@@ -136,7 +136,7 @@ def test_a_database_that_cannot_be_opened_ends_the_start_with_the_reason(package
     broken = Server(packages, tmp_path, tmp_path / "log")
     done = subprocess.run(
         [sys.executable, "-S", "-m", "metadata"],
-        env=broken.environment(METADATA_SQLITE_PATH=str(tmp_path), METADATA_CONNECT_SECONDS="0"),
+        env=broken.environment(METADATA_SQLITE_PATH=str(tmp_path), METADATA_WAIT_SECONDS="0"),
         capture_output=True,
         text=True,
         check=False,

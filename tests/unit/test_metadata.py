@@ -10,15 +10,14 @@ import grpc
 import pytest
 
 from metadata import settings
-from metadata.__main__ import await_database
 from metadata.server import DATABASE, HEALTH, NOT_SERVING, SERVING, serve
 from metadata.store import UNAVAILABLE, Failed, Store
 
 SERVICE = "ml_metadata.MetadataStoreService"
 
 
-def mysql_error(number: int) -> tuple[bytes, bytes, int]:
-    return b"", f"mysql_query failed: errno: {number}, error: gone".encode(), 13
+LOST = (b"", b"mysql_query failed: errno: Lost connection to MySQL server during query", 13)
+FINE = (b"", b"", 0)
 
 
 class Library:
@@ -29,10 +28,15 @@ class Library:
         self.calls: list[tuple[object, str, bytes]] = []
         self.answers: list[tuple[bytes, bytes, int]] = []
         self.down = False
+        self.refused = 0
+
+    def names(self) -> list[str]:
+        return [name for _, name, _ in self.calls]
 
     def CreateMetadataStore(self, connection: bytes, migration: bytes) -> object:
         if self.down:
-            raise RuntimeError("mysql_real_connect failed: errno: 2002, error: Connection refused")
+            self.refused += 1
+            raise RuntimeError("mysql_real_connect failed: errno: , error: Connection refused")
         self.connections += 1
         return self.connections
 
@@ -54,7 +58,7 @@ def library() -> Library:
 
 @pytest.fixture
 def store(library: Library) -> Store:
-    return Store(library, b"connection", b"migration")
+    return Store(library, b"connection", b"migration", wait_seconds=0)
 
 
 @pytest.fixture
@@ -75,48 +79,80 @@ def test_one_connection_serves_every_call(store: Store, library: Library) -> Non
     assert library.connections == 1
 
 
-@pytest.mark.parametrize("name", ["GetArtifactTypes", "PutArtifacts"])
-@pytest.mark.parametrize("number", [2006, 2002])
-def test_a_call_that_never_arrived_is_made_again_on_a_new_connection(
-    store: Store, library: Library, name: str, number: int
-) -> None:
-    library.answers = [mysql_error(number)]
-    assert store.call(name, b"x") == b"x"
+def test_a_read_that_broke_is_made_again_on_a_new_connection(store: Store, library: Library) -> None:
+    library.answers = [LOST]
+    assert store.call("GetArtifactTypes", b"x") == b"x"
     assert [handle for handle, _, _ in library.calls] == [1, 2]
 
 
-def test_a_read_that_broke_half_way_is_made_again(store: Store, library: Library) -> None:
-    library.answers = [mysql_error(2013)]
-    assert store.call("GetArtifactTypes", b"x") == b"x"
-    assert library.connections == 2
+def test_a_write_finds_a_broken_connection_before_it_is_made(store: Store, library: Library) -> None:
+    library.answers = [LOST]
+    assert store.call("PutArtifacts", b"x") == b"x"
+    assert [(handle, name) for handle, name, _ in library.calls] == [
+        (1, "GetArtifactTypes"),
+        (2, "GetArtifactTypes"),
+        (2, "PutArtifacts"),
+    ]
+
+
+def test_a_write_that_never_arrived_is_made_again(store: Store, library: Library) -> None:
+    library.answers = [FINE, (b"", b"mysql_query failed: error: MySQL server has gone away", 13)]
+    assert store.call("PutArtifacts", b"x") == b"x"
+    assert library.names().count("PutArtifacts") == 2
 
 
 def test_a_write_that_broke_half_way_is_not_made_twice(store: Store, library: Library) -> None:
-    library.answers = [mysql_error(2013)]
-    with pytest.raises(Failed, match="broke during PutArtifacts") as caught:
+    library.answers = [FINE, LOST]
+    with pytest.raises(Failed, match="failed during PutArtifacts") as caught:
         store.call("PutArtifacts", b"x")
     assert caught.value.code == UNAVAILABLE
-    assert len(library.calls) == 1
+    assert library.names().count("PutArtifacts") == 1
     assert store.call("PutArtifacts", b"y") == b"y"
     assert library.connections == 2
 
 
+def test_a_failed_statements_connection_is_never_used_again(store: Store, library: Library) -> None:
+    library.answers = [LOST, LOST]
+    store.call("GetArtifactTypes", b"x")
+    handles = [handle for handle, _, _ in library.calls]
+    assert handles == [1, 2, 3]
+
+
+def test_a_read_that_fails_on_every_connection_is_at_fault_itself(store: Store, library: Library) -> None:
+    library.answers = [LOST] * 9
+    with pytest.raises(Failed) as caught:
+        store.call("GetArtifactTypes", b"x")
+    assert caught.value.code == 13
+    assert len(library.calls) == 3
+
+
 def test_other_failures_keep_their_status_and_the_connection(store: Store, library: Library) -> None:
-    library.answers = [(b"", b"no such type", 5), (b"", b"mysql_query failed: errno: 1062, error: Duplicate", 13)]
-    for code in (5, 13):
-        with pytest.raises(Failed) as caught:
-            store.call("PutArtifacts", b"x")
-        assert caught.value.code == code
+    library.answers = [FINE, (b"", b"no such type", 5)]
+    with pytest.raises(Failed, match="no such type") as caught:
+        store.call("PutArtifacts", b"x")
+    assert caught.value.code == 5
     assert library.connections == 1
-    assert len(library.calls) == 2
 
 
-def test_a_database_that_is_away_is_told_as_unavailable(channel: grpc.Channel, library: Library) -> None:
+def test_calls_wait_for_a_database_that_is_away(library: Library) -> None:
     library.down = True
-    with pytest.raises(grpc.RpcError) as caught:
-        invoke(channel, "GetArtifactTypes")
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "Connection refused" in (caught.value.details() or "")
+    store = Store(library, b"", b"", wait_seconds=60)
+    waiting = threading.Thread(target=lambda: library.calls.append((None, "done", store.call("PutArtifacts", b"x"))))
+    waiting.start()
+    while library.refused < 2:
+        assert waiting.is_alive()
+    library.down = False
+    waiting.join(30)
+    assert library.calls[-1] == (None, "done", b"x")
+
+
+def test_a_database_that_stays_away_is_told_as_unavailable(channel: grpc.Channel, library: Library) -> None:
+    library.down = True
+    for name in ("GetArtifactTypes", "PutArtifacts"):
+        with pytest.raises(grpc.RpcError) as caught:
+            invoke(channel, name)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert "Connection refused" in (caught.value.details() or "")
     library.down = False
     assert invoke(channel, "GetArtifactTypes", b"back") == b"back"
 
@@ -124,7 +160,7 @@ def test_a_database_that_is_away_is_told_as_unavailable(channel: grpc.Channel, l
 def test_messages_pass_unchanged_and_statuses_are_the_librarys(channel: grpc.Channel, library: Library) -> None:
     large = b"\x00" * (8 << 20)
     assert invoke(channel, "PutArtifacts", b"\xff\x00") == b"\xff\x00"
-    library.answers = [(b"", b"exists", 6)]
+    library.answers = [FINE, (b"", b"exists", 6)]
     with pytest.raises(grpc.RpcError) as caught:
         invoke(channel, "PutArtifacts", large)
     assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
@@ -141,7 +177,7 @@ def test_health_tells_the_process_from_the_database(channel: grpc.Channel, libra
     database = b"\x0a" + bytes([len(DATABASE)]) + DATABASE.encode()
     assert invoke(channel, "Check", b"", HEALTH) == SERVING
     assert invoke(channel, "Check", database, HEALTH) == SERVING
-    library.answers = [mysql_error(2006)]
+    library.answers = [LOST]
     library.down = True
     assert invoke(channel, "Check", database, HEALTH) == NOT_SERVING
     assert invoke(channel, "Check", b"", HEALTH) == SERVING
@@ -150,15 +186,6 @@ def test_health_tells_the_process_from_the_database(channel: grpc.Channel, libra
     with pytest.raises(grpc.RpcError) as caught:
         invoke(channel, "Check", b"\x0a\x01x", HEALTH)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-
-
-def test_a_start_gives_up_with_the_reason(store: Store, library: Library) -> None:
-    library.down = True
-    with pytest.raises(SystemExit, match=r"mysql://x could not be opened within -1 s: .*Connection refused"):
-        await_database(store, "mysql://x", -1, threading.Event())
-    library.down = False
-    await_database(store, "mysql://x", 0, threading.Event())
-    assert library.connections == 1
 
 
 def test_settings_of_mysql(tmp_path: Path) -> None:
