@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench import aws as emulated
 from bench import platform
 
 
@@ -14,11 +15,14 @@ def main(
         bool, typer.Option("--fresh", help="First remove stack and cluster and time the way back.")
     ] = False,
     serving: Annotated[bool, typer.Option(help="Compare serving with its neighbours too (six minutes).")] = True,
+    aws: Annotated[bool, typer.Option(help="Compare a preview of prod with the engine's own time too.")] = True,
     growth: Annotated[bool, typer.Option(help="Measure the engine at 30, 100 and 300 objects too.")] = False,
 ) -> None:
     """Measure and print; reports are written under .mlp/reports/."""
     figures = platform.from_nothing() if fresh else []
     platform.show(figures + platform.measure())
+    if aws:
+        platform.show(emulated.measure(), "aws")
     if serving:
         from bench.serving.__main__ import main as compare
 

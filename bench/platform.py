@@ -97,9 +97,9 @@ def measure() -> list[Figure]:
     ]
 
 
-def show(figures: list[Figure]) -> None:
-    """Print the figures and write them to `.mlp/reports/bench-platform.json`."""
-    table = Table(title="Platform", title_justify="left", header_style="bold")
+def show(figures: list[Figure], name: str = "platform") -> None:
+    """Print the figures and write them to `.mlp/reports/bench-<name>.json`."""
+    table = Table(title=name.capitalize(), title_justify="left", header_style="bold")
     for column in ("figure", "measured", "must reach", ""):
         table.add_column(column, justify="right" if column == "measured" else "left")
     for figure in figures:
@@ -109,4 +109,4 @@ def show(figures: list[Figure]) -> None:
         table.add_row(figure.name, f"{figure.value:.{digits}f} {figure.unit}".rstrip(), target, mark)
     console.print(table)
     paths.REPORTS.mkdir(parents=True, exist_ok=True)
-    (paths.REPORTS / "bench-platform.json").write_text(json.dumps([asdict(f) for f in figures], indent=2) + "\n")
+    (paths.REPORTS / f"bench-{name}.json").write_text(json.dumps([asdict(f) for f in figures], indent=2) + "\n")

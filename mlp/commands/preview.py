@@ -13,19 +13,27 @@ from mlp.progress import console
 def command(
     stack: Stack = "local",
     diff: Annotated[bool, typer.Option(help="Print the engine's full diff as well.")] = False,
+    emulate: Annotated[
+        bool, typer.Option(help="Preview a stack on AWS from nothing, against an emulated account on this machine.")
+    ] = False,
 ) -> None:
-    """Show what an update would change; nothing is touched, and no cluster or account need exist."""
+    """Show what an update would change; nothing is touched, and no cluster need exist."""
+    from contextlib import nullcontext
+
     import images
     import upstream
     from infra.settings import load_stack
     from local import toolchain
     from mlp import engine
     from mlp.account import check_account
+    from mlp.emulated import emulated_account
     from mlp.engine.workspace import stack_file
 
-    check_account(load_stack(stack_file(stack)), stack)
-    toolchain.ensure(["pulumi", "helm-render"])
-    upstream.ensure()
-    images.references()
-    changes = engine.preview(stack, diff=diff)
+    settings = load_stack(stack_file(stack))
+    with emulated_account(settings) if emulate else nullcontext():
+        check_account(settings, stack)
+        toolchain.ensure(["pulumi", "helm-render"])
+        upstream.ensure()
+        images.references()
+        changes = engine.preview(stack, diff=diff)
     console.print(", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "no resources")

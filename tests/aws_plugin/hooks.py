@@ -17,5 +17,17 @@ def cluster_group(account: Account, identity: str, inputs: dict[str, Any]) -> di
     return {"group": {"clusterSecurityGroupId": made["GroupId"], "vpcId": vpc}}
 
 
+def empty_bucket(account: Account, identity: str, state: dict[str, Any]) -> None:
+    """Remove every version of every object, as `forceDestroy` asks for."""
+    if not state.get("forceDestroy"):
+        return
+    found = account.call("s3", "list_object_versions", {"Bucket": identity})
+    for entry in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+        account.call("s3", "delete_object", {"Bucket": identity, "Key": entry["Key"], "VersionId": entry["VersionId"]})
+
+
+RELEASES: Final[dict[str, Callable[[Account, str, dict[str, Any]], None]]] = {"empty_bucket": empty_bucket}
+"""By name in the kinds' data; each prepares a deletion."""
+
 HOOKS: Final[dict[str, Callable[[Account, str, dict[str, Any]], dict[str, Any]]]] = {"cluster_group": cluster_group}
 """By name in the kinds' data; each returns what is kept with the thing it was made beside."""

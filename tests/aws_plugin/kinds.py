@@ -70,6 +70,7 @@ class Kind:
         autoname: Input that gets a generated name when the program gives none.
         secret: Outputs that are secret whatever their inputs were.
         hook: What else the service makes, see `hooks`.
+        release: What else the provider does before it deletes, see `hooks`.
         tags: How tags are sent and changed; None for a type without.
     """
 
@@ -91,6 +92,7 @@ class Kind:
     tags: dict[str, Any] | None = None
     secret: tuple[str, ...] = ()
     hook: str | None = None
+    release: str | None = None
 
 
 def kind(token: str) -> Kind:

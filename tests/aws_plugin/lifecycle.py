@@ -8,7 +8,7 @@ from typing import Any
 from local.plugins.protocol.errors import PluginError
 from tests.aws_plugin import requests, shapes
 from tests.aws_plugin.account import Account, Gone, operations
-from tests.aws_plugin.hooks import HOOKS
+from tests.aws_plugin.hooks import HOOKS, RELEASES
 from tests.aws_plugin.kinds import Call, Kind
 from tests.aws_plugin.templates import fill, find, select
 
@@ -110,6 +110,8 @@ def read(account: Account, kind: Kind, identity: str, state: dict[str, Any], inp
 def delete(account: Account, kind: Kind, identity: str, state: dict[str, Any]) -> None:
     """Remove a thing, unless something still depends on it."""
     values = {**_values(account, state), "id": identity}
+    if kind.release:
+        RELEASES[kind.release](account, identity, state)
     for call in kind.guard:
         answer = _call(account, kind, call, requests.parameters(kind, call, {}, values))
         if call.at and (left := select(call.at, answer, values)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def stack(plane: ControlPlane, tmp_path: Path) -> Stack:
 
 @pytest.fixture
 def new_stack(plane: ControlPlane, tmp_path: Path) -> Callable[..., Stack]:
-    def make(name: str, **options: str) -> Stack:
+    def make(name: str, **options: Any) -> Stack:
         return Stack(tmp_path / name, options.pop("kubeconfig", plane.kubeconfig.read_text()), name=name, **options)
 
     return make

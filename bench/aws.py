@@ -1,0 +1,119 @@
+"""`python -m bench.aws`: what a preview of an AWS stack costs beside the engine's own time for as many resources.
+
+The preview is that of `prod` from nothing, against an emulated account. Beside it, in the same run, the same engine
+previews a program with as many resources of the smallest kind there is (`random.RandomId`), a tenth of them
+components with ten children each as the platform has. Memory is the highest sum over the Python process, the engine
+and its plugins.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import psutil
+import pulumi
+import pulumi_random as random
+import typer
+
+from bench.platform import MEBIBYTE, Figure, show
+from mlp.progress import step
+from tests.aws_plugin.emulation import emulation
+from tests.engine.aws import ACCOUNTS, REGION, AwsStack
+
+RATIO, MEMORY_RATIO, STATE_MIB = 1.5, 1.3, 5.0
+SAMPLE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall seconds, and the highest sum of resident memory in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def trivial(count: int) -> Callable[[], None]:
+    """Return a program of `count` resources: components with ten random identities each."""
+
+    def program() -> None:
+        parent: pulumi.Resource | None = None
+        for index in range(count):
+            if index % 11 == 0:
+                parent = pulumi.ComponentResource("bench:index:Component", f"component-{index}")
+            else:
+                random.RandomId(f"id-{index}", byte_length=4, opts=pulumi.ResourceOptions(parent=parent))
+
+    return program
+
+
+def measured(work: Callable[[], object]) -> Cost:
+    """Run `work` and return what it cost this process and those it started."""
+    highest, over, process = 0, threading.Event(), psutil.Process()
+
+    def watch() -> None:
+        nonlocal highest
+        while not over.wait(SAMPLE_SECONDS):
+            total = 0
+            for part in (process, *process.children(recursive=True)):
+                try:
+                    total += 0 if "tests.aws_plugin.server" in part.cmdline() else part.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            highest = max(highest, total)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    try:
+        work()
+    finally:
+        seconds = time.monotonic() - began
+        over.set()
+        thread.join()
+    return Cost(seconds, highest)
+
+
+def measure(stack: str = "prod", rounds: int = 3) -> list[Figure]:
+    """Return the figures of one stack: the best of some rounds of each, taken in turn."""
+    import upstream
+
+    upstream.ensure()
+    with TemporaryDirectory() as place, emulation(Path(place) / "account", ACCOUNTS[stack], REGION) as account:
+        found = AwsStack.of(Path(place) / "stack", account, stack)
+        count = sum(found.preview(AwsStack.program).changes.values())
+        small = AwsStack(Path(place) / "trivial", account, "trivial")
+        platform: list[Cost] = []
+        plain: list[Cost] = []
+        for number in range(rounds):
+            with step(f"preview of {stack} and of {count} trivial resources, round {number + 1} of {rounds}"):
+                plain.append(measured(lambda: small.preview(trivial(count - 1))))
+                platform.append(measured(lambda: found.preview(AwsStack.program)))
+    seconds, own = min(cost.seconds for cost in platform), min(cost.seconds for cost in plain)
+    memory, small_memory = min(cost.memory for cost in platform), min(cost.memory for cost in plain)
+    return [
+        Figure(f"resources of {stack}", count, ""),
+        Figure(f"preview of {stack} from nothing", seconds, "s"),
+        Figure("preview of as many trivial resources", own, "s"),
+        Figure("  ratio", seconds / own, "", RATIO),
+        Figure(f"memory of the preview of {stack}", memory / MEBIBYTE, "MiB"),
+        Figure("memory of the trivial preview", small_memory / MEBIBYTE, "MiB"),
+        Figure("  memory ratio", memory / small_memory, "", MEMORY_RATIO),
+    ]
+
+
+def main(
+    stack: Annotated[str, typer.Option(help="Stack to preview.")] = "prod",
+    rounds: Annotated[int, typer.Option(help="Rounds; the best counts.")] = 3,
+) -> None:
+    """Measure and print."""
+    show(measure(stack, rounds), "aws")
+
+
+if __name__ == "__main__":
+    typer.run(main)
