@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator
 from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Any
 
 import pytest
+from declared import Declared, is_secret, unwrap
+from stack_programs import AWS, config, made
 
 import upstream
 from infra.program import program
-from mlp import paths
 from policy import render
 from policy.model import Resource
 
-STACKS = ("dev", "staging", "prod")
 HOLDS_DATA = {
     "aws:s3/bucket:Bucket",
     "aws:rds/instance:Instance",
@@ -28,21 +28,17 @@ HOLDS_DATA = {
 }
 
 
-def file(stack: str) -> Path:
-    return paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
-
-
 @functools.cache
 def rendered(stack: str) -> tuple[Resource, ...]:
     upstream.ensure()
-    return tuple(render.render(stack, program, render.config(stack, file(stack))).resources)
+    return tuple(render.render(stack, program, config(stack)).resources)
 
 
 def of(stack: str, kind: str) -> dict[str, Any]:
     return {item.name: item.inputs for item in rendered(stack) if item.type.rsplit(":", 1)[-1] == kind}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_exactly_what_holds_data_is_protected(stack: str) -> None:
     protected = {item.type for item in rendered(stack) if item.protect}
     assert protected == (set() if stack == "dev" else HOLDS_DATA)
@@ -51,7 +47,7 @@ def test_exactly_what_holds_data_is_protected(stack: str) -> None:
             assert item.protect is (stack != "dev"), item.name
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
     safe = stack != "dev"
     for instance in of(stack, "Instance").values():
@@ -62,7 +58,7 @@ def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
         assert bucket["forceDestroy"] is not safe
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_the_same_components_run_everywhere(stack: str) -> None:
     """Stacks differ in numbers, never in kinds; only a single pod has no budget for disruptions."""
     budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
@@ -71,7 +67,7 @@ def test_the_same_components_run_everywhere(stack: str) -> None:
     assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "models"}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_nothing_has_a_static_key(stack: str) -> None:
     secrets = [item for item in rendered(stack) if item.type == "kubernetes:core/v1:Secret"]
     assert secrets
@@ -80,7 +76,7 @@ def test_nothing_has_a_static_key(stack: str) -> None:
     assert not of(stack, "AccessKey")
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_every_service_account_with_a_role_exists(stack: str) -> None:
     accounts = {
         (inputs["metadata"]["namespace"], inputs["metadata"]["name"]) for inputs in of(stack, "ServiceAccount").values()
@@ -96,7 +92,7 @@ def test_every_service_account_with_a_role_exists(stack: str) -> None:
     assert len({a["roleArn"] for a in associations.values()}) == len(associations)
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_subnets_lie_in_the_vpc_and_every_private_one_has_a_way_out(stack: str) -> None:
     vpc = IPv4Network(of(stack, "Vpc")["network"]["cidrBlock"])
     subnets = [IPv4Network(subnet["cidrBlock"]) for subnet in of(stack, "Subnet").values()]
@@ -109,7 +105,7 @@ def test_subnets_lie_in_the_vpc_and_every_private_one_has_a_way_out(stack: str) 
     assert not any("database" in name for name in routes)
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_gpu_nodes_come_from_zero_and_keep_others_off(stack: str) -> None:
     gpu = of(stack, "NodeGroup")["nodes-gpu"]
     assert gpu["amiType"] == "AL2023_x86_64_NVIDIA"
@@ -125,13 +121,9 @@ def test_gpu_nodes_come_from_zero_and_keep_others_off(stack: str) -> None:
     assert plugin["tolerations"][0]["key"] == gpu["taints"][0]["key"]
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", AWS)
 def test_the_kubeconfig_holds_no_secret_and_the_cluster_has_a_name(stack: str) -> None:
-    upstream.ensure()
-    from declared import declare, unwrap
-
-    made = declare(program, stack=stack, config=render.config(stack, file(stack)))
-    provider = made.resources["pulumi:providers:kubernetes", "kubernetes"]
+    provider = made(stack).resources["pulumi:providers:kubernetes", "kubernetes"]
     config = json.loads(unwrap(provider["kubeconfig"]))
     user = config["users"][0]["user"]
     assert set(user) == {"exec"}
@@ -154,7 +146,7 @@ def test_the_entrance_is_a_balancer_with_a_certificate_for_known_networks() -> N
 
 
 def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() -> None:
-    values = {**render.config("dev", file("dev")), "mlplatform:registry": "registry.example.com/ml"}
+    values = {**config("dev"), "mlplatform:registry": "registry.example.com/ml"}
     upstream.ensure()
     mirrored = render.render("dev", program, values).resources
     assert not [item for item in mirrored if item.type == "aws:ecr/repository:Repository"]
@@ -162,3 +154,40 @@ def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() ->
     assert "registry.example.com/ml/cluster-autoscaler:v1.34" in text
     assert "registry.k8s.io" not in text
     assert "nvcr.io" not in text
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Every text in what the engine would show: a secret counts as its mark."""
+    if is_secret(node):
+        return
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for item in node.values():
+            yield from texts(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from texts(item)
+
+
+def leaks(found: Declared) -> list[str]:
+    """Resources that show a password where the engine would."""
+    return [
+        f"{kind} {name}"
+        for (kind, name), inputs in found.resources.items()
+        if not kind.endswith(":RandomPassword") and any("password-of-" in text for text in texts(inputs))
+    ]
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_no_password_stands_in_plain_text(stack: str) -> None:
+    found = made(stack)
+    assert len(found.of_kind("RandomPassword")) >= 10
+    assert leaks(found) == []
+    assert "password-of-" not in json.dumps(found.outputs)
+
+
+def test_a_password_in_plain_text_would_be_found() -> None:
+    spoiled = Declared()
+    spoiled.resources["aws:rds/instance:Instance", "x"] = {"password": "password-of-x"}
+    assert leaks(spoiled) == ["aws:rds/instance:Instance x"]

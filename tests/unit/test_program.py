@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from declared import Declared, declare
 from pod_rules import violations
+from stack_programs import STACKS, config, made
 
-import upstream
-from infra import settings
 from infra.outputs import PlatformOutputs
 from infra.program import program
 from mlp import paths
-
-STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 CONTROLLERS = {
     "Deployment/gateway/Deployment/envoy-gateway-system/envoy-gateway",
@@ -29,20 +25,14 @@ CONTROLLERS = {
 """What talks to Kubernetes."""
 
 
-def config(stack: str) -> dict[str, str]:
-    values = settings.own_values(yaml.safe_load((paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"])
-    return {f"mlplatform:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
-
-
 @pytest.fixture(scope="module", params=STACKS)
 def stack(request: pytest.FixtureRequest) -> str:
-    upstream.ensure()
     return request.param
 
 
 @pytest.fixture(scope="module")
 def declared(stack: str) -> Declared:
-    return declare(program, stack=stack, config=config(stack))
+    return made(stack)
 
 
 def test_every_pod_keeps_the_rules_upstreams_included(declared: Declared) -> None:
@@ -52,8 +42,7 @@ def test_every_pod_keeps_the_rules_upstreams_included(declared: Declared) -> Non
 
 def test_later_previews_equal_the_first(declared: Declared, stack: str) -> None:
     """Nothing is declared inside an `apply`, and nothing depends on what only a running cluster knows."""
-    first = declare(program, preview=True, stack=stack, config=config(stack))
-    assert first.resources.keys() == declared.resources.keys()
+    assert made(stack, preview=True).resources.keys() == declared.resources.keys()
 
 
 OURS = re.compile(
@@ -95,6 +84,7 @@ def test_credentials_in_the_output_lead_to_declared_secrets(declared: Declared) 
         assert (reference["namespace"], reference["secret"]) in names
 
 
+@pytest.mark.parametrize("stack", ["local", "dev"])
 def test_a_registry_moves_every_image(stack: str) -> None:
     moved = declare(program, stack=stack, config={**config(stack), "mlplatform:registry": "registry.example.com/ml/"})
     for name, pod in moved.pods():

@@ -1,0 +1,27 @@
+"""The whole program of a stack, declared once for all tests."""
+
+from __future__ import annotations
+
+import functools
+
+from declared import Declared, declare
+
+import upstream
+from infra.program import program
+from mlp import paths
+from policy import render
+
+STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
+AWS = ("dev", "staging", "prod")
+
+
+def config(stack: str) -> dict[str, str]:
+    """Return a stack's settings as the engine hands them to the program."""
+    return render.config(stack, paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
+
+
+@functools.cache
+def made(stack: str, *, preview: bool = False) -> Declared:
+    """Return what the program declares; not to be changed."""
+    upstream.ensure()
+    return declare(program, preview=preview, stack=stack, config=config(stack))
