@@ -25,6 +25,7 @@ from workloads.flights.__main__ import Chain
 from workloads.flights.bucket import Folder
 from workloads.flights.environment import Environment
 from workloads.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS
+from workloads.flights.pipeline import steps
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -230,3 +231,74 @@ def test_steps_out_of_order_say_what_to_run(where: Environment) -> None:
         run(empty, "build-features")
     with pytest.raises(FileNotFoundError, match="run `build-features` first"):
         run(empty, "train")
+
+
+@pytest.fixture(scope="module")
+def made(
+    where: Environment, champion: ModelVersion, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[steps.Loaded, Path, str]:
+    """What the pipeline's steps made, its files, and the version they registered."""
+    assert champion.version
+    folder = tmp_path_factory.mktemp("pipeline")
+    patch.setattr(steps, "parameters", lambda: PARAMS)
+    for name, value in {
+        "RAW_BUCKET": "raw", "FEATURES_BUCKET": "features",
+        "FEAST_CONFIG": str(where.feast_config), "KFP_RUN_ID": "run-1",
+    }.items():  # fmt: skip
+        patch.setenv(name, value)
+    found = steps.load("", 2500, 900, folder / "train", folder / "test")
+    steps.fit(folder / "train", folder / "model", rounds=40, learning_rate=0.04, num_leaves=31, seed=2)
+    quality = steps.evaluate(folder / "model", folder / "test", found.base_rate, folder / "roc", folder / "calibration")
+    steps.gate(quality.metrics, PARAMS.min_auc, PARAMS.min_brier_skill)
+    return found, folder, register(folder, found)
+
+
+def register(folder: Path, found: steps.Loaded, **changes: str) -> str:
+    known = {
+        "pipeline_id": "pipeline-1", "data_digest": found.data_digest, "data_as_of": found.data_as_of,
+        "feature_service_version": found.feature_service_version, "git_commit": "0123abc",
+    }  # fmt: skip
+    return steps.register(
+        folder / "model", folder / "test", {"auc": 0.7}, steps.Origin(**{**known, **changes}), "challenger"
+    )
+
+
+def test_pipeline_registers_a_challenger_and_leaves_the_champion(
+    made: tuple[steps.Loaded, Path, str], champion: ModelVersion
+) -> None:
+    found, folder, version = made
+    challenger = versions.by_alias(versions.client(), champion.name, "challenger")
+    still = versions.by_alias(versions.client(), champion.name, PARAMS.alias)
+    assert challenger is not None
+    assert still is not None
+    assert (challenger.version, still.version) == (version, champion.version)
+    assert challenger.tags.items() >= {
+        "pipeline_run_id": "run-1", "pipeline_id": "pipeline-1", "data_digest": found.data_digest,
+        "mlflow.source.git.commit": "0123abc", "feature_service_fingerprint": found.feature_service_version,
+    }.items()  # fmt: skip
+    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in ("roc", "calibration"))
+
+
+def test_pipeline_s_steps_are_nested_in_one_run(made: tuple[steps.Loaded, Path, str]) -> None:
+    client = versions.client()
+    experiment = client.get_experiment_by_name(PARAMS.experiment)
+    runs = client.search_runs([experiment.experiment_id], filter_string="tags.pipeline_run_id = 'run-1'")
+    (above,) = [run for run in runs if run.data.tags["pipeline_step"] == "pipeline"]
+    below = {run.data.tags["pipeline_step"]: run for run in runs if run is not above}
+    assert set(below) == {"load-features", "train", "evaluate", "register"}
+    assert {run.data.tags["mlflow.parentRunId"] for run in below.values()} == {above.info.run_id}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert below["register"].data.tags["registered_version"] == made[2]
+
+
+def test_a_registration_that_is_tried_again_makes_no_second_version(made: tuple[steps.Loaded, Path, str]) -> None:
+    found, folder, version = made
+    assert register(folder, found) == version
+
+
+def test_pipeline_stops_at_other_features_and_other_data(made: tuple[steps.Loaded, Path, str]) -> None:
+    found, folder, _ = made
+    with pytest.raises(registry.FeatureServiceError, match="the features were loaded from version other"):
+        register(folder, found, feature_service_version="other")
+    with pytest.raises(steps.SnapshotError, match="asked to use feature tables 000000000000"):
+        steps.load("0" * 64, 2500, 900, folder / "train", folder / "test")
