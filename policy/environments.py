@@ -1,0 +1,59 @@
+"""Virtual environments apart from the main one, for programs whose requirements disagree with ours; made on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from mlp import paths, progress
+from mlp.errors import UserError
+
+FOLDER = paths.WORK / "environments"
+KEY_LENGTH = 12
+
+
+def place(name: str, requirements: Path) -> Path:
+    """Return the folder of an environment: another one for other requirements or another Python."""
+    content = requirements.read_bytes() + sys.version.encode()
+    return FOLDER / f"{name}-{hashlib.sha256(content).hexdigest()[:KEY_LENGTH]}"
+
+
+def ensure(name: str, requirements: Path, *, estimate: float) -> Path:
+    """Return the Python of an environment that has exactly the requirements; make it when missing.
+
+    Args:
+        name: What it is for.
+        requirements: Compiled file, with hashes.
+        estimate: Seconds that making it takes, to show.
+
+    Raises:
+        UserError: The requirements could not be installed.
+    """
+    folder = place(name, requirements)
+    if folder.exists():
+        return folder / "bin" / "python"
+    building = folder.with_name(f".{folder.name}-{os.getpid()}")
+    with progress.step(f"Python environment of {name}", estimate=estimate):
+        _run([sys.executable, "-m", "venv", "--without-pip", str(building)], name)
+        install = ["pip", "install", "--quiet", "--require-hashes", "--python", str(building / "bin" / "python")]
+        _run([str(paths.VENV / "bin" / "uv"), *install, "-r", str(requirements)], name)
+    # Scripts name the folder in their first line, so only `python -m` is used and the folder may be renamed.
+    try:
+        building.rename(folder)
+    except OSError:  # another process was quicker
+        shutil.rmtree(building, ignore_errors=True)
+    return folder / "bin" / "python"
+
+
+def _run(command: list[str], name: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(
+            f"the Python environment of {name} could not be made",
+            seen=done.stderr.strip()[-600:],
+            next_step="see that the Python package index answers, then run the command again",
+        )
