@@ -12,6 +12,7 @@ from kubernetes import client
 from smoke import mlflow_check
 from smoke.outputs import Outputs, SecretName
 from smoke.result import CheckFailed
+from tests.cluster import inventory
 from tests.cluster.smoke_support import passes, smoke
 from tests.cluster.support import secret, until, without
 
@@ -43,10 +44,26 @@ def test_an_absent_secret_is_named(platform: dict[str, Any]) -> None:
         mlflow_check.check(outputs.model_copy(update={"credentials": {"mlflow": absent}}))
 
 
-def test_an_absent_object_store_fails_the_artifact_and_nothing_before_it(apps: client.AppsV1Api) -> None:
+def kept(platform: dict[str, Any], core: client.CoreV1Api) -> set[str]:
+    """Return the runs, and the objects of the models bucket."""
+    found = inventory.data(platform, core)
+    return found["runs"] | {entry for entry in found["objects"] if entry.startswith(platform["buckets"]["models"])}
+
+
+def test_a_check_leaves_neither_a_run_nor_an_artifact(platform: dict[str, Any], core: client.CoreV1Api) -> None:
+    before = kept(platform, core)
+    passes("mlflow")
+    assert kept(platform, core) == before
+
+
+def test_an_absent_object_store_fails_the_artifact_and_nothing_before_it(
+    platform: dict[str, Any], core: client.CoreV1Api, apps: client.AppsV1Api
+) -> None:
+    before = kept(platform, core)
     with without(apps, "s3"):
         result = smoke("mlflow")
     assert "could not upload and download an artifact" in result.reason
+    assert kept(platform, core) == before, "a failed check leaves its run behind"
     passes("mlflow")
 
 
