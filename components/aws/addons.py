@@ -89,11 +89,15 @@ def external_dns(zone_id: str, domain: str, owner: str) -> Addon:
         service_account="external-dns/external-dns",
         statements=[
             iam.Statement(
-                actions=["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"],
+                actions=[
+                    "route53:ChangeResourceRecordSets",
+                    "route53:ListResourceRecordSets",
+                    "route53:ListTagsForResources",
+                ],
                 resources=[f"arn:aws:route53:::hostedzone/{zone_id}"],
             ),
             # Route 53 knows no resource for the listing of zones.
-            iam.Statement(actions=["route53:ListHostedZones", "route53:ListTagsForResources"], resources=["*"]),
+            iam.Statement(actions=["route53:ListHostedZones"], resources=["*"]),
         ],
     )
 
