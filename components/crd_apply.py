@@ -124,9 +124,18 @@ def _parallel(work: Callable[[Any], str], items: Iterable[Any]) -> list[str]:
         return list(pool.map(work, items))
 
 
-@functools.cache
 def _client(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
     """Return a function for requests: JSON in, JSON out, None for 404."""
+    with _CONNECTING:
+        return _connected(kubeconfig)
+
+
+_CONNECTING = threading.Lock()
+"""The library remembers its temporary files by content: two readers at once would use one that the other removes."""
+
+
+@functools.cache
+def _connected(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
     from kubernetes import config  # slow to load, and only an `up` needs it
     from kubernetes.client.exceptions import ApiException
 
@@ -144,6 +153,7 @@ def _client(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
         if chosen.cert_file:
             context.load_cert_chain(chosen.cert_file, chosen.key_file)
         client.rest_client.pool_manager = urllib3.PoolManager(maxsize=PARALLEL, ssl_context=context)
+        config.kube_config._cleanup_temp_files()  # and would find them again for the next kubeconfig
 
     def request(
         method: str, path: str, query: list[tuple[str, str]], body: object, *, names_only: bool = False
