@@ -115,7 +115,8 @@ def test_a_generator_is_given_each_import_before_its_importer() -> None:
         ),
         FileDescriptorProto(name="platform.proto", dependency=["google/protobuf/struct.proto", "pipeline_spec.proto"]),
     ]
-    made = pipelines.request(wanted)
+    status = FileDescriptorProto(name="google/rpc/status.proto", dependency=["google/protobuf/any.proto"])
+    made = pipelines.request(status, wanted)
     seen: set[str] = set()
     for file in made.proto_file:
         assert set(file.dependency) <= seen, file.name

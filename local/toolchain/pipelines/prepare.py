@@ -13,7 +13,6 @@ from pathlib import Path
 from google.protobuf import any_pb2, duration_pb2, struct_pb2
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.rpc import status_pb2
 
 from local.toolchain.sources import Workshop
 
@@ -24,12 +23,15 @@ GENERATOR = "google.golang.org/protobuf/cmd/protoc-gen-go"
 CACHE_KEY = "v2alpha1/go/cachekey"
 """Package of the API that no wheel has and that has not changed since it was published."""
 
+STATUS = "google/rpc/status_pb2.py"
 DESCRIPTORS = ("kfp/pipeline_spec/pipeline_spec_pb2.py", "kfp/kubernetes/kubernetes_executor_config_pb2.py")
 FOLDERS = {API: "api", PLATFORM: "kubernetes_platform", SQLITE: "sqlite"}
 
 
 def descriptor(module: str) -> FileDescriptorProto:
-    """Return the descriptor that the text of a generated Python module holds; the module is not run.
+    """Return the descriptor that the text of a generated Python module holds.
+
+    The module is not run: a process may have a message's descriptor once only, and Pulumi has one of STATUS of its own.
 
     Raises:
         ValueError: It holds none.
@@ -41,11 +43,17 @@ def descriptor(module: str) -> FileDescriptorProto:
     raise ValueError("no serialized descriptor in the module")
 
 
-def request(wanted: Iterable[FileDescriptorProto]) -> CodeGeneratorRequest:
-    """Return what a code generator has to be given: `wanted`, and all they import, before them."""
+def request(status: FileDescriptorProto, wanted: Iterable[FileDescriptorProto]) -> CodeGeneratorRequest:
+    """Return what a code generator has to be given: `wanted`, and all they import, before them.
+
+    Args:
+        status: The descriptor of STATUS.
+        wanted: The files to make code of.
+    """
     made = CodeGeneratorRequest()
-    for module in (duration_pb2, struct_pb2, any_pb2, status_pb2):
+    for module in (any_pb2, duration_pb2, struct_pb2):
         module.DESCRIPTOR.CopyToProto(made.proto_file.add())
+    made.proto_file.append(status)
     for file in wanted:
         made.proto_file.append(file)
         made.file_to_generate.append(file.name)
@@ -76,8 +84,8 @@ def write(answer: CodeGeneratorResponse, folder: Path) -> None:
 def prepare(workshop: Workshop) -> Mapping[str, str]:
     """Make the modules; return what stands in for what."""
     wheels = workshop.wheels()
-    wanted = [descriptor((wheels / path).read_text()) for path in DESCRIPTORS]
-    answer = CodeGeneratorResponse.FromString(workshop.run(GENERATOR, request(wanted).SerializeToString()))
+    status, *wanted = (descriptor((wheels / path).read_text()) for path in (STATUS, *DESCRIPTORS))
+    answer = CodeGeneratorResponse.FromString(workshop.run(GENERATOR, request(status, wanted).SerializeToString()))
     write(answer, workshop.folder)
     shutil.copytree(workshop.module(API) / CACHE_KEY, workshop.folder / FOLDERS[API] / CACHE_KEY)
     return FOLDERS
