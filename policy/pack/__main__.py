@@ -1,0 +1,43 @@
+"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy/pack`, once `pulumi install` ran in here.
+
+The engine hands over the whole stack once for each policy, and pulumi-policy converts it anew each time, so that a
+policy is an area of rules instead of one rule.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pulumi_policy import EnforcementLevel, PolicyPack, ReportViolation, StackValidationArgs, StackValidationPolicy
+from pulumi_policy.proxy import UnknownValueError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from policy.exceptions import exemptions, judge
+from policy.model import Area
+from policy.packed import message, stack
+from policy.rules import all_rules
+
+
+def _policy(area: Area) -> StackValidationPolicy:
+    rules = [rule for rule in all_rules() if rule.area is area]
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        found = stack(args.resources, UnknownValueError)
+        findings = [finding for rule in rules for finding in rule.problems(found)]
+        for finding in judge(findings, exemptions(), found.name).violations:
+            report(message(finding), finding.resource.urn)
+
+    return StackValidationPolicy(
+        name=area.value,
+        description=f"{len(rules)} rules on {area.value}: {', '.join(rule.id for rule in rules)}",
+        validate=validate,
+    )
+
+
+PolicyPack(
+    name="mlplatform",
+    enforcement_level=EnforcementLevel.MANDATORY,
+    policies=[_policy(area) for area in Area],
+)

@@ -1,0 +1,107 @@
+"""Turns what pulumi-policy hands to a policy pack into what rules look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from policy.model import UNKNOWN, Data, Finding, Resource, Stack
+from policy.profiles import STRICTEST, profile
+
+
+class Options(Protocol):
+    """Options of a resource."""
+
+    protect: bool
+
+
+class Provider(Protocol):
+    """The provider of a resource."""
+
+    props: Mapping[str, Data]
+
+
+class Packed(Protocol):
+    """A resource in the form of pulumi-policy's `PolicyResource`."""
+
+    resource_type: str
+    props: Mapping[str, Data]
+    name: str
+
+    @property
+    def urn(self) -> str:
+        """Its URN."""
+        ...
+
+    @property
+    def opts(self) -> Options:
+        """Its options."""
+        ...
+
+    @property
+    def provider(self) -> Provider | None:
+        """Its provider, where it has one."""
+        ...
+
+
+def plain(value: Data, unknown: type[Exception]) -> Data:
+    """Return plain data for one of pulumi-policy's proxies, which raise `unknown` for what a preview cannot know."""
+    if isinstance(value, Mapping):
+        return {key: _read(lambda key=key: value[key], unknown) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_read(lambda number=number: value[number], unknown) for number in range(len(value))]
+    return value
+
+
+def _read(look: Callable[[], Data], unknown: type[Exception]) -> Data:
+    try:
+        return plain(look(), unknown)
+    except unknown:
+        return UNKNOWN
+
+
+def decoded(props: Mapping[str, Data]) -> dict[str, Data]:
+    """Return a provider's inputs; the engine hands structures to providers as JSON."""
+    return {
+        key: json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
+        for key, value in props.items()
+    }
+
+
+def stack_of(urn: str) -> str:
+    """Return the stack's name in a URN: `urn:pulumi:STACK::PROJECT::TYPE::NAME`."""
+    return urn.split("::", 1)[0].rsplit(":", 1)[-1]
+
+
+def stack(resources: Iterable[Packed], unknown: type[Exception]) -> Stack:
+    """Return a stack for its resources.
+
+    Args:
+        resources: All of them.
+        unknown: What their proxies raise for what is not known yet.
+    """
+    found = [_resource(item, unknown) for item in resources if not item.resource_type.startswith("pulumi:")]
+    name = stack_of(found[0].urn) if found else STRICTEST
+    return Stack(name=name, profile=profile(name), resources=found)
+
+
+def _resource(item: Packed, unknown: type[Exception]) -> Resource:
+    props = plain(item.props, unknown)
+    identity = props.get("id")
+    return Resource(
+        type=item.resource_type,
+        name=item.name,
+        urn=item.urn,
+        inputs=props,
+        id=identity if isinstance(identity, str) else "",
+        protect=item.opts.protect,
+        provider=decoded(plain(item.provider.props, unknown)) if item.provider else {},
+        marked=False,
+    )
+
+
+def message(finding: Finding) -> str:
+    """Return a finding as the engine shows it: rule, part, what is wrong, what to do."""
+    where = f" {finding.where}:" if finding.where else ""
+    return f"{finding.rule.id} ({finding.rule.severity.value}):{where} {finding.message}; {finding.rule.remedy}"
