@@ -7,7 +7,6 @@ from components.aws.entrance import EntranceArgs
 from components.aws.network import NetworkArgs, Zone
 from components.aws.node_groups import Group
 from components.aws.rds import ServerSize
-from components.aws.registry import registry_url
 from components.aws.site import Site
 from components.aws.stores import RedisSize, StoresArgs
 from components.aws.substrate import AwsSubstrateArgs, ClusterSettings
@@ -21,10 +20,9 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
     """Return the substrate's arguments."""
     from components.models import GRANTS
 
-    site = Site(environment=settings.environment, account=aws.account_id, region=aws.region, protect=aws.protect_data)
-    tags = tags_of(settings, aws)
-    images = substrates.image_catalog(settings.registry or registry_url(site))
-    own = [name for name in images if name not in substrates.ONLY_LOCAL]
+    site, tags = site_of(settings, aws), tags_of(settings, aws)
+    names, registry = substrates.pushed_images(settings, aws)
+    images = substrates.image_catalog(registry)
     return AwsSubstrateArgs(
         site=site,
         tags=tags,
@@ -72,9 +70,14 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
         ),
         images=images,
         registry=settings.registry,
-        repositories=[] if settings.registry else own,
+        repositories=[] if settings.registry else names,
         grants=GRANTS,
     )
+
+
+def site_of(settings: Settings, aws: Aws) -> Site:
+    """Return where the environment is."""
+    return Site(environment=settings.environment, account=aws.account_id, region=aws.region, protect=aws.protect_data)
 
 
 def tags_of(settings: Settings, aws: Aws) -> dict[str, str]:

@@ -28,6 +28,15 @@ def image_catalog(registry: str | None) -> ImageCatalog:
     )
 
 
+def pushed_images(settings: Settings, aws: Aws) -> tuple[list[str], str]:
+    """Return names of the images that a stack on AWS pulls, and the registry that it pulls them from."""
+    from components.aws.registry import registry_url
+    from infra.aws_arguments import site_of
+
+    registry = settings.registry or registry_url(site_of(settings, aws))
+    return [name for name in image_catalog(registry) if name not in ONLY_LOCAL], registry
+
+
 def substrate(settings: Settings) -> Substrate:
     """Declare the substrate that the settings describe."""
     if settings.aws is not None:

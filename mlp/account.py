@@ -67,3 +67,14 @@ def check_account(settings: Settings, stack: str) -> None:
         console.print(
             f"[yellow]{arn} is none of mlplatform:aws.cluster.administrators: the cluster will not let it in.[/]"
         )
+
+
+def ecr_login(region: str) -> tuple[str, str]:
+    """Return user and password for the account's ECR; good for twelve hours."""
+    import base64
+
+    import boto3
+
+    data = boto3.client("ecr", region_name=region).get_authorization_token()["authorizationData"][0]
+    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    return user, password

@@ -31,6 +31,32 @@ def load(names: Names = None) -> None:
     progress.console.print("the cluster has every image", style="green")
 
 
+@app.command()
+def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS.")]) -> None:
+    """Push the built images that a stack's registry lacks; without one of its own, that is the account's ECR."""
+    from images.push import Registry
+    from images.push import push as push_images
+    from infra.settings import load_stack
+    from infra.substrates import pushed_images
+    from mlp.account import check_account, ecr_login
+    from mlp.engine.workspace import stack_file
+    from mlp.errors import UserError
+    from mlp.progress import console
+
+    settings = load_stack(stack_file(stack))
+    if settings.aws is None:
+        raise UserError(
+            f"Stack {stack} pulls nothing: its images are loaded into the node.", next_step="mlp images load"
+        )
+    names, url = pushed_images(settings, settings.aws)
+    registry = Registry(url)
+    if settings.registry is None:
+        check_account(settings, stack)
+        registry = Registry(url, *ecr_login(settings.aws.region))
+    pushed = push_images(names, registry)
+    console.print(f"{len(pushed)} of {len(names)} images were new to {url}", style="green")
+
+
 @app.command("list")
 def list_() -> None:
     """List every image with its reference, size, build time, and whether it is built."""
