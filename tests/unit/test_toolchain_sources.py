@@ -144,3 +144,10 @@ def test_generated_files_become_the_two_modules(tmp_path: Path) -> None:
 def test_a_generators_complaint_or_stray_file_stops_the_build(answer: CodeGeneratorResponse, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no such import|elsewhere"):
         pipelines.write(answer, tmp_path)
+
+
+def test_a_process_that_prepares_can_load_pulumi_as_well() -> None:
+    from pulumi.runtime.proto import status_pb2
+
+    assert pipelines.request(FileDescriptorProto(name="s"), []).proto_file
+    assert status_pb2.Status.DESCRIPTOR.full_name == "google.rpc.Status"
