@@ -11,6 +11,7 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from mlp.engine.adopt import adopt_pending
 from mlp.errors import UserError
 from mlp.progress import console
 
@@ -57,8 +58,8 @@ def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:
 def drop_pending_operations(stack: auto.Stack) -> None:
     """Forget the operations that a killed update had under way.
 
-    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied, not posted,
-    and the AWS ones carry names that a second create reports. Without this, the engine refuses or warns for ever.
+    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied, not posted, and
+    what was made in AWS was adopted before. Without this, the engine refuses or warns for ever.
     """
     exported = stack.export_stack()
     deployment = exported.deployment or {}
@@ -67,5 +68,8 @@ def drop_pending_operations(stack: auto.Stack) -> None:
         return
     urns = [operation["resource"]["urn"].rsplit("::", 1)[-1] for operation in pending]
     console.print(f"  [yellow]{len(pending)} operations were interrupted and are done again: {', '.join(urns[:5])}[/]")
-    exported.deployment = {key: value for key, value in deployment.items() if key != "pending_operations"}
+    if adopt_pending(stack):
+        exported = stack.export_stack()
+    left = exported.deployment or {}
+    exported.deployment = {key: value for key, value in left.items() if key != "pending_operations"}
     stack.import_stack(exported)

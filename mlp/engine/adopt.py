@@ -1,0 +1,145 @@
+"""Finds what a killed update had made in AWS and not recorded yet, and takes it into the state.
+
+Without it, the next update would fail on every name that is taken, and make a second one of everything that has none.
+Kubernetes objects need no such thing: they are applied, not posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation as auto
+
+from mlp.progress import console
+
+IDENTITIES = Path(__file__).with_name("identities.yaml")
+
+
+@cache
+def identities() -> Mapping[str, Any]:
+    """Return how each type's resources are found, by type token."""
+    return yaml.safe_load(IDENTITIES.read_text(encoding="utf-8"))
+
+
+def adopt_pending(stack: auto.Stack) -> list[str]:
+    """Take into the state what pending creations did make; return the URNs looked for.
+
+    What is not there after all is left out again by the refresh of exactly these resources.
+    """
+    exported = stack.export_stack()
+    deployment: dict[str, Any] = dict(exported.deployment or {})
+    resources: list[dict[str, Any]] = list(deployment.get("resources") or [])
+    taken = {entry.get("id") for entry in resources}
+    regions = {f"{entry['urn']}::{entry['id']}": entry["inputs"].get("region") for entry in resources if _aws(entry)}
+    recorded = {entry["urn"] for entry in resources}
+    found: list[dict[str, Any]] = []
+    for operation in deployment.get("pending_operations") or []:
+        entry = operation["resource"]
+        rule = identities().get(entry["type"])
+        if operation["type"] != "creating" or rule is None or entry["urn"] in recorded:
+            continue
+        region = regions.get(entry.get("provider", ""))
+        identity = identify(rule, entry.get("inputs") or {}, region, taken)
+        if identity is not None:
+            found.append({**entry, "id": identity, "outputs": entry.get("inputs") or {}})
+            taken.add(identity)
+    if not found:
+        return []
+    deployment["resources"] = [*resources, *found]
+    deployment.pop("pending_operations")
+    exported.deployment = deployment
+    stack.import_stack(exported)
+    urns = [entry["urn"] for entry in found]
+    console.print(f"  [yellow]looking for {len(urns)} resources that a killed update may have made[/]")
+    stack.refresh(target=urns, color="never")
+    return urns
+
+
+def identify(
+    rule: str | Mapping[str, Any], inputs: Mapping[str, Any], region: str | None, taken: set[Any]
+) -> str | None:
+    """Return the identity that a resource with these inputs has or would have; None when AWS has none.
+
+    Args:
+        rule: Entry of `identities.yaml`.
+        inputs: Inputs of the resource.
+        region: Region to ask.
+        taken: Identities of recorded resources, which are somebody else's.
+    """
+    if isinstance(rule, str):
+        return filled(rule, inputs)
+    if kind := rule.get("tagged"):
+        name = (inputs.get("tags") or {}).get("Name")
+        filters = [
+            {"Name": "resource-type", "Values": [kind]},
+            {"Name": "key", "Values": ["Name"]},
+            {"Name": "value", "Values": [name]},
+        ]
+        tags = _client("ec2", region).describe_tags(Filters=filters)["Tags"] if name else []
+        return next((tag["ResourceId"] for tag in tags if tag["ResourceId"] not in taken), None)
+    return _asked(rule, inputs, region, taken)
+
+
+def _asked(rule: Mapping[str, Any], inputs: Mapping[str, Any], region: str | None, taken: set[Any]) -> str | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    parameters = filled(rule.get("by", {}), inputs)
+    if parameters is None:
+        return None
+    client = _client(rule.get("service", "ec2"), region)
+    try:
+        answer: Any = getattr(client, rule["found"])(**parameters)
+        if describe := rule.get("each"):
+            answer = [
+                getattr(client, describe)(**{name: entry[field] for name, field in rule["by_each"].items()})
+                for entry in answer[rule["list"]]
+            ]
+    except (BotoCoreError, ClientError):  # not there
+        return None
+    return _picked(rule["at"], answer, inputs, taken)
+
+
+def _picked(paths: str | list[str], answer: object, inputs: Mapping[str, Any], taken: set[Any]) -> str | None:
+    import jmespath
+
+    for path in [paths] if isinstance(paths, str) else paths:
+        expression = filled(path, inputs)
+        found = jmespath.search(expression, answer) if expression else None
+        for identity in found if isinstance(found, list) else [found]:
+            if identity is not None and identity not in taken:
+                return str(identity)
+    return None
+
+
+def filled(template: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the data holds
+    """Return a template with inputs filled in; None when one of them is absent or no text."""
+    if isinstance(template, dict):
+        parts: dict[str, Any] = {key: filled(item, inputs) for key, item in template.items()}
+        return None if None in parts.values() else parts
+    if isinstance(template, list):
+        items = [filled(item, inputs) for item in template]
+        return None if None in items else items
+    try:
+        texts = {key: _text(value) for key, value in inputs.items() if isinstance(value, str | int | float)}
+        return template.format_map(texts)
+    except KeyError:
+        return None
+
+
+def _text(value: str | float) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _aws(entry: Mapping[str, Any]) -> bool:
+    return entry["type"] == "pulumi:providers:aws"
+
+
+@cache
+def _client(service: str, region: str | None) -> Any:  # noqa: ANN401 - boto3 has no types
+    import boto3
+
+    return boto3.client(service, region_name=region)
