@@ -83,10 +83,10 @@ def follow(
         if state in runs.FINAL:
             if state == "SUCCEEDED":
                 return Ended(run_id=run_id, state=state, steps=steps, seconds=seconds)
-            raise failure(server, run_id, state, steps)
+            raise failure(server, run_id, state)
         if seconds > timeout:
             cancel(server, run_id)
-            raise failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled", steps)
+            raise failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled")
         time.sleep(PAUSE_SECONDS if not over else PAUSE_SECONDS / 2)
 
 
@@ -95,12 +95,11 @@ def cancel(server: Server, run_id: str) -> None:
     server.read(lambda client: client.terminate_run(run_id))
 
 
-def failure(server: Server, run_id: str, state: str, steps: Sequence[runs.Step]) -> RunFailed:
-    """Return the error that says why a run did not succeed."""
-    found = pods.findings(server, run_id)
-    told = [finding.text() for finding in found]
-    known = {finding.step for finding in found}
-    told += [f"{step.name}: {step.message}" for step in steps if step.message and step.name not in known]
+def failure(server: Server, run_id: str, state: str) -> RunFailed:
+    """Return the error that says why a run did not succeed: its pods' own words, and the workflow controller's."""
+    told = [finding.text() for finding in pods.findings(server, run_id)] + runs.complaints(
+        runs.workflow(server, run_id)
+    )
     return RunFailed(
         f"run {run_id} did not succeed",
         seen="\n  ".join([state.lower(), *"\n".join(told).splitlines()]),

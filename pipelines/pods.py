@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,9 @@ MAIN = "main"
 
 NODE_NAME = "workflows.argoproj.io/node-name"
 """Annotation: the pod's place in the workflow."""
+
+LAUNCHER = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.|time=\".*argo=true")
+"""Beginning of lines that are not the step's own; fatal ones of the launcher (`F`) stay."""
 
 BENIGN = ("ContainerCreating", "PodInitializing")
 """Waiting reasons of every start."""
@@ -81,17 +85,29 @@ def of_run(server: Server, run_id: str) -> list[Any]:
     return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
 
 
+def own(lines: Iterable[str]) -> list[str]:
+    """Return the lines that a step's code wrote, without those of the launcher and of Argo around it."""
+    return [line for line in lines if not LAUNCHER.match(line)]
+
+
 def log(server: Server, pod: str, lines: int | None = LAST_LINES, *, timestamps: bool = False) -> list[str]:
-    """Return the last lines that a step's code wrote; none where there is no log."""
+    """Return the last lines of a step's log; none where there is no log.
+
+    Args:
+        server: Where.
+        pod: Name of the pod.
+        lines: How many, of those that the step's code wrote; the whole log when None.
+        timestamps: Whether each line begins with the instant at which it was written.
+    """
     from kubernetes import client
 
     try:
         text = client.CoreV1Api(server.api).read_namespaced_pod_log(
-            pod, server.namespace, container=MAIN, tail_lines=lines, timestamps=timestamps
+            pod, server.namespace, container=MAIN, timestamps=timestamps
         )
     except client.ApiException:
         return []
-    return text.splitlines()
+    return text.splitlines() if lines is None else own(text.splitlines())[-lines:]
 
 
 def findings(server: Server, run_id: str, *, step: str | None = None, lines: int = LAST_LINES) -> list[Finding]:

@@ -110,6 +110,17 @@ def _state(
     return PHASES.get(str(driver.get("phase")), DRIVER) if driver.get("phase") != "Succeeded" else STARTING
 
 
+def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
+    """Return what the workflow controller says of every node that failed, `place: message`; the run's own last."""
+    status = (workflow or {}).get("status") or {}
+    found = [
+        f"{str(node['name']).split('.root', 1)[-1].lstrip('.-') or 'run'}: {node['message']}"
+        for node in (status.get("nodes") or {}).values()
+        if node.get("phase") in {"Failed", "Error"} and node.get("message")
+    ]
+    return sorted(set(found)) + ([f"run: {status['message']}"] if status.get("message") else [])
+
+
 def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
     """Return a run's workflow; None before it is made, and after it was collected."""
     from kubernetes import client

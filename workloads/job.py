@@ -31,7 +31,8 @@ class JobSpec:
     image: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    cpu: str = "500m"
+    # A request that fits beside the whole platform on two cores; what is free is a job's to use.
+    cpu: str = "250m"
     memory: str = "768Mi"
     memory_limit: str = "3Gi"
     deadline_seconds: int = 1200

@@ -167,13 +167,15 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each pod.")] = 20,
 ) -> None:
     """Show how a run's steps ended: last lines of their logs, and why a pod does not start."""
-    from pipelines import pods
+    from pipelines import pods, runs
 
     _, server = _connect(stack)
     item = resolve(server, run_id)
     console.print(f"run {item.run_id} ({item.display_name}): {str(item.state or 'PENDING').lower()}", markup=False)
     for finding in pods.findings(server, item.run_id, step=only, lines=lines):
         console.print(f"✗ {finding.text()}", style="red", markup=False)
+    for complaint in runs.complaints(runs.workflow(server, item.run_id)):
+        console.print(f"✗ {complaint}", style="red", markup=False)
     shown = 0
     for pod in pods.of_run(server, item.run_id):
         name = pods.step_of((pod.metadata.annotations or {}).get(pods.NODE_NAME, ""))

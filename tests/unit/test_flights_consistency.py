@@ -71,7 +71,9 @@ def test_the_challenger_stands_beside_the_champion() -> None:
     champion = manifests.inference_service(version(), PLATFORM, "i")
     challenger = manifests.inference_service(version(), PLATFORM, "i", manifests.CHALLENGER)
     assert (champion["metadata"]["name"], challenger["metadata"]["name"]) == ("flights", "flights-challenger")
-    assert champion["spec"] == challenger["spec"]
+    models = [item["spec"]["predictor"]["model"] for item in (champion, challenger)]
+    assert models[0]["storageUri"] == models[1]["storageUri"]
+    assert [model["resources"]["requests"]["cpu"] for model in models] == ["500m", "100m"]
     rule = manifests.route(PLATFORM, manifests.CHALLENGER)["spec"]["rules"][0]
     assert rule["matches"][0]["path"]["value"] == "/serving/flights-challenger"
     assert rule["backendRefs"][0]["name"] == "flights-challenger-predictor"

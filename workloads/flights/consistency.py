@@ -29,7 +29,9 @@ def registered(platform: Platform) -> str:
 
     lines: list[str] = []
     command = ["python", "-m", "workloads.flights", "feature-service"]
-    spec = JobSpec(name=JOB, image=job_image(platform), command=command, memory="384Mi", deadline_seconds=180)
+    spec = JobSpec(
+        name=JOB, image=job_image(platform), command=command, cpu="100m", memory="384Mi", deadline_seconds=180
+    )
     JobRun(platform, spec).run(lines.append)
     return said(lines)
 

@@ -31,7 +31,7 @@ STEP_SECONDS = 900
 def equip(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
     """Give a step its name, size, retries, mounted settings and credentials."""
     task.set_display_name(step)
-    task.set_cpu_request("300m").set_cpu_limit("2").set_memory_request("384Mi").set_memory_limit(SIZES[step])
+    task.set_cpu_request("250m").set_cpu_limit("2").set_memory_request("384Mi").set_memory_limit(SIZES[step])
     task.set_retry(ATTEMPTS[step], backoff_duration="5s", backoff_factor=2, backoff_max_duration="60s")
     # All folders that libraries write to beside their work are the pod's own.
     task.set_env_variable("HOME", "/tmp")  # noqa: S108 an emptyDir of the pod
