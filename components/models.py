@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import feast, kube, mlflow
+from components.kubeflow import names
 from components.objects import Scope, space
 from components.substrate import BUCKET_PURPOSES, Grant, ObjectStore, ObjectStoreAccess, Substrate
 
@@ -131,5 +132,5 @@ def container_defaults(resource: str, scope: Scope, defaults: kube.Resources) ->
     )
 
 
-GRANTS = (mlflow.GRANT, feast.GRANT, SERVING_GRANT, WORKLOAD_GRANT)
+GRANTS = (mlflow.GRANT, feast.GRANT, SERVING_GRANT, WORKLOAD_GRANT, *names.GRANTS)
 """Everything the platform's applications ask of the object store."""

@@ -239,7 +239,7 @@ class Substrate:
     kubeconfig: pulumi.Output[str]
     object_store: ObjectStore
     postgres: Mapping[SqlApplication, SqlDatabase]
-    mysql: Mapping[MysqlApplication, MysqlDatabase] = field(default_factory=dict)
+    mysql: Mapping[MysqlApplication, MysqlDatabase]
     redis: Redis
     storage_classes: StorageClasses
     images: ImageCatalog

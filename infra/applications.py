@@ -11,6 +11,10 @@ from components import envoy, feast, kserve, mlflow, models
 from components.feast import Feast, FeastArgs, Materialization
 from components.gateway import Gateway, GatewayArgs
 from components.kserve import KServe, KServeArgs
+from components.kubeflow import access
+from components.kubeflow import names as pipelines
+from components.kubeflow.pipelines import Pipelines, PipelinesArgs
+from components.kubeflow.runs import Clients
 from components.mlflow import MLflow, MLflowArgs
 from components.models import Models, ModelsArgs
 from components.route import Route, RouteArgs
@@ -33,11 +37,18 @@ class Urls:
     mlflow: str
     feast: str
     serving: str
+    pipelines: str
 
 
 def urls(base: str) -> Urls:
     """Return the applications' URLs below the Gateway's."""
-    return Urls(gateway=base, mlflow=f"{base}/mlflow", feast=f"{base}/feast", serving=f"{base}/serving")
+    return Urls(
+        gateway=base,
+        mlflow=f"{base}/mlflow",
+        feast=f"{base}/feast",
+        serving=f"{base}/serving",
+        pipelines=f"{base}{access.PREFIX}",
+    )
 
 
 def applications(settings: Settings, substrate: Substrate) -> None:
@@ -54,6 +65,30 @@ def applications(settings: Settings, substrate: Substrate) -> None:
             predictor=settings.serving.size.resources(),
         ),
     )
+    _pipelines(settings, substrate, gateway, tracking, store)
+
+
+def _pipelines(settings: Settings, substrate: Substrate, gateway: Gateway, tracking: MLflow, store: Feast) -> None:
+    plan = settings.pipelines
+    Pipelines(
+        "pipelines",
+        PipelinesArgs(
+            substrate=substrate,
+            argo=rendered("argo"),
+            upstream=rendered("pipelines"),
+            clients=Clients(
+                feast_config=store.client_config,
+                mlflow_uri=tracking.tracking_uri,
+                mlflow_username=tracking.username,
+                mlflow_password=tracking.password,
+            ),
+            policy=plan.runs.policy(),
+            replicas=plan.replicas,
+            server=plan.size.resources(),
+            controller=plan.controller.resources(),
+            gateway_crds=gateway.crds,
+        ),
+    )
 
 
 def _gateway(settings: Settings, substrate: Substrate) -> Gateway:
@@ -63,7 +98,7 @@ def _gateway(settings: Settings, substrate: Substrate) -> Gateway:
             substrate=substrate,
             gateway_api=rendered("gateway-api"),
             controller=rendered("envoy-gateway"),
-            route_namespaces=[mlflow.NAMESPACE, feast.NAMESPACE, models.NAMESPACE],
+            route_namespaces=[mlflow.NAMESPACE, feast.NAMESPACE, models.NAMESPACE, pipelines.NAMESPACE],
             proxy=envoy.Proxy(replicas=settings.gateway.replicas, resources=settings.gateway.size.resources()),
         ),
     )
@@ -137,4 +172,5 @@ NAMESPACES = {
     "kserve": kserve.NAMESPACE,
     "gateway": envoy.NAMESPACE,
     "models": models.NAMESPACE,
+    "pipelines": pipelines.NAMESPACE,
 }

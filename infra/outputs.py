@@ -53,8 +53,8 @@ class PlatformOutputs(Frozen):
         schema_version: Version of this document, `schema` when exported.
         environment: Name of the environment.
         kubeconfig: Path of a kubeconfig on the machine that ran the update; None where there is none.
-        urls: URL by application (`gateway`, `mlflow`, `feast`, `serving`), as users see it, no trailing slash.
-            InferenceService NAME answers under `serving`/NAME.
+        urls: URL by application (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`), as users see it, no trailing
+            slash. InferenceService NAME answers under `serving`/NAME.
         namespaces: Namespace by application.
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pulumi
 
 from components import models
+from components.kubeflow import names
 from components.substrate import Substrate
 from infra import outputs, substrates
 from infra.applications import NAMESPACES, applications, urls
@@ -36,7 +39,7 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
     values = outputs.PlatformOutputs(
         environment=settings.environment,
         kubeconfig=substrates.kubeconfig_path(settings.local) if settings.local else None,
-        urls={"gateway": found.gateway, "mlflow": found.mlflow, "feast": found.feast, "serving": found.serving},
+        urls=asdict(found),
         namespaces=NAMESPACES,
         buckets=buckets,
         object_store=outputs.ObjectStoreAddress(
@@ -47,6 +50,7 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
         credentials={
             "mlflow": outputs.SecretReference(namespace=models.NAMESPACE, secret="mlflow-client"),  # noqa: S106 - a name
             "object_store": outputs.SecretReference(namespace=models.NAMESPACE, secret="object-store"),  # noqa: S106
+            "pipelines": outputs.SecretReference(namespace=names.NAMESPACE, secret=names.CLIENT_SECRET),
         },
     )
     return values.model_dump(by_alias=True)

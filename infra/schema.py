@@ -13,6 +13,7 @@ from infra.model import Model, refused
 
 if TYPE_CHECKING:
     from components.kube import Resources
+    from components.kubeflow.workflows import RunPolicy
 
 Quantity = Annotated[str, StringConstraints(pattern=quantities.PATTERN)]
 Cron = Annotated[str, StringConstraints(pattern=r"^\S+ \S+ \S+ \S+ \S+$")]
@@ -88,6 +89,7 @@ class Local(Model):
     storage_class: str = Field(description="StorageClass of all volumes")
     gateway_cluster_ip: IPv4Address = Field(strict=False, description="fixed address of the Gateway")
     postgres: Server
+    mysql: Server
     redis: RedisServer
     object_store: ObjectStoreServer
 
@@ -148,6 +150,51 @@ class Models(Model):
     defaults: Size
 
 
+class Runs(Model):
+    """Bounds of a pipeline's run."""
+
+    run_seconds: int = Field(ge=60, description="time after which a run fails, waiting included")
+    step_seconds: int = Field(ge=60, description="time after which a step fails, waiting included")
+    pods_kept_seconds: int = Field(ge=0, description="time that the pods of an ended run stay, for their logs")
+    kept_seconds: int = Field(ge=60, description="time that the workflow of an ended run stays")
+    parallelism: int = Field(ge=1, le=1000, description="most pods of one run at a time")
+    step: Size = Field(description="requests and limits of a step that states none")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Runs:
+        if self.step_seconds > self.run_seconds:
+            raise ValueError(
+                f"step_seconds of at most run_seconds; {self.step_seconds} is more than {self.run_seconds}"
+            )
+        if self.pods_kept_seconds > self.kept_seconds:
+            raise ValueError(
+                f"pods_kept_seconds of at most kept_seconds; {self.pods_kept_seconds} is more than {self.kept_seconds}"
+            )
+        return self
+
+    def policy(self) -> RunPolicy:
+        """Return the component's form."""
+        from components.kubeflow.workflows import RunPolicy
+
+        return RunPolicy(
+            run_seconds=self.run_seconds,
+            step_seconds=self.step_seconds,
+            pods_kept_seconds=self.pods_kept_seconds,
+            run_kept_seconds=self.kept_seconds,
+            parallelism=self.parallelism,
+            step=self.step.resources(),
+        )
+
+
+class Pipelines(Model):
+    """Kubeflow Pipelines."""
+
+    replicas: int = Field(ge=1, le=10, description="pods of the API server")
+    size: Size = Field(description="of a pod of the API server")
+    controller: Size = Field(description="of the workflow controller; its memory grows with the runs it keeps")
+    runs: Runs
+
+
 class Budgets(Model):
     """Latency budgets of serving at the 99th percentile, in milliseconds."""
 
@@ -181,6 +228,7 @@ class Settings(Model):
     feast: Feast
     serving: Serving
     models: Models
+    pipelines: Pipelines
     budgets: Budgets
 
     @model_validator(mode="after")
@@ -196,7 +244,12 @@ class Settings(Model):
         if self.aws is not None and self.aws.tier == "production":
             if self.aws.decommission not in (None, self.environment):
                 raise refused("aws.decommission", self.aws.decommission, f"the environment's name, {self.environment}")
-            for key, part in (("gateway", self.gateway), ("mlflow", self.mlflow), ("feast", self.feast)):
+            for key, part in (
+                ("gateway", self.gateway),
+                ("mlflow", self.mlflow),
+                ("feast", self.feast),
+                ("pipelines", self.pipelines),
+            ):
                 if part.replicas < 2:
                     raise refused(f"{key}.replicas", part.replicas, "at least 2 in production (aws.tier)")
         return self

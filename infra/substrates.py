@@ -70,6 +70,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
             gateway_cluster_ip=str(local.gateway_cluster_ip),
             object_store_cluster_ip=str(local.object_store.cluster_ip),
             postgres=sized(local.postgres),
+            mysql=sized(local.mysql),
             redis=sized(local.redis),
             redis_max_memory_mib=local.redis.max_memory_mib,
             object_store=sized(local.object_store),

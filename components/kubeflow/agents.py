@@ -84,7 +84,7 @@ def workflow_controller(
         name=names.WORKFLOW_CONTROLLER,
         image=substrate.images["workflow-controller"],
         resources=resources,
-        command=["/usr/local/bin/workflow-controller"],
+        command=["workflow-controller"],
         args=workflows.arguments(substrate.images["argoexec"]),
         # By default a workflow is looked at again after 10 s, which every hop between two steps pays for.
         env={"DEFAULT_REQUEUE_TIME": "1s"},

@@ -92,5 +92,6 @@ class Pipelines(pulumi.ComponentResource):
                 path=str(rendered.crds_path),
                 kubeconfig=substrate.kubeconfig,
             ),
-            pulumi.ResourceOptions(parent=self),
+            # Definitions go to the cluster by themselves, but not before whoever wants to may.
+            pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
         )

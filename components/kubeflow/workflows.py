@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ def launcher_patch() -> str:
     input `pod-spec-patch`.
     """
     patch = json.dumps({"initContainers": [{"name": LAUNCHER, "securityContext": RESTRICTED_STEP}]}, sort_keys=True)
+    # Two closing braces side by side would end the expression.
+    patch = re.sub(r"}(?=})", "} ", patch)
     return "{{='pod-spec-patch' in inputs.parameters ? '" + patch + "' : '{}'}}"
 
 

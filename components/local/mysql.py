@@ -118,7 +118,7 @@ class Mysql(pulumi.ComponentResource):
         admin: k8s.core.v1.Secret,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
-        ping = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb-admin --no-defaults -h127.0.0.1 -uroot ping"
+        ask = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb --no-defaults -h127.0.0.1 -uroot -e 'SELECT 1'"
         return kube.pod(
             kube.Container(
                 name="mysql",
@@ -127,8 +127,8 @@ class Mysql(pulumi.ComponentResource):
                 args=[f"--{name}={value}" for name, value in SERVER_SETTINGS.items()],
                 env={"MARIADB_ROOT_PASSWORD_FILE": "/run/secrets/admin/password"},
                 ports={"tcp": PORT},
-                # ping succeeds with a wrong password as well, and complains in the server's log.
-                probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", ping]),
+                # A TCP connect succeeds before anybody may log in, and counts against the client's address.
+                probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", ask]),
                 mounts=[
                     kube.Mount(name="data", path="/var/lib/mysql", claim="data"),
                     kube.Mount(name="admin", path="/run/secrets/admin", secret=admin.metadata.name),

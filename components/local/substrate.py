@@ -9,12 +9,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import kube
+from components.local.mysql import Mysql, MysqlArgs
 from components.local.object_store import S3Gateway, S3GatewayArgs
 from components.local.postgres import Postgres, PostgresArgs
 from components.local.redis import Redis, RedisArgs
 from components.objects import space
 from components.substrate import (
     BUCKET_PURPOSES,
+    MYSQL_DATABASES,
     SQL_APPLICATIONS,
     BucketPurpose,
     GatewayExposure,
@@ -53,6 +55,7 @@ class LocalSubstrateArgs:
         gateway_cluster_ip: Fixed ClusterIP of the Gateway.
         object_store_cluster_ip: Fixed ClusterIP of the S3 gateway.
         postgres: Size of Postgres.
+        mysql: Size of MariaDB.
         redis: Size of Redis.
         redis_max_memory_mib: Data that Redis holds before it refuses writes, in MiB.
         object_store: Size of the S3 gateway.
@@ -66,6 +69,7 @@ class LocalSubstrateArgs:
     gateway_cluster_ip: str
     object_store_cluster_ip: str
     postgres: LocalService
+    mysql: LocalService
     redis: LocalService
     redis_max_memory_mib: int
     object_store: LocalService
@@ -73,7 +77,7 @@ class LocalSubstrateArgs:
 
 
 class LocalSubstrate(pulumi.ComponentResource):
-    """Postgres, Redis and an S3 gateway in the cluster that runs the platform."""
+    """Postgres, MySQL, Redis and an S3 gateway in the cluster that runs the platform."""
 
     substrate: Substrate
 
@@ -98,6 +102,18 @@ class LocalSubstrate(pulumi.ComponentResource):
                 size=args.postgres.volume,
                 resources=args.postgres.resources,
                 applications=SQL_APPLICATIONS,
+            ),
+            child,
+        )
+        mysql = Mysql(
+            "mysql",
+            MysqlArgs(
+                namespace=data,
+                image=images["mariadb"],
+                storage_class=args.storage_class,
+                size=args.mysql.volume,
+                resources=args.mysql.resources,
+                databases=MYSQL_DATABASES,
             ),
             child,
         )
@@ -134,6 +150,7 @@ class LocalSubstrate(pulumi.ComponentResource):
             kubeconfig=pulumi.Output.secret(args.kubeconfig),
             object_store=gateway.store,
             postgres=postgres.databases,
+            mysql=mysql.databases,
             redis=redis.access,
             storage_classes=StorageClasses(rwo=args.storage_class),
             images=images,

@@ -33,6 +33,7 @@ def substrate() -> Substrate:
         kubeconfig=nothing,
         object_store=nothing,
         postgres={},
+        mysql={},
         redis=nothing,
         storage_classes=nothing,
         images=ImageCatalog({name: f"mlplatform.local/{name}:0123456789ab" for name in NAMES}),

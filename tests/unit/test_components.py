@@ -33,6 +33,7 @@ def platform(replicas: int = 1) -> None:
             gateway_cluster_ip="198.19.0.80",
             object_store_cluster_ip="198.19.0.70",
             postgres=SERVER,
+            mysql=SERVER,
             redis=SERVER,
             redis_max_memory_mib=128,
             object_store=SERVER,
@@ -74,6 +75,7 @@ def declared() -> Declared:
 def test_everything_that_is_promised_runs(declared: Declared) -> None:
     assert {name for name, _ in declared.pods()} == {
         *("StatefulSet/postgres", "StatefulSet/redis", "StatefulSet/s3", "Job/postgres-databases", "Job/s3-buckets"),
+        *("StatefulSet/mysql", "Job/mysql-databases"),
         *("Deployment/mlflow", "Job/mlflow-migrate", "Deployment/feast", "CronJob/feast-materialize"),
     }
 

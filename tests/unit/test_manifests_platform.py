@@ -30,6 +30,7 @@ def substrate() -> Substrate:
         kubeconfig=pulumi.Output.secret("kubeconfig"),
         object_store=cast(ObjectStore, None),
         postgres={},
+        mysql={},
         redis=cast(Redis, None),
         storage_classes=StorageClasses(rwo="local-path"),
         images=IMAGES,

@@ -271,6 +271,7 @@ def test_containers_of_steps_are_restricted() -> None:
 
 def test_the_launchers_patch_is_json_in_both_cases() -> None:
     patch = workflows.launcher_patch()
+    assert patch.index("}}") == len(patch) - 2, "the expression would end early"
     step, other = re.findall(r"'(\{.*?\})'(?= :|\}\})", patch)
     assert json.loads(step)["initContainers"][0]["name"] == workflows.LAUNCHER
     assert json.loads(other) == {}

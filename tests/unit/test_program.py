@@ -21,6 +21,10 @@ CONTROLLERS = {
     "Deployment/kserve/Deployment/kserve/kserve-controller-manager",
     "Job/gateway/Job/envoy-gateway-system/envoy-gateway-certgen",
     "Deployment/cluster-autoscaler/Deployment/kube-system/cluster-autoscaler",
+    "Deployment/ml-pipeline",
+    "Deployment/ml-pipeline-persistenceagent",
+    "Deployment/ml-pipeline-scheduledworkflow",
+    "Deployment/workflow-controller",
 }
 """What talks to Kubernetes."""
 
@@ -72,7 +76,7 @@ def test_the_output_is_a_document_without_secrets(declared: Declared, stack: str
     exported["schema_version"] = exported.pop("schema")
     found = PlatformOutputs.model_validate(exported)
     assert found.environment == stack
-    assert set(found.urls) == {"gateway", "mlflow", "feast", "serving"}
+    assert set(found.urls) == {"gateway", "mlflow", "feast", "serving", "pipelines"}
     assert found.urls["serving"] == f"{found.urls['gateway']}/serving"
     assert set(found.buckets) == {"raw", "features", "pipelines", "models"}
 
