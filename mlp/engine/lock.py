@@ -1,4 +1,4 @@
-"""What a killed update leaves behind: a lock that never expires, and operations that are marked as pending."""
+"""What a killed update leaves behind: torn files, a lock that never expires, operations that are marked as pending."""
 
 from __future__ import annotations
 
@@ -24,6 +24,27 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def drop_torn_attributes(backend_url: str) -> list[Path]:
+    """Remove attribute files of a file backend that a killed engine left half-written; return them.
+
+    The engine's file backend replaces a checkpoint in one step, but not the `.attrs` file beside it, and refuses to
+    load a checkpoint whose attributes are torn ("failed to load checkpoint: EOF"). They hold nothing but the media
+    type, and may be missing.
+    """
+    if not backend_url.startswith("file://"):
+        return []
+    torn = []
+    for path in sorted((Path(backend_url.removeprefix("file://")) / ".pulumi").rglob("*.attrs")):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            path.unlink(missing_ok=True)
+            torn.append(path)
+        except FileNotFoundError:
+            continue
+    return torn
 
 
 def lock_files(backend_url: str, stack: str) -> list[Path]:

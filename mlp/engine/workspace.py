@@ -12,7 +12,7 @@ import yaml
 from pulumi import automation as auto
 
 from mlp import paths
-from mlp.engine.lock import clear_stale_lock, drop_pending_operations
+from mlp.engine.lock import clear_stale_lock, drop_pending_operations, drop_torn_attributes
 from mlp.errors import UserError
 
 PROJECT = "mlplatform"
@@ -135,6 +135,9 @@ def open_stack(stack: str, program: Callable[[], None], *, writes: bool) -> auto
     """
     folder = _write_workspace(stack)
     env = engine_env()
+    backend_url = env.get("PULUMI_BACKEND_URL", os.environ.get("PULUMI_BACKEND_URL", ""))
+    if writes:
+        drop_torn_attributes(backend_url)
     from local.toolchain import binary
 
     selected = auto.create_or_select_stack(
@@ -149,6 +152,6 @@ def open_stack(stack: str, program: Callable[[], None], *, writes: bool) -> auto
         ),
     )
     if writes:
-        clear_stale_lock(selected, env.get("PULUMI_BACKEND_URL", os.environ.get("PULUMI_BACKEND_URL", "")))
+        clear_stale_lock(selected, backend_url)
         drop_pending_operations(selected)
     return selected
