@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from moto.elasticache.models import ElastiCacheBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import FakeBucket
 from werkzeug.serving import run_simple
@@ -27,7 +28,17 @@ def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
     )
 
 
+def delete_group(self: ElastiCacheBackend, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:
+    """Delete a replication group; moto leaves it there, being deleted, for ever."""
+    group = leave_deleting(self, replication_group_id, retain_primary_cluster)
+    del self.replication_groups[replication_group_id]
+    return group
+
+
+leave_deleting = ElastiCacheBackend.delete_replication_group
+
 if __name__ == "__main__":
+    setattr(ElastiCacheBackend, "delete_replication_group", delete_group)  # noqa: B010 - typed otherwise
     setattr(FakeBucket, "_log_permissions_enabled_policy", staticmethod(may_log))  # noqa: B010 - typed otherwise
     application = DomainDispatcherApplication(create_backend_app)
     run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=False, request_handler=MotoRequestHandler)

@@ -19,6 +19,8 @@ from tests.engine.stacks import Stack
 class AwsStack(Stack):
     """A stack whose `aws` plugin is the emulated one."""
 
+    patience = 400.0
+
     def __init__(self, folder: Path, account: Emulation, name: str = "test", project: str = "engine") -> None:
         self.account = account
         path = os.pathsep.join([str(AWS_BIN), str(BIN)])

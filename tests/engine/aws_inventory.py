@@ -16,7 +16,7 @@ QUESTIONS: list[tuple[str, str, str]] = [
     ("ec2", "describe_addresses", "Addresses[].AllocationId"),
     ("ec2", "describe_network_interfaces", "NetworkInterfaces[].NetworkInterfaceId"),
     ("ec2", "describe_security_groups", "SecurityGroups[?GroupName!='default'].GroupName"),
-    ("ec2", "describe_vpc_endpoints", "VpcEndpoints[].VpcEndpointId"),
+    ("ec2", "describe_vpc_endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
     ("ec2", "describe_flow_logs", "FlowLogs[].FlowLogId"),
     ("ec2", "describe_launch_templates", "LaunchTemplates[].LaunchTemplateName"),
     ("ec2", "describe_volumes", "Volumes[].VolumeId"),
@@ -49,6 +49,11 @@ def inventory(account: Emulation) -> dict[str, list[Any]]:
         answer = jmespath.search(path, getattr(account.client(service), operation)())
         if answer and not _of_every_account(operation, answer, account):
             found[f"{service} {operation}"] = answer
+    kms = account.client("kms")
+    described = [kms.describe_key(KeyId=entry["KeyId"])["KeyMetadata"] for entry in kms.list_keys()["Keys"]]
+    keys = [entry["Description"] for entry in described if entry["Enabled"] and entry["KeyManager"] == "CUSTOMER"]
+    if keys:
+        found["kms keys"] = keys
     budgets = account.client("budgets").describe_budgets(AccountId=account.account)
     if budgets.get("Budgets"):
         found["budgets"] = [entry["BudgetName"] for entry in budgets["Budgets"]]

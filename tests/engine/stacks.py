@@ -56,7 +56,13 @@ class Outcome:
 
 
 class Stack:
-    """One stack; each operation takes the program it runs."""
+    """One stack; each operation takes the program it runs.
+
+    Attributes:
+        patience: Seconds until an operation must have come to the point at which it is stopped.
+    """
+
+    patience = 60.0
 
     def __init__(
         self,
@@ -165,7 +171,7 @@ class Stack:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.patience
         while not when():
             assert thread.is_alive(), f"the up ended before it could be stopped:\n{self.text()}"
             assert time.monotonic() < deadline, f"nothing to stop at:\n{self.text()}"
@@ -176,7 +182,7 @@ class Stack:
                     process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
-        thread.join(60)
+        thread.join(self.patience)
         assert not thread.is_alive(), "the up went on after the signal"
         assert failures, "the up succeeded in spite of the signal"
         return f"{self.text()}\n{failures[0]}"

@@ -1,0 +1,59 @@
+"""An `up` of the whole platform on AWS, killed again and again, converges: nothing twice, nothing orphaned."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import upstream
+from mlp.engine.lock import drop_pending_operations
+from tests.engine.aws import ACCOUNTS, REGION, AwsStack
+from tests.engine.aws_inventory import inventory
+from tests.engine.aws_world import World, world
+
+POINTS = int(os.environ.get("MLP_TEST_AWS_KILLS", "6"))
+"""Kills in the default run; 20 take about ten minutes."""
+
+SEED = 20
+MOST = 360
+"""Resources of `dev`, the last of which are too near to the end to be killed at."""
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Iterator[World]:
+    upstream.ensure()
+    with world(tmp_path / "world", ACCOUNTS["dev"], REGION) as running:
+        yield running
+
+
+def test_killed_at_seeded_points_it_converges(
+    found: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    for name, value in found.account.environment.items():
+        monkeypatch.setenv(name, value)
+    stack = AwsStack.of(tmp_path / "stack", found.account, "dev")
+    points = sorted(random.Random(SEED).sample(range(4, MOST - 20), POINTS))
+    done = 0
+    for point in points:
+        wanted = max(point - done, 1)
+        stack.killed_up(AwsStack.program, lambda wanted=wanted: created(stack) >= wanted)
+        stack.unlock()
+        drop_pending_operations(stack.auto)
+        done = len((stack.auto.export_stack().deployment or {}).get("resources", []))
+    record_property("killed at", ", ".join(map(str, points)))
+    stack.up(AwsStack.program)
+    assert stack.up(AwsStack.program).changes.keys() == {"same"}
+    stack.destroy()
+    found.settle()
+    assert inventory(found.account) == {}
+
+
+def created(stack: AwsStack) -> int:
+    """Return how many resources this `up` has begun to create."""
+    starts = [event.resource_pre_event for event in stack.events if event.resource_pre_event]
+    return sum(1 for start in starts if str(getattr(start.metadata.op, "value", start.metadata.op)) == "create")

@@ -1,0 +1,242 @@
+"""The committed stacks on AWS: the real engine, an emulated account, a real API server and scheduler as its cluster.
+
+The tests of one stack share one `up`, in the order in which they stand here; the last one destroys it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+import upstream
+from components.aws.node_groups import GPU_TAINT
+from infra.quantities import value
+from tests.engine.aws import ACCOUNTS, REGION, AwsStack
+from tests.engine.aws_drift import DRIFTS
+from tests.engine.aws_inventory import inventory
+from tests.engine.aws_nodes import GPU
+from tests.engine.aws_world import World, world
+from tests.engine.stacks import Outcome
+
+STACKS = os.environ.get("MLP_TEST_AWS_STACKS", "dev,prod").split(",")
+"""`staging` differs from `prod` in sizes only; MLP_TEST_AWS_STACKS=dev,staging,prod runs all three."""
+
+CANARIES = [f"canary-{number:02d}-{'feed' * 4}" for number in range(50)]
+STATE_BYTES = 5_000_000
+
+
+@dataclass
+class Running:
+    """A stack that is up."""
+
+    name: str
+    world: World
+    stack: AwsStack
+    planned: Outcome
+    made: Outcome
+    changes: dict[str, Any]
+
+    def up(self, **changes: Any) -> Outcome:
+        """Bring it up with some settings changed, `__` for a dot, beside those that earlier ups changed."""
+        self.changes.update({key.replace("__", "."): value for key, value in changes.items()})
+        self.stack.configure(self.changes)
+        return self.stack.up(program)
+
+
+def settings(name: str) -> dict[str, Any]:
+    """Return what differs from the committed file: no protection of data, so that the stack can be destroyed."""
+    changes: dict[str, Any] = {"aws.protect_data": False}
+    return {**changes, "aws.decommission": name} if name == "prod" else changes
+
+
+def program() -> None:
+    """The platform, with 50 secrets planted where it has secrets: in Kubernetes and in Secrets Manager."""
+    AwsStack.program()
+    config = {f"key-{number}": pulumi.Output.secret(text) for number, text in enumerate(CANARIES)}
+    k8s.core.v1.Secret(
+        "canaries", metadata={"name": "canaries", "namespace": "default"}, string_data=config, opts=_provider()
+    )
+
+
+def _provider() -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(provider=k8s.Provider("canaries", kubeconfig=os.environ["MLP_TEST_KUBECONFIG"]))
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    upstream.ensure()
+    name: str = request.param
+    folder = tmp_path_factory.mktemp(name)
+    with world(folder, ACCOUNTS[name], REGION) as found, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLP_TEST_KUBECONFIG", str(found.plane.kubeconfig))
+        stack = AwsStack.of(folder / "stack", found.account, name, settings(name))
+        planned = stack.preview(program)
+        try:
+            made = stack.up(program)
+        except pulumi.automation.CommandError as error:
+            stuck = [_pod_name(pod) for pod in found.pods() if pod["status"].get("phase") == "Pending"]
+            raise AssertionError(f"{error}\npending: {stuck}\nrefused: {found.kubelets.refused}") from None
+        yield Running(name, found, stack, planned, made, settings(name))
+
+
+def test_the_first_preview_lists_what_is_made_and_what_later_previews_list(running: Running) -> None:
+    """The first knows no cluster, no address and no identity; nothing may hide from it."""
+    planned = urns(running.planned)
+    assert len(planned) > 300
+    assert planned == urns(running.made)
+    later = running.stack.preview(program)
+    assert later.changes.keys() == {"same"}, later.text
+    assert urns(later) == planned
+
+
+def test_a_second_up_changes_nothing(running: Running) -> None:
+    assert running.up().changes.keys() == {"same"}
+    refreshed = running.stack.refresh(program)
+    assert refreshed.operations() == {}
+    assert running.up().changes.keys() == {"same"}
+
+
+def test_the_state_is_small_and_holds_no_secret(running: Running) -> None:
+    """50 planted secrets and every one that the stack drew itself, in state, previews, logs and outputs."""
+    states = list((running.stack.folder / "state" / ".pulumi" / "stacks").rglob("*.json"))
+    assert max(path.stat().st_size for path in states) < STATE_BYTES
+    drawn = {
+        text
+        for secret in (running.world.plane.get("/api/v1/secrets") or {})["items"]
+        if secret["metadata"]["name"] not in ("envoy", "envoy-gateway", "envoy-rate-limit")
+        for text in (base64.b64decode(part).decode(errors="replace") for part in secret.get("data", {}).values())
+        if re.fullmatch(r"[A-Za-z0-9_-]{16,128}", text) and re.search(r"\d", text)
+    }
+    assert drawn >= set(CANARIES)
+    assert len(drawn) > len(CANARIES) + 5
+    said = running.planned.text + running.made.text + running.stack.raw_state() + repr(running.made.outputs)
+    said += "".join(repr(event) for event in (*running.planned.events, *running.made.events))
+    assert sorted(text for text in drawn if text in said) == []
+
+
+def test_every_pod_has_a_node_that_can_hold_it_and_gpu_nodes_are_left_to_gpu_pods(running: Running) -> None:
+    plane = running.world.plane
+    train = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "train", "namespace": "default"},
+        "spec": {
+            "nodeSelector": {"mlplatform/accelerator": "nvidia"},
+            "tolerations": [{"key": GPU_TAINT, "operator": "Exists"}],
+            "containers": [{"name": "train", "image": "x", "resources": {"limits": {GPU: "1"}}}],
+        },
+    }
+    greedy = {**train, "metadata": {"name": "greedy", "namespace": "default"}}
+    greedy["spec"] = {"containers": [{"name": "x", "image": "x", "resources": {"limits": {GPU: "1"}}}]}
+    for pod in (train, greedy):
+        plane.http.post("/api/v1/namespaces/default/pods", json=pod).raise_for_status()
+    running.world.wait(lambda: _placed(running.world, "train"), "the training pod's node")
+    nodes = {entry["metadata"]["name"]: entry for entry in (plane.get("/api/v1/nodes") or {})["items"]}
+    used: dict[tuple[str, str], float] = {}
+    for pod in running.world.pods():
+        spec, name = pod["spec"], _pod_name(pod)
+        if name == "default/greedy":
+            assert "nodeName" not in spec, "a pod without the toleration must not get on a GPU node"
+            continue
+        assert pod["status"]["phase"] in ("Running", "Succeeded"), name
+        node = nodes[spec["nodeName"]]
+        if GPU in node["status"]["capacity"]:
+            assert _wants_gpu(spec) or "nvidia-device-plugin" in name, f"{name} takes a GPU node's room"
+        else:
+            assert not _wants_gpu(spec), name
+        if pod["status"]["phase"] == "Running":
+            for container in spec["containers"]:
+                for kind, amount in (container.get("resources", {}).get("requests") or {}).items():
+                    used[spec["nodeName"], kind] = used.get((spec["nodeName"], kind), 0) + value(amount)
+    for (name, kind), amount in used.items():
+        assert amount <= value(nodes[name]["status"]["allocatable"][kind]), (name, kind)
+    assert running.world.kubelets.refused == {}
+    for name in ("train", "greedy"):
+        plane.delete(f"/api/v1/namespaces/default/pods/{name}")
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "changed"),
+    [
+        ("aws.redis.node_type", "cache.r7g.xlarge", {"ReplicationGroup redis"}),
+        ("aws.postgres.instance_class", "db.m7g.2xlarge", {"Instance postgres"}),
+        ("aws.node_groups.cpu.maximum", 41, {"NodeGroup nodes-cpu"}),
+        ("mlflow.replicas", 4, {"Deployment mlflow"}),
+    ],
+)
+def test_one_size_changes_one_thing_and_replaces_nothing(
+    running: Running, path: str, new: object, changed: set[str]
+) -> None:
+    found = running.up(**{path.replace(".", "__"): new})
+    assert found.changes.keys() <= {"same", "update", "create"}, found.changes
+    names = {f"{kind} {name}" for kind, name in steps(found)}
+    assert all(any(name.startswith(wanted) for name in names) for wanted in changed), names
+    rest = {name for name in names if not any(name.startswith(wanted) for wanted in changed)}
+    assert not rest or (path == "mlflow.replicas" and rest == {"PodDisruptionBudget mlflow"}), names
+
+
+def test_a_refresh_sees_ten_kinds_of_drift_and_an_up_repairs_them(running: Running) -> None:
+    for drift in DRIFTS:
+        drift.make(running.world)
+    running.stack.refresh(program)
+    repaired = {f"{kind} {name}" for kind, name in steps(running.up())}
+    for drift in DRIFTS:
+        assert any(name.startswith(drift.resource) for name in repaired), (drift.resource, repaired)
+    for drift in DRIFTS:
+        drift.check(running.world)
+    assert running.up().changes.keys() == {"same"}
+
+
+def test_destroy_leaves_nothing_behind(running: Running) -> None:
+    """A volume, a load balancer or a network interface left over would keep subnets and groups from going."""
+    before = inventory(running.world.account)
+    assert {"ec2 describe_network_interfaces", "elbv2 describe_load_balancers"} <= before.keys()
+    running.stack.destroy()
+    running.world.settle()
+    assert inventory(running.world.account) == {}
+    left = {
+        f"{kind} {_pod_name(entry)}"
+        for kind in ("pods", "services", "persistentvolumeclaims", "persistentvolumes")
+        for entry in (running.world.plane.get(f"/api/v1/{kind}") or {})["items"]
+    }
+    assert left == {"services default/kubernetes"}
+    assert running.stack.resources() == {}
+
+
+def urns(outcome: Outcome) -> set[str]:
+    """Return what an operation went through."""
+    found = {event.resource_pre_event.metadata.urn for event in outcome.events if event.resource_pre_event}
+    return {urn for urn in found if "pulumi:pulumi:Stack" not in urn}
+
+
+def steps(outcome: Outcome) -> set[tuple[str, str]]:
+    """Return kind and name of every resource that changed, components left out."""
+    found: set[tuple[str, str]] = set()
+    for event in outcome.events:
+        if event.resource_pre_event:
+            meta = event.resource_pre_event.metadata
+            op = str(getattr(meta.op, "value", meta.op))
+            if op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:providers:"):
+                found.add((meta.type.rsplit(":", 1)[-1], meta.urn.split("::")[-1]))
+    return found
+
+
+def _pod_name(entry: dict[str, Any]) -> str:
+    return f"{entry['metadata'].get('namespace', '')}/{entry['metadata']['name']}".lstrip("/")
+
+
+def _wants_gpu(spec: dict[str, Any]) -> bool:
+    return any(GPU in (entry.get("resources", {}).get("limits") or {}) for entry in spec["containers"])
+
+
+def _placed(found: World, name: str) -> bool:
+    pod = found.plane.get(f"/api/v1/namespaces/default/pods/{name}") or {}
+    return pod.get("status", {}).get("phase") == "Running"
