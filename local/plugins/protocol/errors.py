@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import grpc
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.proto import provider_pb2
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -36,6 +36,9 @@ class InitFailed(Exception):
 def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End the call with `error`, with the details the engine understands."""
     if isinstance(error, InitFailed):
+        # Only a plugin's own process loads it: kfp has a message of the same name, and a process may have one of them.
+        from pulumi.runtime.proto import status_pb2
+
         detail = provider_pb2.ErrorResourceInitFailed(
             id=error.id, properties=error.outputs, reasons=error.reasons, inputs=error.inputs
         )
