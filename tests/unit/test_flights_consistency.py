@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from kubernetes import client
 
 from mlp.errors import UserError
 from workloads.flights import consistency, deploy, manifests, registry
@@ -77,3 +80,36 @@ def test_the_challenger_stands_beside_the_champion() -> None:
     rule = manifests.route(PLATFORM, manifests.CHALLENGER)["spec"]["rules"][0]
     assert rule["matches"][0]["path"]["value"] == "/serving/flights-challenger"
     assert rule["backendRefs"][0]["name"] == "flights-challenger-predictor"
+
+
+def test_a_deployment_is_applied_under_its_own_name_and_proved_by_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    applied: list[dict[str, Any]] = []
+    asked: list[str] = []
+
+    def apply(_: Platform, item: dict[str, Any]) -> None:
+        applied.append(item)
+
+    def current(_: Platform, service: str) -> dict[str, Any]:
+        status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+        return {"metadata": {"name": service, "generation": 1}, "status": status}
+
+    def predict(_: Platform, request: dict[str, str], service: str) -> object:
+        asked.append(f"{service} {request['tailnum']}")
+        return SimpleNamespace(status_code=200, headers={"x-model-version": "7"})
+
+    for name, fake in {"apply": apply, "current": current, "predict": predict}.items():
+        monkeypatch.setattr(deploy, name, fake)
+    monkeypatch.setattr(consistency, "registered", fixed("aa"))
+    monkeypatch.setattr(Platform, "api", client.ApiClient())
+    deploy.deploy(
+        PLATFORM,
+        version(feature_service_fingerprint="aa"),
+        identity="i",
+        request={"tailnum": "N1"},
+        service=manifests.CHALLENGER,
+    )
+    assert [(item["kind"], item["metadata"]["name"]) for item in applied] == [
+        ("InferenceService", "flights-challenger"),
+        ("HTTPRoute", "flights-challenger"),
+    ]
+    assert asked == ["flights-challenger N1"]
