@@ -212,7 +212,7 @@ class Everything(Stores):
 
     def buckets(self) -> None:
         opts, s3 = self.opts, aws.s3
-        logs = s3.Bucket("bucket-logs", bucket="mlp-logs-1", opts=opts)
+        logs = s3.Bucket("bucket-logs", bucket="mlp-logs-1", force_destroy=True, opts=opts)
         s3.BucketOwnershipControls(
             "ownership", bucket=logs.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=opts
         )
