@@ -64,18 +64,19 @@ def points() -> list[Point]:
     return [Point(made, how[index % 2]) for index, made in enumerate(counts)]
 
 
-def family() -> list[psutil.Process]:
-    """Return engines and plugins of this checkout that are running."""
-    mine = []
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if f"{paths.ROOT}/" in line and ("local.plugins." in line or " -m mlp.cli up" in line):
-            mine.append(process)
-    return mine
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; one that nobody has reaped yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
-def ended_at(point: Point) -> bool:
-    """Run `mlp up` and end it at `point`; return False when it got through before."""
+def ended_at(point: Point, family: list[psutil.Process]) -> bool:
+    """Run `mlp up` and end it at `point`; return False when it got through before.
+
+    Its engine and plugins are added to `family`.
+    """
     with subprocess.Popen(
         COMMAND, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as up:
@@ -85,6 +86,7 @@ def ended_at(point: Point) -> bool:
             seen.append(line)
             made += line.startswith(("    + ", "▸ Update of stack"))
             if made == point.made:
+                family += psutil.Process(up.pid).children(recursive=True)
                 os.killpg(up.pid, point.how)
                 break
         rest = up.stdout.read()
@@ -144,9 +146,10 @@ def test_an_update_that_is_ended_anywhere_is_completed_by_the_next(
     before, answer = inventory.data(platform, core), predict(served, keys).json()["predictions"]
     assert all(before.values()), "a platform without data proves nothing"
     removed, through = remove_parts(), 0
+    family: list[psutil.Process] = []
     try:
         for point in points():
-            while not ended_at(point):
+            while not ended_at(point, family):
                 through += 1
                 converged(platform)
                 remove_parts()
@@ -154,7 +157,7 @@ def test_an_update_that_is_ended_anywhere_is_completed_by_the_next(
         complete()
     converged(platform)
     assert " 0 changed" in complete()
-    until("engines and plugins gone", lambda: not family(), WAIT_SECONDS)
+    until("engines and plugins gone", lambda: not any(map(alive, family)), WAIT_SECONDS)
     after = inventory.data(platform, core)
     assert {name: found - after[name] for name, found in before.items()} == {name: set() for name in before}
     until("served", lambda: answers(served, keys), WAIT_SECONDS)
