@@ -62,32 +62,28 @@ def follow(
     began = time.monotonic()
     states: dict[str, str] = {}
     noted: str | None = None
-    steps: list[runs.Step] = []
     while True:
-        found = runs.workflow(server, run_id)
-        if found is not None:
-            steps = runs.steps(found, names)
+        # The state first: steps that are looked at after the end are at their end.
+        state = runs.state(server, run_id)
+        steps = runs.steps(runs.workflow(server, run_id), names)
         now = datetime.now(UTC)
         for step in steps:
-            if states.get(step.name) != step.state:
+            if step.state not in {states.get(step.name), runs.WAITING}:
                 states[step.name] = step.state
-                if step.state != runs.WAITING:
-                    on_step(step, step.seconds(now))
+                on_step(step, step.seconds(now))
         note = pods.stuck(pods.of_run(server, run_id), now, STUCK_SECONDS)
         if note and note != noted:
             noted = note
             on_note(note)
-        over = found is not None and ((found.get("status") or {}).get("phase") in {"Succeeded", "Failed", "Error"})
-        state = runs.state(server, run_id)
         seconds = time.monotonic() - began
+        if state == "SUCCEEDED":
+            return Ended(run_id=run_id, state=state, steps=steps, seconds=seconds)
         if state in runs.FINAL:
-            if state == "SUCCEEDED":
-                return Ended(run_id=run_id, state=state, steps=steps, seconds=seconds)
             raise failure(server, run_id, state)
         if seconds > timeout:
             cancel(server, run_id)
             raise failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled")
-        time.sleep(PAUSE_SECONDS if not over else PAUSE_SECONDS / 2)
+        time.sleep(PAUSE_SECONDS)
 
 
 def cancel(server: Server, run_id: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlp.errors import UserError
-from pipelines import overhead, pods, runs, server
+from pipelines import follow, overhead, pods, runs, server
 from pipelines.package import PLACEHOLDER, load
 from workloads.flights import submission
 from workloads.flights.pipeline import steps as workload_steps
@@ -228,3 +228,79 @@ def test_a_server_that_is_not_there_is_named() -> None:
         _ = nowhere.client
     with pytest.raises(server.Unavailable):
         nowhere.read(lambda client: client, patience=0)
+
+
+def platform_of(monkeypatch: pytest.MonkeyPatch, states: list[str], flows: list[Any], waiting: list[Any]) -> list[str]:
+    """Let a run go through `states` with a workflow each; return what is asked to end."""
+    cancelled: list[str] = []
+
+    def state(_: object, run_id: str) -> str:
+        return states.pop(0) if len(states) > 1 else states[0]
+
+    def flow(_: object, run_id: str) -> Any:
+        return flows.pop(0) if len(flows) > 1 else flows[0]
+
+    def of_run(_: object, run_id: str) -> list[Any]:
+        return waiting
+
+    def cancel(_: object, run_id: str) -> None:
+        cancelled.append(run_id)
+
+    def findings(_: object, run_id: str) -> list[pods.Finding]:
+        return [pods.Finding(step="train", pod="p", why="Error, exit code 1", lines=("KeyError: 'late'",))]
+
+    monkeypatch.setattr(runs, "state", state)
+    monkeypatch.setattr(runs, "workflow", flow)
+    monkeypatch.setattr(pods, "of_run", of_run)
+    monkeypatch.setattr(pods, "findings", findings)
+    monkeypatch.setattr(follow, "cancel", cancel)
+    monkeypatch.setattr(follow, "PAUSE_SECONDS", 0.0)
+    return cancelled
+
+
+SOMEWHERE = server.Server(url="http://127.0.0.1:1", token="", namespace="kubeflow", api=None)
+DRIVEN = node("train-driver", "Succeeded", 0, 2)
+GOING = workflow(DRIVEN, node("train.executor(0)", "Running", 3))
+DONE = workflow(DRIVEN, node("train.executor(0)", "Succeeded", 3, 9), node("train", "Succeeded", 3, 9, type="DAG"))
+
+
+def test_following_tells_every_change_and_ends_with_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    platform_of(monkeypatch, ["PENDING", "RUNNING", "SUCCEEDED"], [None, GOING, DONE], [])
+    told: list[str] = []
+
+    def tell(step: runs.Step, _: float) -> None:
+        told.append(step.state)
+
+    ended = follow.follow(SOMEWHERE, "r", ["train"], timeout=60, on_step=tell)
+    assert told == [runs.RUNNING, runs.SUCCEEDED]
+    assert [step.state for step in ended.steps] == [runs.SUCCEEDED]
+
+
+def test_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = workflow(node("train.executor(0)", "Failed", 3, 9, message="OOMKilled (exit code 137)"))
+    platform_of(monkeypatch, ["FAILED"], [failed], [])
+    with pytest.raises(follow.RunFailed, match=r"(?s)failed.*KeyError: 'late'.*OOMKilled \(exit code 137\)"):
+        follow.follow(SOMEWHERE, "r", ["train"], timeout=60)
+
+
+def test_a_run_that_does_not_end_is_cancelled_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled = platform_of(monkeypatch, ["RUNNING"], [GOING], [pod("Pending", conditions=UNSCHEDULED)])
+    notes: list[str] = []
+    with pytest.raises(follow.RunFailed, match="not ended within 0 s, so it was cancelled"):
+        follow.follow(SOMEWHERE, "r", ["train"], timeout=0.0, on_note=notes.append)
+    assert cancelled == ["r"]
+    assert notes == ["train: Unschedulable: no gpu"]
+
+
+def test_what_the_workflow_controller_says_of_nodes_that_are_no_steps() -> None:
+    broken = {"id": "1", "name": "flights-x1.root-driver", "phase": "Error", "message": "Error applying PodSpecPatch"}
+    omitted = {"id": "2", "name": "flights-x1.root", "phase": "Omitted", "message": "omitted"}
+    assert runs.complaints(workflow(broken, omitted)) == ["driver: Error applying PodSpecPatch"]
+    assert runs.complaints(None) == []
+
+
+def test_lines_of_the_launcher_are_not_the_step_s_own() -> None:
+    lines = ["I1123 13:37:59.717095      17 x.go:1] upload", "KeyError: 'late'", 'time="2026" level=info argo=true']
+    assert pods.own(lines) == ["KeyError: 'late'"]
+    fatal = "F1123 13:37:59.717095      17 main.go:1] failed to execute component"
+    assert pods.own([fatal]) == [fatal]
