@@ -125,9 +125,14 @@ def filled(template: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - w
         return None if None in items else items
     try:
         texts = {key: _text(value) for key, value in inputs.items() if isinstance(value, str | int | float)}
-        return template.format_map(texts)
+        return template.replace("{tags.Name}", "{Name}").format_map({**texts, **_named(inputs)})
     except KeyError:
         return None
+
+
+def _named(inputs: Mapping[str, Any]) -> dict[str, str]:
+    name = (inputs.get("tags") or {}).get("Name")
+    return {"Name": name} if name else {}
 
 
 def _text(value: str | float) -> str:

@@ -40,6 +40,8 @@ def test_an_identity_is_never_guessed_from_half_of_its_inputs() -> None:
     assert adopt.filled("{role}:{name}", {"role": "a"}) is None
     assert adopt.filled("FromPort==`{fromPort}`", {"fromPort": 443.0}) == "FromPort==`443`"
     assert adopt.filled({"Filters": [{"Values": ["{vpcId}"]}]}, {}) is None
+    assert adopt.filled("{tags.Name}", {"tags": {"Name": "a"}}) == "a"
+    assert adopt.filled("{tags.Name}", {"tags": {}}) is None
     assert adopt.filled("{password}", {"password": {"4dabf18193072939515e22adb298388d": "secret"}}) is None
 
 
