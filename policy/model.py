@@ -186,11 +186,20 @@ class Stack:
                 yield from found
 
     def about(self, target: Resource, kind: str, key: str) -> Iterator[Resource]:
-        """Yield the resources of type `kind` whose input `key` names `target`, by its id, or is not known yet."""
-        for other in self.of(kind):
-            named = other.at(key)
-            if named is UNKNOWN or (named and named in {target.id, target.at(key), target.at("arn")}):
-                yield other
+        """Yield the resources of type `kind` whose input `key` names `target`, by its id, ARN or name.
+
+        Where that input is not known yet, the only one of its type is taken to be meant.
+
+        Raises:
+            NotKnown: Any of several may be meant.
+        """
+        names = {target.id, target.at(key), target.at("arn")} - {"", None, UNKNOWN}
+        named = [(other, other.at(key)) for other in self.of(kind)]
+        exact = [other for other, name in named if name in names]
+        maybe = [other for other, name in named if name is UNKNOWN]
+        if not exact and len(maybe) > 1:
+            raise NotKnown
+        yield from exact or maybe
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from policy.model import UNKNOWN, Data, Finding, Resource, Stack
@@ -22,17 +23,13 @@ class Provider(Protocol):
     props: Mapping[str, Data]
 
 
-class Packed(Protocol):
-    """A resource in the form of pulumi-policy's `PolicyResource`."""
+class Registered(Protocol):
+    """A resource in the form of pulumi-policy's `ResourceValidationArgs`."""
 
     resource_type: str
     props: Mapping[str, Data]
+    urn: str
     name: str
-
-    @property
-    def urn(self) -> str:
-        """Its URN."""
-        ...
 
     @property
     def opts(self) -> Options:
@@ -43,6 +40,13 @@ class Packed(Protocol):
     def provider(self) -> Provider | None:
         """Its provider, where it has one."""
         ...
+
+
+class Made(Protocol):
+    """A resource in the form of pulumi-policy's `PolicyResource`."""
+
+    props: Mapping[str, Data]
+    urn: str
 
 
 def plain(value: Data, unknown: type[Exception]) -> Data:
@@ -74,31 +78,41 @@ def stack_of(urn: str) -> str:
     return urn.split("::", 1)[0].rsplit(":", 1)[-1]
 
 
-def stack(resources: Iterable[Packed], unknown: type[Exception]) -> Stack:
-    """Return a stack for its resources.
+def registered(item: Registered, unknown: type[Exception]) -> Resource:
+    """Return a resource for what the engine tells when it is registered.
 
     Args:
-        resources: All of them.
-        unknown: What their proxies raise for what is not known yet.
+        item: The resource, with its inputs.
+        unknown: What its proxies raise for what is not known yet.
     """
-    found = [_resource(item, unknown) for item in resources if not item.resource_type.startswith("pulumi:")]
-    name = stack_of(found[0].urn) if found else STRICTEST
-    return Stack(name=name, profile=profile(name), resources=found)
-
-
-def _resource(item: Packed, unknown: type[Exception]) -> Resource:
-    props = plain(item.props, unknown)
-    identity = props.get("id")
     return Resource(
         type=item.resource_type,
         name=item.name,
         urn=item.urn,
-        inputs=props,
-        id=identity if isinstance(identity, str) else "",
+        inputs=plain(item.props, unknown),
         protect=item.opts.protect,
         provider=decoded(plain(item.provider.props, unknown)) if item.provider else {},
         marked=False,
     )
+
+
+def stack(made: Iterable[Made], seen: Mapping[str, Resource], unknown: type[Exception]) -> Stack:
+    """Return a stack of the resources that are in it at the end, with their ids where those are known.
+
+    Args:
+        made: All of them, with outputs.
+        seen: Resources by URN, as they were registered.
+        unknown: What proxies raise for what is not known yet.
+    """
+    found = [replace(seen[item.urn], id=identity(item.props, unknown)) for item in made if item.urn in seen]
+    name = stack_of(found[0].urn) if found else STRICTEST
+    return Stack(name=name, profile=profile(name), resources=found)
+
+
+def identity(props: Mapping[str, Data], unknown: type[Exception]) -> str:
+    """Return a resource's id; empty where it has none yet."""
+    found = _read(lambda: props.get("id"), unknown)
+    return found if isinstance(found, str) else ""
 
 
 def message(finding: Finding) -> str:

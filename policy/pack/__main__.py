@@ -1,7 +1,9 @@
 """The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy/pack`, once `pulumi install` ran in here.
 
-The engine hands over the whole stack once for each policy, and pulumi-policy converts it anew each time, so that a
-policy is an area of rules instead of one rule.
+The engine tells a resource's inputs when it is registered, and the whole stack at the end with outputs only: none of
+those in a first preview, whose cluster does not exist. So one policy keeps the inputs, and the others judge them at the
+end. The stack is handed over once for each policy, and pulumi-policy converts it anew each time, so that a policy is an
+area of rules instead of one rule.
 """
 
 from __future__ import annotations
@@ -9,22 +11,37 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pulumi_policy import EnforcementLevel, PolicyPack, ReportViolation, StackValidationArgs, StackValidationPolicy
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
 from pulumi_policy.proxy import UnknownValueError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from policy.exceptions import exemptions, judge
-from policy.model import Area
-from policy.packed import message, stack
+from policy.model import Area, Resource
+from policy.packed import message, registered, stack
 from policy.rules import all_rules
+
+SEEN: dict[str, Resource] = {}
+"""Resources by URN, as they were registered."""
+
+
+def _keep(args: ResourceValidationArgs, _report: ReportViolation) -> None:
+    SEEN[args.urn] = registered(args, UnknownValueError)
 
 
 def _policy(area: Area) -> StackValidationPolicy:
     rules = [rule for rule in all_rules() if rule.area is area]
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        found = stack(args.resources, UnknownValueError)
+        found = stack(args.resources, SEEN, UnknownValueError)
         findings = [finding for rule in rules for finding in rule.problems(found)]
         for finding in judge(findings, exemptions(), found.name).violations:
             report(message(finding), finding.resource.urn)
@@ -39,5 +56,10 @@ def _policy(area: Area) -> StackValidationPolicy:
 PolicyPack(
     name="mlplatform",
     enforcement_level=EnforcementLevel.MANDATORY,
-    policies=[_policy(area) for area in Area],
+    policies=[
+        ResourceValidationPolicy(
+            name="inputs", description="Keeps what is registered, for the others.", validate=_keep
+        ),
+        *(_policy(area) for area in Area),
+    ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
@@ -9,7 +11,6 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import automation as auto
 
-from local.plugins import BIN
 from mlp import paths
 from policy import environments
 from tests.engine.stacks import Stack
@@ -17,21 +18,21 @@ from tests.engine.stacks import Stack
 PACK = paths.ROOT / "policy" / "pack"
 
 
-@pytest.fixture
-def pack_stack(tmp_path: Path) -> Stack:
-    """A stack beside whose plugins stands, in place of a real CLI's language host, what runs a policy pack.
+@pytest.fixture(autouse=True)
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put what runs a policy pack on PATH, in place of a real CLI's language host.
 
     The engine adds the options of PulumiPolicy.yaml to the arguments; they are the language host's to understand.
     """
     python = environments.ensure("policy-pack", PACK / "requirements.txt", estimate=30)
-    runner = tmp_path / "bin" / "pulumi-analyzer-policy-python"
-    runner.parent.mkdir()
-    runner.write_text(f'#!/bin/sh\nexec {python} -u -m pulumi.policy "$1" "$2"\n')
-    runner.chmod(0o755)
-    return Stack(tmp_path / "stack", "", name="dev", path=f"{BIN}:{runner.parent}")
+    script = tmp_path / "bin" / "pulumi-analyzer-policy-python"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {python} -u -m pulumi.policy "$1" "$2"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
 
 
-def program(image: str, *, level: str = "restricted") -> None:
+def server(image: str, *, level: str = "restricted") -> None:
     provider = k8s.Provider("cluster", kubeconfig="/nonexistent")
     options = pulumi.ResourceOptions(provider=provider)
     labels = {"pod-security.kubernetes.io/enforce": level}
@@ -63,20 +64,21 @@ def program(image: str, *, level: str = "restricted") -> None:
     )
 
 
-def preview(stack: Stack, image: str, level: str = "restricted") -> tuple[bool, str]:
+def preview(stack: Stack, program: Callable[[], object]) -> tuple[bool, str]:
     try:
-        outcome = stack.preview(lambda: program(image, level=level), policy_packs=[str(PACK)])
+        outcome = stack.preview(program, policy_packs=[str(PACK)])
     except auto.CommandError as error:
         return False, f"{stack.text()}\n{error}"
     return True, outcome.text
 
 
-def test_what_is_right_passes_and_what_is_not_stops_the_preview(pack_stack: Stack) -> None:
-    passed, text = preview(pack_stack, "registry.example.com/server:0123456789ab")
+def test_what_is_right_passes_and_what_is_not_stops_the_preview(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "stack", "", name="dev")
+    passed, text = preview(stack, lambda: server("registry.example.com/server:0123456789ab"))
     assert passed, text
     assert "mlplatform" in text
 
-    passed, text = preview(pack_stack, "registry.example.com/server:latest", level="privileged")
+    passed, text = preview(stack, lambda: server("registry.example.com/server:latest", level="privileged"))
     assert not passed, text
     for part in ("images-pinned", "server:latest", "namespaces-restricted", "enforces privileged"):
         assert part in text

@@ -10,8 +10,8 @@ import yaml
 from policy_world import Plant, planted
 
 from mlp import paths
-from policy.model import UNKNOWN
-from policy.packed import message, plain, stack
+from policy.model import UNKNOWN, Stack
+from policy.packed import message, plain, registered, stack
 from policy.rules import all_rules
 
 
@@ -54,10 +54,10 @@ class Packed:
     props: Mapping[str, Any]
     provider: Provider | None = None
     opts: Options = field(default_factory=Options)
+    urn: str = ""
 
-    @property
-    def urn(self) -> str:
-        return f"urn:pulumi:staging::mlplatform::{self.resource_type}::{self.name}"
+    def __post_init__(self) -> None:
+        self.urn = f"urn:pulumi:staging::mlplatform::{self.resource_type}::{self.name}"
 
 
 TAGS = '{"tags": {"Project": "ml", "Environment": "staging", "ManagedBy": "pulumi"}}'
@@ -70,8 +70,13 @@ KEY = Packed(
 )
 
 
+def packed(*resources: Packed) -> Stack:
+    seen = {item.urn: registered(item, NotYet) for item in resources}
+    return stack([Packed("pulumi:pulumi:Stack", "stack", {}), *resources], seen, NotYet)
+
+
 def findings(*resources: Packed) -> list[str]:
-    found = stack([Packed("pulumi:pulumi:Stack", "stack", {}), *resources], NotYet)
+    found = packed(*resources)
     return [f"{item.rule.id}: {item.message}" for rule in all_rules() for item in rule.problems(found)]
 
 
@@ -100,9 +105,17 @@ def test_options_providers_and_values_reach_the_rules() -> None:
 
 
 def test_the_stacks_name_chooses_the_profile() -> None:
-    assert stack([KEY], NotYet).name == "staging"
-    assert stack([KEY], NotYet).profile.backup_days == 7
-    assert stack([], NotYet).name == "prod"
+    assert packed(KEY).name == "staging"
+    assert packed(KEY).profile.backup_days == 7
+    assert packed().name == "prod"
+
+
+def test_inputs_are_judged_and_ids_come_with_the_outputs() -> None:
+    seen = {KEY.urn: registered(KEY, NotYet)}
+    [item] = stack([Packed(KEY.resource_type, "key", {"id": "key-1"})], seen, NotYet).resources
+    assert (item.id, item.at("enableKeyRotation")) == ("key-1", True)
+    [item] = stack([Packed(KEY.resource_type, "key", Proxy({"id": "?"}))], seen, NotYet).resources
+    assert item.id == ""
 
 
 def test_a_message_names_rule_and_remedy() -> None:
