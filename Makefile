@@ -21,7 +21,7 @@ unit engine cluster: $(STAMP)
 check: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/pyrefly check
-	@$(BIN)/pytest tests/unit -q
+	@$(BIN)/pytest tests/unit -q --numprocesses auto --dist loadfile
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench
