@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -49,7 +50,6 @@ def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
         "GIT_PYTHON_REFRESH": "quiet",
     }
     before = {key: os.environ.get(key) for key in wanted}
@@ -57,6 +57,8 @@ def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
     try:
         import mlflow
 
+        # The variable for this counts only before the first import of the process.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(wanted["MLFLOW_TRACKING_URI"])
         yield
     finally:
