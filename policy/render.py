@@ -15,7 +15,7 @@ from unittest import mock
 import yaml
 from typing_extensions import override
 
-from policy.model import Data, Resource, SecretText, Stack
+from policy.model import UNKNOWN, Data, Resource, SecretText, Stack
 from policy.profiles import profile
 
 OUTPUTS = Path(__file__).with_name("outputs.yaml")
@@ -63,7 +63,9 @@ def _filled(node: Data, known: Mapping[str, str]) -> Data:
 
 
 def plain(value: Data, *, secret: bool = False) -> Data:
-    """Return a value of the engine as plain data, its secret strings as `SecretText`."""
+    """Return a value of the engine as plain data: secret strings as `SecretText`, what is not known as `UNKNOWN`."""
+    if type(value).__name__ == "Unknown":  # pulumi.output's, which only a loaded SDK could compare with
+        return UNKNOWN
     if isinstance(value, Mapping):
         if value.get(SECRET[0]) == SECRET[1]:
             return plain(value.get("value"), secret=True)
@@ -88,13 +90,14 @@ def config(stack: str, file: Path) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in full.items()}
 
 
-def render(name: str, program: Callable[[], object], settings: Mapping[str, str]) -> Stack:
+def render(name: str, program: Callable[[], object], settings: Mapping[str, str], *, made: bool = True) -> Stack:
     """Return the resources of a stack.
 
     Args:
         name: Name of the stack.
         program: Declares its resources.
         settings: Its configuration, as the engine would hand it over.
+        made: Whether resources get ids and attributes, as in an update; else those are unknown, as in a first preview.
 
     Raises:
         UserError: A setting is wrong.
@@ -104,7 +107,7 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
 
     class Answers(mocks.Mocks):
         def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Data, Data]]:
-            return outputs(args.typ, args.name, args.inputs)
+            return outputs(args.typ, args.name, args.inputs) if made else ("", dict(args.inputs))
 
         def call(self, args: mocks.MockCallArgs) -> tuple[dict[Data, Data], list[tuple[str, str]] | None]:
             raise AssertionError(f"{args.token} asks the provider; a program that is rendered must not")
@@ -137,7 +140,7 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
     providers: dict[str, Mapping[str, Data]] = {}
     answers = Answers()
     asyncio.set_event_loop(asyncio.new_event_loop())
-    mocks.set_mocks(answers, project="mlplatform", stack=name, preview=False, monitor=Monitor(answers))
+    mocks.set_mocks(answers, project="mlplatform", stack=name, preview=not made, monitor=Monitor(answers))
     pulumi.runtime.set_all_config(dict(settings))
     # Mocks have no stack resource, so `pulumi.export` would go nowhere.
     with mock.patch("pulumi.export"):
@@ -145,8 +148,8 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
     return Stack(name=name, profile=profile(name), resources=tuple(sorted(found, key=lambda item: item.urn)))
 
 
-def render_stack(name: str) -> Stack:
-    """Return the resources of one of the repository's stacks.
+def render_stack(name: str, *, made: bool = True) -> Stack:
+    """Return the resources of one of the repository's stacks, as in an update or, unless `made`, a first preview.
 
     Raises:
         UserError: There is no such stack, or a setting is wrong.
@@ -157,4 +160,4 @@ def render_stack(name: str) -> Stack:
 
     file = stack_file(name)
     load_stack(file)
-    return render(name, program, config(name, file))
+    return render(name, program, config(name, file), made=made)
