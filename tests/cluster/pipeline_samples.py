@@ -1,0 +1,87 @@
+"""Pipelines of tests.
+
+Without `from __future__ import annotations`: kfp reads the annotations themselves.
+"""
+
+from kfp import dsl
+
+from images import reference
+
+IMAGE = reference("job")
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def number(seed: str, data: dsl.Output[dsl.Dataset]) -> int:
+    """Write an artifact and return its length."""
+    import pathlib
+
+    pathlib.Path(data.path).write_text(seed, encoding="utf-8")
+    print(f"wrote {len(seed)} characters")  # noqa: T201 - a step's log is what it prints
+    return len(seed)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def double(value: int, data: dsl.Input[dsl.Dataset]) -> int:
+    """Read the artifact of the step before."""
+    import pathlib
+
+    assert len(pathlib.Path(data.path).read_text(encoding="utf-8")) == value
+    return 2 * value
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def measure(value: int, metrics: dsl.Output[dsl.Metrics]) -> None:
+    """Record a metric."""
+    metrics.log_metric("value", float(value))
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def fail(reason: str) -> None:
+    """Raise."""
+    raise RuntimeError(reason)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def sleep(seconds: int) -> None:
+    """Sleep."""
+    import time
+
+    print("asleep", flush=True)  # noqa: T201 - a step's log is what it prints
+    time.sleep(seconds)
+
+
+@dsl.component(base_image="mlplatform.local/absent:0", install_kfp_package=False)
+def absent() -> None:
+    """Never run: nobody has the image."""
+
+
+@dsl.pipeline(name="three-steps")
+def three_steps(seed: str) -> None:
+    """Hand an artifact and a parameter on."""
+    made = number(seed=seed)
+    doubled = double(value=made.outputs["Output"], data=made.outputs["data"])
+    measure(value=doubled.output)
+
+
+@dsl.pipeline(name="failing")
+def failing(reason: str) -> None:
+    """Fail."""
+    fail(reason=reason)
+
+
+@dsl.pipeline(name="sleeping")
+def sleeping(seconds: int) -> None:
+    """Sleep."""
+    sleep(seconds=seconds)
+
+
+@dsl.pipeline(name="unknown-image")
+def unknown_image() -> None:
+    """Wait for an image that nobody has."""
+    absent()
+
+
+@dsl.pipeline(name="impossible-gpu")
+def impossible_gpu() -> None:
+    """Wait for a node with more GPUs than there are."""
+    sleep(seconds=1).set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(64)
