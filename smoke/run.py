@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,9 @@ QUICK_SECONDS = 8.0
 """Length of the latency check at the end of `mlp up`; a verdict on a release takes the full one."""
 
 
+FRESHNESS = "feature-freshness"
+
+
 def outputs_file(stack: str) -> Path:
     """Return where `mlp up` writes the outputs of `stack`."""
     return ROOT / ".mlp" / "outputs" / f"{stack}.json"
@@ -32,13 +37,13 @@ def _checks(served: Served, outputs: Outputs, *, rate: float, seconds: float) ->
 
     return {
         "mlflow": lambda: mlflow_check.check(outputs),
-        "feature-freshness": lambda: freshness.check(served),
+        FRESHNESS: lambda: freshness.check(served),
         "serving-correctness": lambda: correctness.check(served),
         "serving-latency": lambda: latency.check(served, rate=rate, seconds=seconds, reports=REPORTS),
     }
 
 
-NAMES = ("mlflow", "feature-freshness", "serving-correctness", "serving-latency")
+NAMES = ("mlflow", FRESHNESS, "serving-correctness", "serving-latency")
 """Checks of what serves, quick enough for the end of every `mlp up`."""
 
 PIPELINE = "pipeline-run"
@@ -61,7 +66,7 @@ def run_checks(
     seconds: float = 60.0,
     served_file: Path | None = None,
     hooks: Hooks | None = None,
-    began: Callable[[str], None] = lambda _name: None,
+    around: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> list[CheckResult]:
     """Run the named checks against `stack`.
 
@@ -72,7 +77,7 @@ def run_checks(
         seconds: Length of the latency check after its warm-up.
         served_file: Description of the deployment; the reference workload's when None.
         hooks: What `pipeline-run` needs from outside; without it that check says so.
-        began: Called with the name of each check as it begins.
+        around: Called with the name of each check; the check runs within what it returns.
 
     Returns:
         One result a check, in the order run; a check that could not be carried out has a `reason`.
@@ -81,16 +86,36 @@ def run_checks(
         outputs = outputs_module.load(outputs_file(stack))
     except CheckFailed as error:
         return [CheckResult(check=name, reason=str(error)) for name in only]
-    checks = _checks(Served(outputs, load_spec(served_file)), outputs, rate=rate, seconds=seconds)
+    served = Served(outputs, load_spec(served_file))
+    checks = _checks(served, outputs, rate=rate, seconds=seconds)
     checks[PIPELINE] = lambda: _pipeline(outputs, stack, hooks)
+    ahead = _ahead(served, only, checks)
     results = []
     for name in only:
-        began(name)
-        start = time.monotonic()
-        try:
-            result = checks[name]()
-        except CheckFailed as error:
-            result = CheckResult(check=name, reason=str(error))
-        result.seconds = round(time.monotonic() - start, 2)
-        results.append(result)
+        with around(name):
+            results.append(ahead[name].result() if name in ahead else _run(name, checks[name]))
     return results
+
+
+def _run(name: str, check: Callable[[], CheckResult]) -> CheckResult:
+    start = time.monotonic()
+    try:
+        result = check()
+    except CheckFailed as error:
+        result = CheckResult(check=name, reason=str(error))
+    result.seconds = round(time.monotonic() - start, 2)
+    return result
+
+
+def _ahead(
+    served: Served, only: tuple[str, ...], checks: dict[str, Callable[[], CheckResult]]
+) -> dict[str, Future[CheckResult]]:
+    """Start the freshness probe while earlier checks run: it is a Job, and mostly waits for its pod."""
+    if FRESHNESS not in only[1:]:
+        return {}
+    try:
+        _ = served.feature_service  # MLflow's client takes its credentials from the process: asked before, not beside
+    except CheckFailed:
+        return {}  # the check itself says it, in its turn
+    pool = ThreadPoolExecutor(max_workers=1)
+    return {FRESHNESS: pool.submit(_run, FRESHNESS, checks[FRESHNESS])}

@@ -1,4 +1,4 @@
-"""Marks every test with the tier of its folder, so that a tier is chosen by marker or by path alike."""
+"""Marks every test with the tier of its folder, and runs the quick tiers first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-TIERS = {"unit", "engine", "cluster"}
+TIERS = ("unit", "engine", "cluster")
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        tier = item.path.relative_to(HERE).parts[0]
-        if tier in TIERS:
-            item.add_marker(getattr(pytest.mark, tier))
+        item.add_marker(getattr(pytest.mark, tier(item)))
+    items.sort(key=lambda item: TIERS.index(tier(item)))
+
+
+def tier(item: pytest.Item) -> str:
+    """Return the folder of a test directly below `tests/`."""
+    return item.path.relative_to(HERE).parts[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,6 @@ from mlp.progress import Step, console, step
 
 if TYPE_CHECKING:
     from smoke.pipeline_run import Hooks
-    from smoke.result import CheckResult
 
 ESTIMATES = {"mlflow": 15.0, "feature-freshness": 15.0, "serving-correctness": 15.0, "pipeline-run": 240.0}
 """Seconds that a check takes; the latency check's length is an option."""
@@ -63,20 +63,24 @@ def run_smoke(
     from smoke.report import show, write
     from smoke.run import run_checks
 
-    results: list[CheckResult] = []
     if as_json:
         hooks = pipeline_hooks(stack)
         results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks)
     else:
-        for name in names:
+        current: list[Step] = []
+
+        @contextmanager
+        def around(name: str) -> Iterator[None]:
             with step(f"smoke {name}", estimate=ESTIMATES.get(name, seconds + 10)) as running:
+                current[:] = [running]
+                yield
 
-                def say(line: str, running: Step = running) -> None:
-                    running.detail = line
-                    console.print(f"    {line}", style="dim", markup=False)
+        def say(line: str) -> None:
+            current[0].detail = line
+            console.print(f"    {line}", style="dim", markup=False)
 
-                hooks = pipeline_hooks(stack, say)
-                results += run_checks(stack, (name,), rate=rate, seconds=seconds, served_file=served, hooks=hooks)
+        hooks = pipeline_hooks(stack, say)
+        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks, around=around)
     report = write(results, stack, paths.REPORTS / f"smoke-{stack}.json")
     if as_json:
         typer.echo(json.dumps(report, indent=2))
