@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import pipeline_samples as samples
-from tests.cluster.pipelines import ALIVE, Runs, connect, fresh
+from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
 from tests.cluster.support import until
 
 WAITING = [

@@ -13,7 +13,7 @@ from kfp import compiler
 from kubernetes import client
 
 from tests.cluster import pipeline_samples as samples
-from tests.cluster.pipelines import ALIVE, Runs, connect, fresh
+from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
 from tests.cluster.support import note, secret, until
 
 
