@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.engine.aws_inventory import inventory
 from tests.engine.aws_world import World, world
 
 POINTS = int(os.environ.get("MLP_TEST_AWS_KILLS", "4"))
-"""Kills in the default run; MLP_TEST_AWS_KILLS=20 takes about ten minutes."""
+"""Kills in the default run; MLP_TEST_AWS_KILLS=20 takes about ten minutes; the test's name says how many."""
 
 SEED = 20
 MOST = 360
@@ -31,13 +30,15 @@ def found(tmp_path: Path) -> Iterator[World]:
         yield running
 
 
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("count", [POINTS], ids=[f"{POINTS}-points"])
 def test_killed_at_seeded_points_it_converges(
-    found: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+    found: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     for name, value in found.account.environment.items():
         monkeypatch.setenv(name, value)
     stack = AwsStack.of(tmp_path / "stack", found.account, "dev")
-    points = sorted(random.Random(SEED).sample(range(4, MOST - 20), POINTS))
+    points = sorted(random.Random(SEED).sample(range(4, MOST - 20), count))
     done = 0
     for point in points:
         wanted = max(point - done, 1)
@@ -45,7 +46,6 @@ def test_killed_at_seeded_points_it_converges(
         stack.unlock()
         drop_pending_operations(stack.auto)
         done = len((stack.auto.export_stack().deployment or {}).get("resources", []))
-    record_property("killed at", ", ".join(map(str, points)))
     stack.up(AwsStack.program)
     assert stack.up(AwsStack.program).changes.keys() == {"same"}
     stack.destroy()
