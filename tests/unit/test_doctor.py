@@ -36,7 +36,7 @@ FIT = Machine(
     memory=24 * GIB,
     disks=(
         Disk(purpose="checkout", folder=Path("/w/.mlp"), device=1, free=79 * GB),
-        Disk(purpose="cache", folder=Path("/root/.cache/mlplatform"), device=1, free=79 * GB),
+        Disk(purpose="cache", folder=Path("/home/user/.cache/mlplatform"), device=1, free=79 * GB),
     ),
     mounts=cgroup(*WANTED.cgroups, *WANTED.cgroups_v1),
     controllers=frozenset(),
