@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,8 +68,8 @@ def apply(plane: ControlPlane, objects: list[Object] | Path, *options: str) -> s
 
 
 @pytest.fixture(scope="module")
-def definitions(plane: ControlPlane) -> ControlPlane:
-    """The control plane with the definitions established and the namespaces made."""
+def definitions(plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane with the definitions established and the namespaces made; these go again."""
     upstream.ensure()
     for name in ("gateway-api", "envoy-gateway", "kserve"):
         done = apply(plane, upstream.rendered(name).crds_path)
@@ -77,7 +78,10 @@ def definitions(plane: ControlPlane) -> ControlPlane:
     subprocess.run([KUBECTL, "--kubeconfig", str(plane.kubeconfig), *wait], check=True, capture_output=True)
     spaces = [item for item in every_object() if item["kind"] == "Namespace"]
     assert apply(plane, spaces).returncode == 0
-    return plane
+    yield plane
+    names = [item["metadata"]["name"] for item in spaces]
+    delete = [KUBECTL, "--kubeconfig", str(plane.kubeconfig), "delete", "namespace", *names, "--timeout=60s"]
+    subprocess.run(delete, check=True, capture_output=True)
 
 
 def dry_run(plane: ControlPlane, objects: list[Object]) -> str:
