@@ -30,8 +30,8 @@ def double(value: int, data: dsl.Input[dsl.Dataset]) -> int:
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def measure(value: int, metrics: dsl.Output[dsl.Metrics]) -> None:
-    """Record a metric."""
+def measure(value: int, seed: str, metrics: dsl.Output[dsl.Metrics]) -> None:
+    """Record a metric; `seed` keeps a run from reusing what another one recorded."""
     metrics.log_metric("value", float(value))
 
 
@@ -60,7 +60,7 @@ def three_steps(seed: str) -> None:
     """Hand an artifact and a parameter on."""
     made = number(seed=seed)
     doubled = double(value=made.outputs["Output"], data=made.outputs["data"])
-    measure(value=doubled.output)
+    measure(value=doubled.output, seed=seed)
 
 
 @dsl.pipeline(name="failing")
