@@ -5,15 +5,25 @@ VENV := .mlp/venv
 BIN := $(VENV)/bin
 STAMP := .mlp/venv.stamp
 
-.PHONY: up test check unit engine cluster down clean bench requirements
+.PHONY: up test soak check unit engine cluster down clean bench requirements
 
 up: $(STAMP)
 	@$(BIN)/mlp up --stack local
 
 # Every tier, over the platform that `mlp up` leaves running; resumes whatever exists already.
+# The tiers without a cluster share both cores; the platform's own tests need the machine for themselves.
 test: $(STAMP)
 	@$(BIN)/mlp up --stack local
-	@$(BIN)/pytest
+	@$(BIN)/pytest tests/unit tests/engine --numprocesses 2 --dist loadfile
+	@$(BIN)/pytest tests/cluster
+
+# The same tests with every count at its fullest: hours instead of minutes.
+soak: export MLP_TEST_AWS_STACKS := dev,staging,prod
+soak: export MLP_TEST_AWS_KILLS := 20
+soak: export MLP_TEST_INTERRUPTIONS := 10
+soak: export MLP_TEST_RUNS := 20
+soak: export MLP_TEST_SOAK := 1
+soak: test
 
 unit engine cluster: $(STAMP)
 	@$(BIN)/pytest tests/$@

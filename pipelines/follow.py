@@ -12,6 +12,8 @@ from pipelines import pods, runs
 from pipelines.server import Server
 
 PAUSE_SECONDS = 1.0
+END_SECONDS = 120.0
+"""Longest wait for the end of a cancelled run; its pods have 30 s to end by themselves."""
 STUCK_SECONDS = 60.0
 """A pod may wait for another's end; one that has a reason not to start for this long is reported, and waits on."""
 
@@ -89,6 +91,24 @@ def follow(
 def cancel(server: Server, run_id: str) -> None:
     """Ask for the end of a run."""
     server.read(lambda client: client.terminate_run(run_id))
+
+
+def until_ended(server: Server, run_id: str) -> str:
+    """Wait until a cancelled run is at its end; return its final state.
+
+    Raises:
+        UserError: It has none after END_SECONDS.
+    """
+    until = time.monotonic() + END_SECONDS
+    while (state := runs.state(server, run_id)) not in runs.FINAL:
+        if time.monotonic() > until:
+            raise UserError(
+                f"run {run_id} did not end within {END_SECONDS:.0f} s of its cancellation",
+                seen=state.lower(),
+                next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for it to end",
+            )
+        time.sleep(PAUSE_SECONDS)
+    return state
 
 
 def failure(server: Server, run_id: str, state: str) -> RunFailed:

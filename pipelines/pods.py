@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mlp.errors import UserError
 from pipelines.server import Server
 
 LAST_LINES = 20
+GONE_SECONDS = 120.0
+PAUSE_SECONDS = 0.5
 MAIN = "main"
 """Argo's name of the container that runs a step's code."""
 
@@ -142,6 +146,27 @@ def stuck(pods: Iterable[Any], now: datetime, patience: float) -> str | None:
             name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
             return f"{name}: {why}"
     return None
+
+
+def remove(server: Server, run_id: str) -> None:
+    """Delete the pods of a run that has ended, and wait until they are gone.
+
+    Raises:
+        UserError: One is still there after GONE_SECONDS.
+    """
+    from kubernetes import client
+
+    selector = f"pipeline/runid={run_id}"
+    client.CoreV1Api(server.api).delete_collection_namespaced_pod(server.namespace, label_selector=selector)
+    until = time.monotonic() + GONE_SECONDS
+    while left := of_run(server, run_id):
+        if time.monotonic() > until:
+            raise UserError(
+                f"pods of run {run_id} are still there {GONE_SECONDS:.0f} s after their deletion",
+                seen=", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in left),
+                next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",
+            )
+        time.sleep(PAUSE_SECONDS)
 
 
 def main_pod(server: Server, run_id: str, step: str) -> str | None:

@@ -1,29 +1,71 @@
-"""Removes what users deployed, while the controllers that finish a deletion still run."""
+"""Removes what users deployed and run, while the controllers that finish a deletion still run."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlp.errors import UserError
 from workloads.platform import Platform
 
 if TYPE_CHECKING:
-    from kubernetes.client import CustomObjectsApi
+    from kubernetes.client import ApiClient, CustomObjectsApi
 
-GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 GONE_SECONDS = 120.0
+PAUSE_SECONDS = 0.5
+
+WORKFLOW = "workflows.argoproj.io/workflow"
+"""Label of a run's pods, with the name of its workflow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind that users make objects of, which a controller of the platform has to let go.
+
+    Attributes:
+        group: API group.
+        version: Its version.
+        plural: Name of the kind in addresses.
+        controller: What has to run for one to go.
+    """
+
+    group: str
+    version: str
+    plural: str
+    controller: str
+
+
+KINDS = (
+    Kind(
+        group="serving.kserve.io",
+        version="v1beta1",
+        plural="inferenceservices",
+        controller="the KServe controller",
+    ),
+    # Schedules before workflows: one that is left would start another.
+    Kind(
+        group="kubeflow.org",
+        version="v1beta1",
+        plural="scheduledworkflows",
+        controller="the scheduled workflow controller",
+    ),
+    Kind(group="argoproj.io", version="v1alpha1", plural="workflows", controller="the workflow controller"),
+)
 
 
 def remove_deployments(platform: Platform, on_state: Callable[[str], None] = lambda _: None) -> int:
-    """Delete every InferenceService and wait until it is gone; return how many there were.
+    """Delete every InferenceService, schedule and run; wait until they and the runs' pods are gone.
 
-    KServe's controller holds them by a finalizer: deleted after it, they would keep their namespace for ever.
+    Controllers hold them by finalizers: deleted after those, they would keep their namespace for ever.
 
     Args:
         platform: Where.
         on_state: Called with what is being waited for.
+
+    Returns:
+        How many objects there were.
 
     Raises:
         UserError: Something is still there after GONE_SECONDS.
@@ -31,28 +73,47 @@ def remove_deployments(platform: Platform, on_state: Callable[[str], None] = lam
     from kubernetes import client
 
     custom = client.CustomObjectsApi(platform.api)
-    found = _services(custom)
-    for namespace, name in found:
-        custom.delete_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, name, propagation_policy="Foreground")
+    found = 0
+    for kind in KINDS:
+        for namespace, name in _objects(custom, kind):
+            found += 1
+            custom.delete_namespaced_custom_object(
+                kind.group, kind.version, namespace, kind.plural, name, propagation_policy=_propagation(kind)
+            )
+        _wait(kind.plural, kind.controller, lambda kind=kind: _objects(custom, kind), on_state)
+    _wait("pods of runs", KINDS[-1].controller, lambda: _pods(platform.api), on_state)
+    return found
+
+
+def _propagation(kind: Kind) -> str:
+    """Return in which order an object and what it owns go.
+
+    A workflow goes first: its controller takes its finalizer off pods that nothing owns any more.
+    """
+    return "Background" if kind is KINDS[-1] else "Foreground"
+
+
+def _wait(
+    what: str, controller: str, remaining: Callable[[], list[tuple[str, str]]], on_state: Callable[[str], None]
+) -> None:
     until = time.monotonic() + GONE_SECONDS
-    while left := _services(custom):
+    while left := remaining():
         names = ", ".join(f"{namespace}/{name}" for namespace, name in left)
         on_state(f"waiting for {names} to go")
         if time.monotonic() > until:
             raise UserError(
-                f"InferenceServices are still there {GONE_SECONDS:.0f} s after their deletion",
+                f"{what} are still there {GONE_SECONDS:.0f} s after their deletion",
                 seen=names,
-                next_step="mlp status; the KServe controller has to run for them to go",
+                next_step=f"mlp status; {controller} has to run for them to go",
             )
-        _next_change(custom)
-    return len(found)
+        time.sleep(PAUSE_SECONDS)
 
 
-def _services(custom: CustomObjectsApi) -> list[tuple[str, str]]:
+def _objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
     from kubernetes.client import ApiException
 
     try:
-        listed = custom.list_cluster_custom_object(GROUP, VERSION, PLURAL)
+        listed = custom.list_cluster_custom_object(kind.group, kind.version, kind.plural)
     except ApiException as error:
         if error.status == 404:  # the definition itself is not there
             return []
@@ -60,11 +121,8 @@ def _services(custom: CustomObjectsApi) -> list[tuple[str, str]]:
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
 
 
-def _next_change(custom: CustomObjectsApi) -> None:
-    """Return at the next event of any InferenceService, after one second at the latest."""
-    from kubernetes import watch
+def _pods(api: ApiClient) -> list[tuple[str, str]]:
+    from kubernetes import client
 
-    watcher = watch.Watch()
-    for event in watcher.stream(custom.list_cluster_custom_object, GROUP, VERSION, PLURAL, timeout_seconds=1):
-        if event["type"] == "DELETED":
-            watcher.stop()
+    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=WORKFLOW).items
+    return [(pod.metadata.namespace, pod.metadata.name) for pod in pods]

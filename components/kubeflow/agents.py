@@ -62,6 +62,15 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
     )
 
 
+CONTROLLER_ENVIRONMENT = {
+    # By default a workflow is looked at again after 10 s, which every hop between two steps pays for.
+    "DEFAULT_REQUEUE_TIME": "1s",
+    # A pod that is deleted or evicted stays until its end was seen. Without, the step counts as an error of the
+    # cluster, which the retries that a pipeline asks for do not cover.
+    "ARGO_POD_STATUS_CAPTURE_FINALIZER": "true",
+}
+
+
 def workflow_controller(
     scope: Scope,
     substrate: Substrate,
@@ -86,8 +95,7 @@ def workflow_controller(
         resources=resources,
         command=["workflow-controller"],
         args=workflows.arguments(substrate.images["argoexec"]),
-        # By default a workflow is looked at again after 10 s, which every hop between two steps pays for.
-        env={"DEFAULT_REQUEUE_TIME": "1s"},
+        env=CONTROLLER_ENVIRONMENT,
         field_env={"LEADER_ELECTION_IDENTITY": "metadata.name"},
         ports={"metrics": 9090, "health": 6060},
         probes=kube.Probes(port=6060, path="/healthz", timeout_seconds=10),

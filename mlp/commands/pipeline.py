@@ -192,12 +192,17 @@ def logs(
 
 @app.command()
 def cancel(run_id: RunId, stack: Stack = "local") -> None:
-    """End a run; its pods go."""
-    from pipelines import follow
+    """End a run and wait until its pods are gone."""
+    from pipelines import follow, pods
 
     _, server = _connect(stack)
     item = resolve(server, run_id)
     if str(item.state) in {"SUCCEEDED", "FAILED", "CANCELED"}:
         raise UserError("the run has ended already", seen=str(item.state).lower())
-    follow.cancel(server, item.run_id)
-    console.print(f"run {item.run_id} is being cancelled", markup=False)
+    with step(f"run {item.run_id}") as ending:
+        follow.cancel(server, item.run_id)
+        ending.detail = "waiting for its end"
+        follow.until_ended(server, item.run_id)
+        ending.detail = "removing its pods"
+        pods.remove(server, item.run_id)
+    console.print(f"run {item.run_id} is cancelled", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ from smoke.outputs import Outputs
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 ALIVE = ("Pending", "Running")
+
+EXECUTOR = re.compile(r"\.executor(\(\d+\))?$")
+"""End of a node's name."""
 
 PATIENCE_SECONDS = 600.0
 """Longest time for a run of a few steps on a busy machine; measured is a tenth."""
@@ -69,9 +73,9 @@ class Runs:
         return self.core.list_namespaced_pod(self.namespace, label_selector=f"pipeline/runid={run}").items
 
     def steps(self, run: str) -> list[client.V1Pod]:
-        """Return the pods that run steps' own code."""
+        """Return the pods that run steps' own code; a step that may be tried again numbers its attempts."""
         template = "workflows.argoproj.io/node-name"
-        return [pod for pod in self.pods(run) if (pod.metadata.annotations or {})[template].endswith(".executor")]
+        return [pod for pod in self.pods(run) if EXECUTOR.search((pod.metadata.annotations or {})[template])]
 
     def workflow(self, run: str) -> dict[str, Any]:
         """Return the workflow of a run."""

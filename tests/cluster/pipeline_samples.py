@@ -69,6 +69,18 @@ def failing(reason: str) -> None:
     fail(reason=reason)
 
 
+@dsl.pipeline(name="one-step")
+def one_step(seed: str) -> None:
+    """Write an artifact."""
+    number(seed=seed).set_retry(2)
+
+
+@dsl.pipeline(name="retried")
+def retried(seconds: int) -> None:
+    """Sleep; a step that dies is tried again once."""
+    sleep(seconds=seconds).set_retry(1, backoff_duration="1s")
+
+
 @dsl.pipeline(name="sleeping")
 def sleeping(seconds: int) -> None:
     """Sleep."""

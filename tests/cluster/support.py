@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import pytest
 import redis
 from kubernetes import client
 
@@ -20,6 +22,9 @@ GONE_SECONDS = 120.0
 
 RETURN_SECONDS = 30.0
 """Longest time for an application to be well again once what it needs is back; measured is far less."""
+
+soak = pytest.mark.skipif("MLP_TEST_SOAK" not in os.environ, reason="takes minutes: make soak")
+"""Marks a test of several minutes that says nothing about other tests' parts."""
 
 PREDICT = "/v1/models/flights:predict"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -12,6 +14,7 @@ from botocore.config import Config
 from kfp import compiler
 from kubernetes import client
 
+from mlp import paths
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
 from tests.cluster.support import note, secret, until
@@ -99,6 +102,27 @@ def test_a_cancelled_run_stops_its_pods(runs: Runs) -> None:
     assert runs.workflow(run)["spec"]["activeDeadlineSeconds"] == 0
     until("no pod alive", lambda: not [pod for pod in runs.pods(run) if pod.status.phase in ALIVE], 120)
     note("cancelled run without a living pod, s", round(time.monotonic() - began, 1))
+
+
+def test_a_step_whose_pod_is_deleted_is_tried_again(runs: Runs) -> None:
+    run = runs.start(samples.retried, {"seconds": 10}, enable_caching=False)
+    until("asleep", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
+    (pod,) = runs.steps(run)
+    runs.core.delete_namespaced_pod(pod.metadata.name, runs.namespace)
+    assert runs.ended(run, 240).state == "SUCCEEDED", runs.messages(run)
+    assert {again.metadata.name for again in runs.steps(run)} - {pod.metadata.name}
+
+
+def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
+    run = runs.start(samples.sleeping, {"seconds": 900}, enable_caching=False)
+    until("asleep", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
+    command = [sys.executable, "-m", "mlp.cli", "pipeline", "cancel", run, "--stack", "local"]
+    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert runs.pods(run) == []
+    again = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "the run has ended already" in again.stdout + again.stderr
 
 
 def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, tmp_path: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pulumi
@@ -59,10 +60,12 @@ class Stack:
     """One stack; each operation takes the program it runs.
 
     Attributes:
+        cut_off: Whether the last operation of any stack failed, see `_run`.
         patience: Seconds until an operation must have come to the point at which it is stopped.
     """
 
     patience = 60.0
+    cut_off: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -106,25 +109,21 @@ class Stack:
         return k8s.Provider("cluster", kubeconfig=settings.pop("kubeconfig", self.kubeconfig), **settings)
 
     def up(self, program: Program, **options: Any) -> Outcome:
-        self._begin(program)
-        result = self.auto.up(on_output=self.lines.append, on_event=self.events.append, **options)
+        result = self._run(self.auto.up, program, **options)
         changes = _counts(result.summary.resource_changes)
         return Outcome(self.text(), changes, {k: v.value for k, v in result.outputs.items()}, self.events)
 
     def preview(self, program: Program, **options: Any) -> Outcome:
-        self._begin(program)
-        result = self.auto.preview(on_output=self.lines.append, on_event=self.events.append, **options)
+        result = self._run(self.auto.preview, program, **options)
         changes = _counts(result.change_summary)
         return Outcome(self.text(), changes, {}, self.events)
 
     def refresh(self, program: Program | None = None, **options: Any) -> Outcome:
-        self._begin(program or (lambda: None))
-        result = self.auto.refresh(on_output=self.lines.append, on_event=self.events.append, **options)
+        result = self._run(self.auto.refresh, program or (lambda: None), **options)
         return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
 
     def destroy(self) -> Outcome:
-        self._begin(lambda: None)
-        result = self.auto.destroy(on_output=self.lines.append, on_event=self.events.append)
+        result = self._run(self.auto.destroy, lambda: None)
         return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
 
     def text(self) -> str:
@@ -191,13 +190,26 @@ class Stack:
         """Remove the lock that a killed engine leaves."""
         self.auto.cancel()
 
-    def _begin(self, program: Program) -> None:
+    def _run(self, operation: Callable[..., Any], program: Program, **options: Any) -> Any:
+        """Run one operation with one program.
+
+        A program that is cut off leaves coroutines of Pulumi's runtime behind. Their cleanup takes calls off the list
+        of whatever program runs when they are collected, so they are collected here, while none runs.
+        """
+        if Stack.cut_off:
+            Stack.cut_off = False
+            gc.collect()
         self.lines, self.events = list[str](), list[auto.EngineEvent]()
 
         def run() -> None:
             program()
 
         self.auto.workspace.program = run
+        try:
+            return operation(on_output=self.lines.append, on_event=self.events.append, **options)
+        except BaseException:
+            Stack.cut_off = True
+            raise
 
 
 def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:

@@ -15,7 +15,7 @@ from tests.engine.aws import ACCOUNTS, REGION, AwsStack
 from tests.engine.aws_inventory import inventory
 from tests.engine.aws_world import World, world
 
-POINTS = int(os.environ.get("MLP_TEST_AWS_KILLS", "4"))
+POINTS = int(os.environ.get("MLP_TEST_AWS_KILLS", "2"))
 """Kills in the default run; MLP_TEST_AWS_KILLS=20 takes about ten minutes; the test's name says how many."""
 
 SEED = 20

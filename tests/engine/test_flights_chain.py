@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import feast
 import httpx
 import pytest
 import yaml
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 PARAMS = small_parameters()
+
+FEAST = feast.__version__
+"""Imported before any thread runs: until 3.11.9 CPython's ast.parse, which Feast's import calls, is not safe beside
+another thread's and raises SystemError."""
 DEADLINE_SECONDS = 180.0
 
 

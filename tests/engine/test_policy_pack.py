@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
+import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 from pulumi import automation as auto
 
+import upstream
 from mlp import paths
 from policy import environments
+from tests.aws_plugin.emulation import emulation
+from tests.engine.aws import ACCOUNTS, REGION, AwsStack
 from tests.engine.stacks import Stack
 
 PACK = paths.ROOT / "policy" / "pack"
@@ -82,3 +86,37 @@ def test_what_is_right_passes_and_what_is_not_stops_the_preview(tmp_path: Path) 
     assert not passed, text
     for part in ("images-pinned", "server:latest", "namespaces-restricted", "enforces privileged"):
         assert part in text
+
+
+def test_prods_first_preview_passes_though_most_is_not_known_yet(tmp_path: Path) -> None:
+    """With the engine's own data: outputs unknown, tags in the provider, `protect` in the options."""
+    upstream.ensure()
+    with emulation(tmp_path / "account", ACCOUNTS["prod"], REGION) as account:
+        stack = AwsStack.of(tmp_path / "stack", account, "prod")
+        passed, text = preview(stack, AwsStack.program)
+        assert passed, text
+
+        passed, text = preview(stack, spoiled)
+    assert not passed, text
+    for part in ("databases-private", "rds-encrypted", "data-protected", "ingress-not-from-everywhere"):
+        assert part in text, part
+
+
+def spoiled() -> None:
+    """Prod, with a database beside it that breaks many rules."""
+    AwsStack.program()
+    provider = pulumi.ResourceOptions(provider=aws.Provider("beside", region=REGION))
+    group = aws.ec2.SecurityGroup("beside", vpc_id="vpc-1", opts=provider)
+    aws.vpc.SecurityGroupIngressRule(
+        "beside", security_group_id=group.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0", opts=provider
+    )
+    aws.rds.Instance(
+        "beside",
+        identifier="beside",
+        engine="postgres",
+        instance_class="db.t4g.micro",
+        allocated_storage=20,
+        publicly_accessible=True,
+        vpc_security_group_ids=[group.id],
+        opts=provider,
+    )

@@ -1,0 +1,83 @@
+"""The reference pipeline on the platform: a whole run, what a changed input runs again, and what stops a run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from mlp import paths
+from tests.cluster.pipeline_client import connect
+
+
+def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on stack `local`."""
+    command = [sys.executable, "-m", "mlp.cli", *arguments, "--stack", "local"]
+    return subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def report(platform: dict[str, Any]) -> dict[str, Any]:
+    """Report of the check `pipeline-run`."""
+    assert "pipelines" in platform["urls"]
+    done = mlp("smoke", "pipeline-run", "--json")
+    (check,) = json.loads(done.stdout)["checks"]
+    assert done.returncode == 0, json.dumps(check, indent=1)
+    return check
+
+
+def test_a_whole_run_keeps_every_claim(report: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in report["rows"]}
+    assert rows["steps run"]["value"] == "all succeeded"
+    assert rows["steps reused by the same run again"]["value"] == 4
+    assert rows["served prediction comes from that version"]["ok"]
+
+
+def test_a_changed_input_runs_only_what_depends_on_it(report: dict[str, Any], platform: dict[str, Any]) -> None:
+    assert report["ok"]
+    api = connect(platform).api
+    (newest,) = api.list_runs(page_size=1, sort_by="created_at desc").runs
+    same = f"fresh={api.get_run(newest.run_id).runtime_config.parameters['fresh']}"
+    done = mlp("pipeline", "run", "flights", "-p", same, "-p", "min_auc=0.701")
+    assert done.returncode == 0, done.stdout[-2000:]
+    last = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if line.startswith("    ")}
+    assert last == {"load-features": "cached", "train": "cached", "evaluate": "succeeded", "register": "cached"}
+
+
+def test_the_quality_gate_stops_a_run_with_the_reason(report: dict[str, Any]) -> None:
+    assert report["ok"]
+    done = mlp("pipeline", "run", "flights", "-p", "min_auc=0.99")
+    assert done.returncode == 1
+    assert "quality gate: auc is 0.7" in done.stdout
+    assert "at least 0.99 is required" in done.stdout
+
+
+def test_gpus_that_no_node_has_are_named_and_the_run_is_cancelled(report: dict[str, Any]) -> None:
+    assert report["ok"]
+    done = mlp("pipeline", "run", "flights", "--gpus", "1", "--timeout", "60")
+    assert done.returncode == 1
+    assert "Insufficient nvidia.com/gpu" in done.stdout
+    assert "so it was cancelled" in done.stdout
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_submitted(platform: dict[str, Any]) -> None:
+    assert "pipelines" in platform["urls"]
+    before = mlp("pipeline", "list", "--json").stdout
+    done = mlp("pipeline", "run", "flights", "-p", "rounds=many")
+    assert done.returncode == 1
+    assert "allowed: a whole number" in done.stdout
+    assert mlp("pipeline", "list", "--json").stdout == before
+
+
+def test_the_standard_client_works_beside(platform: dict[str, Any]) -> None:
+    from smoke.outputs import Outputs
+
+    secret = Outputs.model_validate(platform).secret("pipelines")
+    command = [str(paths.ROOT / ".mlp/venv/bin/kfp"), "--endpoint", platform["urls"]["pipelines"]]
+    command += ["--existing-token", secret["KF_PIPELINES_TOKEN"], "--output", "json", "run", "list"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout[done.stdout.index("[") :]), list)

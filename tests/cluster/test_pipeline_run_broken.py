@@ -1,0 +1,77 @@
+"""Each part that a pipeline run needs taken away: the check `pipeline-run` fails, for that reason."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from mlp import paths
+from tests.cluster.support import GONE_SECONDS, soak, until, without
+
+
+def reason() -> str:
+    """Return why the check fails; it must."""
+    command = [sys.executable, "-m", "mlp.cli", "smoke", "pipeline-run", "--json", "--stack", "local"]
+    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    (check,) = json.loads(done.stdout)["checks"]
+    assert done.returncode == 1
+    assert not check["ok"]
+    return str(check["reason"])
+
+
+@contextmanager
+def without_deployment(apps: client.AppsV1Api, name: str, namespace: str) -> Iterator[None]:
+    """Scale a Deployment to nothing for the duration of the block."""
+    wanted = apps.read_namespaced_deployment(name, namespace).spec.replicas
+
+    def scale(replicas: int) -> None:
+        apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": replicas}})
+
+        def reached() -> bool:
+            return (apps.read_namespaced_deployment(name, namespace).status.ready_replicas or 0) == replicas
+
+        until(f"{name} at {replicas} ready pods", reached, GONE_SECONDS)
+
+    try:
+        scale(0)
+        yield
+    finally:
+        scale(wanted)
+
+
+@pytest.fixture(autouse=True)
+def up(platform: dict[str, Any]) -> None:
+    assert "pipelines" in platform["urls"]
+
+
+def test_s3_gone(apps: client.AppsV1Api) -> None:
+    with without(apps, "s3"):
+        assert "cannot read s3://" in reason()
+
+
+def test_mysql_gone(apps: client.AppsV1Api) -> None:
+    with without(apps, "mysql"):
+        said = reason()
+    assert "Kubeflow Pipelines" in said
+    assert ":3306" in said
+
+
+@soak
+def test_mlflow_gone(apps: client.AppsV1Api) -> None:
+    with without_deployment(apps, "mlflow", "mlflow"):
+        said = reason()
+    assert "load-features" in said
+    assert "mlflow" in said
+
+
+@soak
+def test_feast_gone(apps: client.AppsV1Api) -> None:
+    with without_deployment(apps, "feast", "feast"):
+        assert "/feast/get-online-features" in reason()

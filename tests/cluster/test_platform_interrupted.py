@@ -1,0 +1,166 @@
+"""`mlp up` that is ended at any point is completed by the next one: nothing twice, nothing left over, nothing lost.
+
+Stores, MLflow, Feast and KServe's controller are removed with everything that depends on them, some thirty of the
+stack's resources, while volumes, passwords and CRDs stay. Then `mlp up` is ended again and again, by Ctrl-C and by
+kill -9 of its whole process group in turn, each time after a seeded number of resources was made; every run goes on
+from where the one before was cut off. When a run gets through before its point, the parts are removed again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from kubernetes import client
+
+from mlp import paths
+from mlp.engine.workspace import open_stack
+from smoke.kube import api_client
+from tests.cluster import inventory
+from tests.cluster.support import answers, note, predict, until
+
+STACK = "local"
+COMMAND = [sys.executable, "-m", "mlp.cli", "up", "--stack", STACK, "--no-workload"]
+SEED = 20131230
+INTERRUPTIONS = int(os.environ.get("MLP_TEST_INTERRUPTIONS", "3"))
+"""`make soak` has 10; the first two are at the very beginning, once by each signal."""
+PARTS = {
+    ("StatefulSet", "data/postgres"),
+    ("StatefulSet", "data/redis"),
+    ("StatefulSet", "data/s3"),
+    ("Namespace", "mlflow"),
+    ("Namespace", "feast"),
+    ("Deployment", "kserve/kserve-controller-manager"),
+}
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """When and how an update is ended.
+
+    Attributes:
+        made: Resources that it has made by then; 0 is when the engine starts.
+        how: SIGINT, as Ctrl-C sends it, or SIGKILL.
+    """
+
+    made: int
+    how: signal.Signals
+
+
+def points() -> list[Point]:
+    """Return the seeded points, both signals in turn, the very beginning once by each."""
+    draw = random.Random(SEED)
+    how = [signal.SIGINT, signal.SIGKILL]
+    counts = [0, 0, *(draw.randint(1, 4) for _ in range(INTERRUPTIONS - 2))]
+    return [Point(made, how[index % 2]) for index, made in enumerate(counts)]
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; one that nobody has reaped yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def ended_at(point: Point, family: list[psutil.Process]) -> bool:
+    """Run `mlp up` and end it at `point`; return False when it got through before.
+
+    Its engine and plugins are added to `family`.
+    """
+    with subprocess.Popen(
+        COMMAND, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as up:
+        assert up.stdout is not None
+        made, seen = -1, list[str]()
+        for line in up.stdout:
+            seen.append(line)
+            made += line.startswith(("    + ", "▸ Update of stack"))
+            if made == point.made:
+                family += psutil.Process(up.pid).children(recursive=True)
+                os.killpg(up.pid, point.how)
+                break
+        rest = up.stdout.read()
+    if made < point.made:
+        assert up.returncode == 0, "".join(seen)[-4000:]
+        return False
+    assert up.returncode != 0, rest[-2000:]
+    return True
+
+
+def complete() -> str:
+    """Run `mlp up` to its end and return what it printed."""
+    done = subprocess.run(COMMAND, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def remove_parts() -> int:
+    """Delete PARTS and what depends on them from the stack; return how many resources there were."""
+    stack = open_stack(STACK, lambda: None, writes=True)
+    urns = inventory.downstream(inventory.recorded(STACK), PARTS)
+    stack.destroy(target=urns, parallel=24, color="never")
+    return len(urns)
+
+
+def converged(platform: dict[str, Any], absent: Collection[tuple[str, str]] = ()) -> None:
+    """Check that cluster and state agree, object by object; as if `absent` were not on the cluster."""
+    deployment = inventory.recorded(STACK)
+    assert not deployment.get("pending_operations")
+    found = inventory.declared(api_client(platform["kubeconfig"]))
+    twice = {manager: items for manager, items in found.items() if len(items) > 1}
+    assert not twice
+    there, wanted = {item for items in found.values() for item in items} - set(absent), inventory.objects(deployment)
+    assert there - wanted == set(), "left over in the cluster"
+    assert wanted - there == set(), "recorded, but not there"
+
+
+def test_what_is_left_over_and_what_is_missing_is_noticed(platform: dict[str, Any], core: client.CoreV1Api) -> None:
+    converged(platform)
+    body = {"metadata": {"name": "left-over", "namespace": "feast"}, "data": {"key": "value"}}
+    core.create_namespaced_config_map("feast", body, field_manager=f"{inventory.MANAGER}00000000")
+    try:
+        with pytest.raises(AssertionError, match="left over in the cluster"):
+            converged(platform)
+    finally:
+        core.delete_namespaced_config_map("left-over", "feast")
+    with pytest.raises(AssertionError, match="recorded, but not there"):
+        converged(platform, absent={("Deployment", "feast/feast")})
+    converged(platform)
+
+
+def test_an_update_that_is_ended_anywhere_is_completed_by_the_next(
+    platform: dict[str, Any], core: client.CoreV1Api, served: httpx.Client, keys: dict[str, str]
+) -> None:
+    converged(platform)
+    until("served", lambda: answers(served, keys))
+    before, answer = inventory.data(platform, core), predict(served, keys).json()["predictions"]
+    assert all(before.values()), "a platform without data proves nothing"
+    removed, through = remove_parts(), 0
+    family: list[psutil.Process] = []
+    try:
+        for point in points():
+            while not ended_at(point, family):
+                through += 1
+                converged(platform)
+                remove_parts()
+    finally:
+        complete()
+    converged(platform)
+    assert " 0 changed" in complete()
+    until("engines and plugins gone", lambda: not any(map(alive, family)), WAIT_SECONDS)
+    after = inventory.data(platform, core)
+    assert {name: found - after[name] for name, found in before.items()} == {name: set() for name in before}
+    until("served", lambda: answers(served, keys), WAIT_SECONDS)
+    assert predict(served, keys).json()["predictions"] == answer
+    note("interrupted up", f"{INTERRUPTIONS} interruptions of {removed} resources, {through} runs got through")
