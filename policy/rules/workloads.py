@@ -66,6 +66,8 @@ def tokens_only_where_needed(resource: Resource, stack: Stack) -> Iterator[str]:
     if found is None or found.spec.get("automountServiceAccountToken") is False:
         return
     account, namespace = found.spec.get("serviceAccountName"), resource.at("metadata", "namespace")
+    if account is UNKNOWN:  # the first preview of a cluster: which one it is, the next preview tells
+        return
     for binding in stack.of("kubernetes:rbac.authorization.k8s.io/v1:*Binding"):
         for subject in binding.at("subjects") or []:
             place = at(subject, "namespace") or binding.at("metadata", "namespace")

@@ -50,6 +50,13 @@ def sleep(seconds: int) -> None:
     time.sleep(seconds)
 
 
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def eat(mebibytes: int) -> None:
+    """Take more memory than there is."""
+    print("hungry", flush=True)  # noqa: T201 - a step's log is what it prints
+    print(len(bytearray(b"x" * 2**20) * mebibytes))  # noqa: T201 - never reached
+
+
 @dsl.component(base_image="mlplatform.local/absent:0", install_kfp_package=False)
 def absent() -> None:
     """Never run: nobody has the image."""
@@ -79,6 +86,12 @@ def one_step(seed: str) -> None:
 def retried(seconds: int) -> None:
     """Sleep; a step that dies is tried again once."""
     sleep(seconds=seconds).set_retry(1, backoff_duration="1s")
+
+
+@dsl.pipeline(name="hungry")
+def hungry(mebibytes: int) -> None:
+    """Take more memory than the step may; it is tried again once."""
+    eat(mebibytes=mebibytes).set_memory_limit("256Mi").set_retry(1, backoff_duration="1s")
 
 
 @dsl.pipeline(name="sleeping")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from mlp import paths
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
-from tests.cluster.support import until
+from tests.cluster.support import soak, until
 
 WAITING = [
     (samples.unknown_image, "ImagePull|ErrImage", "mlplatform.local/absent:0"),
@@ -44,3 +48,37 @@ def test_a_missing_bucket_fails_the_step_that_needs_it(runs: Runs) -> None:
     (pod,) = runs.steps(run)
     log = runs.core.read_namespaced_pod_log(pod.metadata.name, runs.namespace, container="main")
     assert "mlplatform-local-absent" in log
+
+
+@soak
+def test_a_step_that_takes_too_much_memory_is_tried_again_and_told(runs: Runs) -> None:
+    run = runs.start(samples.hungry, {"mebibytes": 4096}, enable_caching=False)
+    assert runs.ended(run).state == "FAILED"
+    assert len(runs.steps(run)) == 2
+    told = logs(run)
+    assert "OOMKilled, exit code 137" in told
+    assert "hungry" in told
+
+
+@soak
+def test_a_key_that_is_no_longer_valid_fails_the_run_and_is_told(runs: Runs) -> None:
+    before = runs.core.read_namespaced_secret("object-store", runs.namespace).data["AWS_SECRET_ACCESS_KEY"]
+    try:
+        change(runs, base64.b64encode(b"a key of yesterday").decode())
+        run = runs.start(samples.three_steps, {"seed": fresh()}, enable_caching=False)
+        assert runs.ended(run).state == "FAILED"
+        assert "SignatureDoesNotMatch" in logs(run)
+    finally:
+        change(runs, before)
+
+
+def change(runs: Runs, key: str) -> None:
+    runs.core.patch_namespaced_secret("object-store", runs.namespace, {"data": {"AWS_SECRET_ACCESS_KEY": key}})
+
+
+def logs(run: str) -> str:
+    """Return what `mlp pipeline logs` says."""
+    command = [sys.executable, "-m", "mlp.cli", "pipeline", "logs", run, "--stack", "local"]
+    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -19,6 +18,7 @@ from pulumi import automation as auto
 
 from local.plugins import BIN
 from local.toolchain import binary
+from tests.engine import leftovers
 
 Program = Callable[[], object]
 PASSPHRASE = "correct horse"
@@ -161,6 +161,8 @@ class Stack:
 
     def _signalled_up(self, program: Program, when: Callable[[], bool], victim: str, number: signal.Signals) -> str:
         failures: list[BaseException] = []
+        # What the operation before said is no reason to stop this one.
+        self.lines, self.events = list[str](), list[auto.EngineEvent]()
 
         def run() -> None:
             try:
@@ -191,15 +193,11 @@ class Stack:
         self.auto.cancel()
 
     def _run(self, operation: Callable[..., Any], program: Program, **options: Any) -> Any:
-        """Run one operation with one program.
-
-        A program that is cut off leaves coroutines of Pulumi's runtime behind. Their cleanup takes calls off the list
-        of whatever program runs when they are collected, so they are collected here, while none runs.
-        """
+        """Run one operation with one program, after what a program that was cut off left is gone."""
+        self.lines, self.events = list[str](), list[auto.EngineEvent]()
         if Stack.cut_off:
             Stack.cut_off = False
-            gc.collect()
-        self.lines, self.events = list[str](), list[auto.EngineEvent]()
+            leftovers.settle()
 
         def run() -> None:
             program()
