@@ -20,7 +20,6 @@ test: $(STAMP)
 # The same tests with every count at its fullest: hours instead of minutes.
 soak: export MLP_TEST_AWS_STACKS := dev,staging,prod
 soak: export MLP_TEST_AWS_KILLS := 20
-soak: export MLP_TEST_INTERRUPTIONS := 10
 soak: export MLP_TEST_RUNS := 20
 soak: export MLP_TEST_SOAK := 1
 soak: test

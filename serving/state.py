@@ -119,7 +119,8 @@ class State:
     async def keep_fresh(self) -> None:
         """Look at the registry from time to time, for as long as the process lives."""
         while True:
-            await self._pause(self.settings.refresh_seconds if self.reason is None else self._retry_seconds)
+            well = self.reason is None and self._refresh_error is None
+            await self._pause(self.settings.refresh_seconds if well else self._retry_seconds)
             await self.refresh()
 
     async def refresh(self) -> None:

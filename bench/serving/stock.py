@@ -16,6 +16,7 @@ from workloads.platform import Platform
 
 NAME = "bench-stock"
 IMAGE = "kserve-stock"
+CPU_REQUEST = "250m"
 READY_SECONDS = 240.0
 SECURE: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
@@ -34,6 +35,16 @@ def config_map(namespace: str) -> dict[str, Any]:
         "metadata": {"name": NAME, "namespace": namespace},
         "data": {"stock_server.py": Path(__file__).with_name("stock_server.py").read_text()},
     }
+
+
+def modest(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return our server's limits with half its request of CPU, so that both fit on a node of two cores.
+
+    The servers are measured in turn: while one works the other is idle, and a request only weighs against others.
+    """
+    found = copy.deepcopy(resources)
+    found["requests"]["cpu"] = CPU_REQUEST
+    return found
 
 
 def inference_service(namespace: str, image: str, served: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def inference_service(namespace: str, image: str, served: dict[str, Any]) -> dic
                             {"name": "OMP_NUM_THREADS", "value": "1"},
                         ],
                         "ports": [{"containerPort": 8080, "name": "http1", "protocol": "TCP"}],
-                        "resources": copy.deepcopy(model["resources"]),
+                        "resources": modest(model["resources"]),
                         "securityContext": SECURE,
                         "readinessProbe": {
                             "httpGet": {"path": f"/v2/models/{NAME}/ready", "port": 8080},

@@ -49,4 +49,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(parents=[kserve.model_server.parser]).parse_known_args()[0]
     # With one worker the server ignores its own option for the event loop.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    # It asks for the current loop, of which uvloop makes none by itself.
+    asyncio.set_event_loop(uvloop.new_event_loop())
     kserve.ModelServer(http_port=8080, workers=1, enable_grpc=False).start([Stock(options.model_name)])

@@ -11,6 +11,7 @@ import pytest
 
 from mlp import paths
 from tests.cluster.pipeline_client import connect
+from tests.cluster.support import soak
 
 
 def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +56,7 @@ def test_the_quality_gate_stops_a_run_with_the_reason(report: dict[str, Any]) ->
     assert "at least 0.99 is required" in done.stdout
 
 
+@soak
 def test_gpus_that_no_node_has_are_named_and_the_run_is_cancelled(report: dict[str, Any]) -> None:
     assert report["ok"]
     done = mlp("pipeline", "run", "flights", "--gpus", "1", "--timeout", "60")

@@ -56,6 +56,7 @@ def test_s3_gone(apps: client.AppsV1Api) -> None:
         assert "cannot read s3://" in reason()
 
 
+@soak
 def test_mysql_gone(apps: client.AppsV1Api) -> None:
     with without(apps, "mysql"):
         said = reason()

@@ -26,13 +26,12 @@ from mlp import paths
 from mlp.engine.workspace import open_stack
 from smoke.kube import api_client
 from tests.cluster import inventory
-from tests.cluster.support import answers, note, predict, until
+from tests.cluster.support import answers, note, predict, soak, until
 
 STACK = "local"
 COMMAND = [sys.executable, "-m", "mlp.cli", "up", "--stack", STACK, "--no-workload"]
 SEED = 20131230
-INTERRUPTIONS = int(os.environ.get("MLP_TEST_INTERRUPTIONS", "3"))
-"""`make soak` has 10; the first two are at the very beginning, once by each signal."""
+INTERRUPTIONS = 10
 PARTS = {
     ("StatefulSet", "data/postgres"),
     ("StatefulSet", "data/redis"),
@@ -139,6 +138,7 @@ def test_what_is_left_over_and_what_is_missing_is_noticed(platform: dict[str, An
     converged(platform)
 
 
+@soak
 def test_an_update_that_is_ended_anywhere_is_completed_by_the_next(
     platform: dict[str, Any], core: client.CoreV1Api, served: httpx.Client, keys: dict[str, str]
 ) -> None:

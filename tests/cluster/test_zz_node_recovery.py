@@ -23,7 +23,7 @@ from local.cluster import addresses, cgroups, layout, netns, owner, supervisor
 from mlp import paths
 from mlp.errors import UserError
 from tests.cluster import inventory
-from tests.cluster.support import answers, note, predict, until
+from tests.cluster.support import answers, note, predict, soak, until
 
 WELL_SECONDS = 300.0
 """Longest time for the whole platform to be well again on a busy machine."""
@@ -198,7 +198,7 @@ def killed_after(seconds: float, action: str) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("moments", [(0.4, 0.8, 1.2, 1.6, 2.0), (2.5, 3.0, 4.0, 5.0, 6.0)])
+@pytest.mark.parametrize("moments", [(0.4, 0.8, 1.2, 1.6, 2.0), pytest.param((2.5, 3.0, 4.0, 5.0, 6.0), marks=soak)])
 def test_starts_that_are_killed_are_completed_by_the_next(moments: tuple[float, ...], marker: str) -> None:
     """Each start meets what the killed one before it left; everything it started is killed as well."""
     for seconds in moments:
@@ -231,7 +231,7 @@ def test_a_machine_that_uses_the_addresses_is_told_so() -> None:
     assert pids() == before
 
 
-@pytest.mark.parametrize("seconds", [0.5, 2.0])
+@pytest.mark.parametrize("seconds", [0.5, pytest.param(2.0, marks=soak)])
 def test_a_stop_that_is_killed_is_completed_by_the_next(seconds: float, marker: str) -> None:
     killed_after(seconds, "stop")
     cluster.stop()

@@ -339,3 +339,35 @@ def test_the_version_comes_from_the_setting_then_the_registry_then_the_model(tmp
     assert load(folder).version == "3"
     (folder / "registered_model_meta").unlink()
     assert load(folder).version == "m-123"
+
+
+def test_a_look_at_the_registry_that_failed_is_repeated_soon(served: tuple[App, State]) -> None:
+    state = served[1]
+    assert state.bound is not None
+
+    class Returning:
+        """A registry that is away for one look."""
+
+        looks = 0
+
+        def compile(self, _service: str) -> Any:
+            self.looks += 1
+            if self.looks == 1:
+                raise ConnectionError("away")
+            assert state.bound is not None
+            return state.bound.plan
+
+    def told() -> str:
+        return state.report()["dependencies"]["registry"]
+
+    async def scenario() -> None:
+        await state.refresh()
+        assert "away" in told()
+        task = asyncio.create_task(state.keep_fresh())
+        async with asyncio.timeout(state.settings.refresh_seconds / 4):
+            while told() != "ok":
+                await asyncio.sleep(0.01)
+        task.cancel()
+
+    state._registry, state._retry_seconds = Returning(), 0.01  # type: ignore[assignment]
+    asyncio.run(scenario())

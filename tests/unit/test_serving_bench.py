@@ -76,12 +76,12 @@ def test_requests_carry_keys_only() -> None:
     }
 
 
-def test_the_stock_server_gets_our_model_and_our_share_of_the_machine() -> None:
-    model = {"storageUri": "s3://models/x", "resources": {"requests": {"cpu": "500m"}}}
+def test_the_stock_server_gets_our_model_and_our_limits() -> None:
+    model = {"storageUri": "s3://models/x", "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2"}}}
     item = stock.inference_service("models", "image:1", {"spec": {"predictor": {"model": model}}})
     container = item["spec"]["predictor"]["containers"][0]
     assert {"name": "STORAGE_URI", "value": "s3://models/x"} in container["env"]
-    assert container["resources"] == model["resources"]
+    assert container["resources"] == {"requests": {"cpu": stock.CPU_REQUEST}, "limits": {"cpu": "2"}}
     assert container["securityContext"]["runAsNonRoot"] is True
     code = yaml.safe_load(yaml.safe_dump(stock.config_map("models")))["data"]["stock_server.py"]
     compile(code, "stock_server.py", "exec")
