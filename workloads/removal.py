@@ -81,6 +81,7 @@ def remove_deployments(platform: Platform, on_state: Callable[[str], None] = lam
                 kind.group, kind.version, namespace, kind.plural, name, propagation_policy=_propagation(kind)
             )
         _wait(kind.plural, kind.controller, lambda kind=kind: _objects(custom, kind), on_state)
+    _release(platform.api)
     _wait("pods of runs", KINDS[-1].controller, lambda: _pods(platform.api), on_state)
     return found
 
@@ -88,7 +89,7 @@ def remove_deployments(platform: Platform, on_state: Callable[[str], None] = lam
 def _propagation(kind: Kind) -> str:
     """Return in which order an object and what it owns go.
 
-    A workflow goes first: its controller takes its finalizer off pods that nothing owns any more.
+    A workflow goes before its pods: with those first, its controller would try their steps again.
     """
     return "Background" if kind is KINDS[-1] else "Foreground"
 
@@ -119,6 +120,20 @@ def _objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
             return []
         raise
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
+
+
+def _release(api: ApiClient) -> None:
+    """Take the controller's finalizer off pods whose workflow is gone; it does so itself, but two minutes later."""
+    from kubernetes import client
+
+    core = client.CoreV1Api(api)
+    for namespace, name in _pods(api):
+        try:
+            core.patch_namespaced_pod(name, namespace, {"metadata": {"finalizers": None}})
+            core.delete_namespaced_pod(name, namespace)
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
 
 
 def _pods(api: ApiClient) -> list[tuple[str, str]]:
