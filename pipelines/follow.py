@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlp.errors import UserError
+from mlp.patience import wait_for
 from pipelines import pods, runs
 from pipelines.server import Server
 
@@ -93,22 +94,23 @@ def cancel(server: Server, run_id: str) -> None:
     server.read(lambda client: client.terminate_run(run_id))
 
 
-def until_ended(server: Server, run_id: str) -> str:
-    """Wait until a cancelled run is at its end; return its final state.
+def until_ended(server: Server, run_id: str) -> None:
+    """Wait until a cancelled run is at its end.
 
     Raises:
-        UserError: It has none after END_SECONDS.
+        UserError: It is not after END_SECONDS.
     """
-    until = time.monotonic() + END_SECONDS
-    while (state := runs.state(server, run_id)) not in runs.FINAL:
-        if time.monotonic() > until:
-            raise UserError(
-                f"run {run_id} did not end within {END_SECONDS:.0f} s of its cancellation",
-                seen=state.lower(),
-                next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for it to end",
-            )
-        time.sleep(PAUSE_SECONDS)
-    return state
+
+    def state() -> str:
+        now = runs.state(server, run_id)
+        return "" if now in runs.FINAL else now.lower()
+
+    wait_for(
+        f"run {run_id} is at its end",
+        state,
+        seconds=END_SECONDS,
+        next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for it to end",
+    )
 
 
 def failure(server: Server, run_id: str, state: str) -> RunFailed:

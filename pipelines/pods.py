@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlp.errors import UserError
+from mlp.patience import wait_for
+from pipelines import runs
 from pipelines.server import Server
 
 LAST_LINES = 20
 GONE_SECONDS = 120.0
-PAUSE_SECONDS = 0.5
 MAIN = "main"
 """Argo's name of the container that runs a step's code."""
 
@@ -83,9 +82,7 @@ def of_run(server: Server, run_id: str) -> list[Any]:
     """Return the pods of a run, oldest first."""
     from kubernetes import client
 
-    found = client.CoreV1Api(server.api).list_namespaced_pod(
-        server.namespace, label_selector=f"pipeline/runid={run_id}"
-    )
+    found = client.CoreV1Api(server.api).list_namespaced_pod(server.namespace, label_selector=runs.selector(run_id))
     return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
 
 
@@ -156,17 +153,15 @@ def remove(server: Server, run_id: str) -> None:
     """
     from kubernetes import client
 
-    selector = f"pipeline/runid={run_id}"
-    client.CoreV1Api(server.api).delete_collection_namespaced_pod(server.namespace, label_selector=selector)
-    until = time.monotonic() + GONE_SECONDS
-    while left := of_run(server, run_id):
-        if time.monotonic() > until:
-            raise UserError(
-                f"pods of run {run_id} are still there {GONE_SECONDS:.0f} s after their deletion",
-                seen=", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in left),
-                next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",
-            )
-        time.sleep(PAUSE_SECONDS)
+    client.CoreV1Api(server.api).delete_collection_namespaced_pod(
+        server.namespace, label_selector=runs.selector(run_id)
+    )
+    wait_for(
+        f"the pods of run {run_id} are gone",
+        lambda: ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in of_run(server, run_id)),
+        seconds=GONE_SECONDS,
+        next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",
+    )
 
 
 def main_pod(server: Server, run_id: str, step: str) -> str | None:

@@ -121,12 +121,17 @@ def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
     return sorted(set(found)) + ([f"run: {status['message']}"] if status.get("message") else [])
 
 
+def selector(run_id: str) -> str:
+    """Return the label selector of a run's workflow and pods."""
+    return f"pipeline/runid={run_id}"
+
+
 def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
     """Return a run's workflow; None before it is made, and after it was collected."""
     from kubernetes import client
 
     found = client.CustomObjectsApi(server.api).list_namespaced_custom_object(
-        "argoproj.io", "v1alpha1", server.namespace, "workflows", label_selector=f"pipeline/runid={run_id}"
+        "argoproj.io", "v1alpha1", server.namespace, "workflows", label_selector=selector(run_id)
     )
     return found["items"][0] if found["items"] else None
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlp.errors import UserError
+from mlp.patience import wait_for
 from workloads.platform import Platform
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, CustomObjectsApi
 
 GONE_SECONDS = 120.0
-PAUSE_SECONDS = 0.5
 
 WORKFLOW = "workflows.argoproj.io/workflow"
 """Label of a run's pods, with the name of its workflow."""
@@ -29,13 +27,24 @@ class Kind:
         version: Its version.
         plural: Name of the kind in addresses.
         controller: What has to run for one to go.
+        propagation: Whether what one owns goes before it (`Foreground`) or after it (`Background`).
     """
 
     group: str
     version: str
     plural: str
     controller: str
+    propagation: str = "Foreground"
 
+
+WORKFLOWS = Kind(
+    group="argoproj.io",
+    version="v1alpha1",
+    plural="workflows",
+    controller="the workflow controller",
+    # A workflow goes before its pods: with those first, its controller would try their steps again.
+    propagation="Background",
+)
 
 KINDS = (
     Kind(
@@ -51,7 +60,7 @@ KINDS = (
         plural="scheduledworkflows",
         controller="the scheduled workflow controller",
     ),
-    Kind(group="argoproj.io", version="v1alpha1", plural="workflows", controller="the workflow controller"),
+    WORKFLOWS,
 )
 
 
@@ -78,36 +87,24 @@ def remove_deployments(platform: Platform, on_state: Callable[[str], None] = lam
         for namespace, name in _objects(custom, kind):
             found += 1
             custom.delete_namespaced_custom_object(
-                kind.group, kind.version, namespace, kind.plural, name, propagation_policy=_propagation(kind)
+                kind.group, kind.version, namespace, kind.plural, name, propagation_policy=kind.propagation
             )
         _wait(kind.plural, kind.controller, lambda kind=kind: _objects(custom, kind), on_state)
     _release(platform.api)
-    _wait("pods of runs", KINDS[-1].controller, lambda: _pods(platform.api), on_state)
+    _wait("pods of runs", WORKFLOWS.controller, lambda: _pods(platform.api), on_state)
     return found
-
-
-def _propagation(kind: Kind) -> str:
-    """Return in which order an object and what it owns go.
-
-    A workflow goes before its pods: with those first, its controller would try their steps again.
-    """
-    return "Background" if kind is KINDS[-1] else "Foreground"
 
 
 def _wait(
     what: str, controller: str, remaining: Callable[[], list[tuple[str, str]]], on_state: Callable[[str], None]
 ) -> None:
-    until = time.monotonic() + GONE_SECONDS
-    while left := remaining():
-        names = ", ".join(f"{namespace}/{name}" for namespace, name in left)
-        on_state(f"waiting for {names} to go")
-        if time.monotonic() > until:
-            raise UserError(
-                f"{what} are still there {GONE_SECONDS:.0f} s after their deletion",
-                seen=names,
-                next_step=f"mlp status; {controller} has to run for them to go",
-            )
-        time.sleep(PAUSE_SECONDS)
+    wait_for(
+        f"all {what} are gone",
+        lambda: ", ".join(f"{namespace}/{name}" for namespace, name in remaining()),
+        seconds=GONE_SECONDS,
+        next_step=f"mlp status; {controller} has to run for them to go",
+        on_state=lambda left: on_state(f"waiting for {left} to go"),
+    )
 
 
 def _objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,21 +9,16 @@ import httpx
 import pytest
 from kubernetes import client
 
-from mlp import engine, paths
+from mlp import engine
 from smoke.kube import api_client
+from tests.cluster.support import mlp
 from workloads.flights import deploy
 
 
 @pytest.fixture(scope="session")
 def platform() -> dict[str, Any]:
     """Outputs of stack `local`, after `mlp up` has converged: workload deployed, smoke passed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mlp.cli", "up", "--stack", "local"],
-        check=False,
-        cwd=paths.ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = mlp("up")
     assert done.returncode == 0, f"mlp up failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     return engine.outputs("local")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +29,12 @@ soak = pytest.mark.skipif("MLP_TEST_SOAK" not in os.environ, reason="takes minut
 """Marks a test of several minutes that says nothing about other tests' parts."""
 
 PREDICT = "/v1/models/flights:predict"
+
+
+def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on stack `local`."""
+    command = [sys.executable, "-m", "mlp.cli", *arguments, "--stack", "local"]
+    return subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
 
 
 def until(what: str, holds: Callable[[], object], seconds: float = RETURN_SECONDS) -> float:

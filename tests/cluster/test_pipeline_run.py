@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from mlp import paths
 from tests.cluster.pipeline_client import connect
-from tests.cluster.support import soak
-
-
-def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line on stack `local`."""
-    command = [sys.executable, "-m", "mlp.cli", *arguments, "--stack", "local"]
-    return subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+from tests.cluster.support import mlp, soak
 
 
 @pytest.fixture(scope="module")

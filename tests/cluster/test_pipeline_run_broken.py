@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,14 +10,12 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from mlp import paths
-from tests.cluster.support import GONE_SECONDS, soak, until, without
+from tests.cluster.support import GONE_SECONDS, mlp, soak, until, without
 
 
 def reason() -> str:
     """Return why the check fails; it must."""
-    command = [sys.executable, "-m", "mlp.cli", "smoke", "pipeline-run", "--json", "--stack", "local"]
-    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    done = mlp("smoke", "pipeline-run", "--json")
     (check,) = json.loads(done.stdout)["checks"]
     assert done.returncode == 1
     assert not check["ok"]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mlp import paths
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
-from tests.cluster.support import soak, until
+from tests.cluster.support import mlp, soak, until
 
 WAITING = [
     (samples.unknown_image, "ImagePull|ErrImage", "mlplatform.local/absent:0"),
@@ -78,7 +75,6 @@ def change(runs: Runs, key: str) -> None:
 
 def logs(run: str) -> str:
     """Return what `mlp pipeline logs` says."""
-    command = [sys.executable, "-m", "mlp.cli", "pipeline", "logs", run, "--stack", "local"]
-    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    done = mlp("pipeline", "logs", run)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -14,10 +12,9 @@ from botocore.config import Config
 from kfp import compiler
 from kubernetes import client
 
-from mlp import paths
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
-from tests.cluster.support import note, secret, until
+from tests.cluster.support import mlp, note, secret, until
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +113,10 @@ def test_a_step_whose_pod_is_deleted_is_tried_again(runs: Runs) -> None:
 def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
     run = runs.start(samples.sleeping, {"seconds": 900}, enable_caching=False)
     until("asleep", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
-    command = [sys.executable, "-m", "mlp.cli", "pipeline", "cancel", run, "--stack", "local"]
-    done = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    done = mlp("pipeline", "cancel", run)
     assert done.returncode == 0, done.stdout + done.stderr
     assert runs.pods(run) == []
-    again = subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    again = mlp("pipeline", "cancel", run)
     assert again.returncode == 1
     assert "the run has ended already" in again.stdout + again.stderr
 

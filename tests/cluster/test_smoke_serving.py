@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from smoke.kube import api_client
 from smoke.outputs import Outputs
 from smoke.served import Served, load_spec, mlflow_credentials
 from tests.cluster.smoke_support import breaches, passes, row, smoke
-from tests.cluster.support import answers, online_store, until, without
+from tests.cluster.support import answers, mlp, online_store, until, without
 
 PAUSE_MS = 100
 """Longer than the budget of features, shorter than the predictor's deadline: requests are answered, late."""
@@ -32,8 +30,7 @@ ROUTES = ("gateway.networking.k8s.io", "v1", "models", "httproutes")
 
 def command(*arguments: str) -> tuple[int, dict[str, Any]]:
     """Run `mlp smoke --json` and return its exit status and its report."""
-    call = [sys.executable, "-m", "mlp.cli", "smoke", *arguments, "--stack", "local", "--json"]
-    done = subprocess.run(call, check=False, cwd=paths.ROOT, capture_output=True, text=True)
+    done = mlp("smoke", *arguments, "--json")
     return done.returncode, json.loads(done.stdout)
 
 

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import feast
+# Feast before any thread runs: until 3.11.9 CPython's ast.parse, which its import calls, is not safe beside another
+# thread's and raises SystemError.
+import feast  # noqa: F401
 import httpx
 import pytest
 import yaml
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
 PARAMS = small_parameters()
 
-FEAST = feast.__version__
-"""Imported before any thread runs: until 3.11.9 CPython's ast.parse, which Feast's import calls, is not safe beside
-another thread's and raises SystemError."""
 DEADLINE_SECONDS = 180.0
 
 
