@@ -15,7 +15,7 @@ PORT = 8080
 FEAST_SECRET = "feast-config"  # noqa: S105 - a name
 """Secret with `feature_store.yaml` in the namespace of every InferenceService."""
 
-PREDICTOR = kube.Resources(cpu="500m", memory="384Mi", cpu_limit="2", memory_limit="1Gi")
+PREDICTOR = kube.Resources(cpu="250m", memory="384Mi", cpu_limit="2", memory_limit="1Gi")
 """Defaults; an InferenceService may set its own."""
 
 FETCHER = kube.Resources(cpu="100m", memory="128Mi", cpu_limit="1", memory_limit="512Mi")

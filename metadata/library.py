@@ -35,5 +35,8 @@ def store(settings: Settings) -> Store:
         connection.mysql.database = settings.mysql.database
         connection.mysql.user = settings.mysql.user
         connection.mysql.password = settings.mysql.password
+        if settings.mysql.tls:
+            # An empty set of options is one: without it the library never offers TLS.
+            connection.mysql.ssl_options.verify_server_cert = False
     migration = metadata_store_pb2.MigrationOptions(enable_upgrade_migration=True)
     return Store(metadata_store, connection.SerializeToString(), migration.SerializeToString(), settings.wait_seconds)

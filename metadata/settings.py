@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+FLAGS = {"": False, "false": False, "true": True}
+
 
 class SettingError(Exception):
     """A variable is missing or holds what it may not."""
@@ -21,6 +23,7 @@ class MySql:
         database: Its name.
         user: Login.
         password: Password of the login.
+        tls: Whether the connection is encrypted; who the server is, is not verified.
     """
 
     host: str
@@ -28,6 +31,7 @@ class MySql:
     database: str
     user: str
     password: str = field(repr=False)
+    tls: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,13 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "")
+    if text not in FLAGS:
+        raise SettingError(f"{name} is {text!r}; it must be true, false or unset")
+    return FLAGS[text]
+
+
 def _password(environment: Mapping[str, str]) -> str:
     """Return the content of the file that METADATA_MYSQL_PASSWORD_FILE names, else METADATA_MYSQL_PASSWORD."""
     file = environment.get("METADATA_MYSQL_PASSWORD_FILE")
@@ -94,6 +105,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             database=environment.get("METADATA_MYSQL_DATABASE") or "metadb",
             user=user,
             password=_password(environment),
+            tls=_flag(environment, "METADATA_MYSQL_TLS"),
         )
     return Settings(
         port=_number(environment, "METADATA_PORT", 8080),

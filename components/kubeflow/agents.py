@@ -39,6 +39,7 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
             "METADATA_MYSQL_PORT": str(database.port),
             "METADATA_MYSQL_DATABASE": database.name,
             "METADATA_MYSQL_USER": database.user,
+            "METADATA_MYSQL_TLS": str(database.tls).lower(),
             "METADATA_MYSQL_PASSWORD_FILE": "/run/secrets/database/password",
             "PYTHONDONTWRITEBYTECODE": "1",
         },

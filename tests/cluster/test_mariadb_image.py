@@ -2,108 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import subprocess
-import sys
 import time
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-import images
-from local import cluster
-from mlp import paths
-
-KUBECTL = Path(sys.executable).with_name("kubectl")
-PASSWORD = "it's \\a\" $(pass)"
-READY_SECONDS = 90
-ASK = (
-    'mariadb --no-defaults --batch --skip-column-names --host=127.0.0.1 --user=root --execute "$1" 2>&1',
-    "mariadb --no-defaults --batch --socket=/tmp/mariadb.sock --user=root --execute 'SELECT 1' 2>&1",
-)
-
-
-def kubectl(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [str(KUBECTL), "--kubeconfig", str(paths.KUBECONFIG), *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-
-
-def pod(script: str | None = None) -> dict[str, Any]:
-    """A server on a volume that outlives its container; `script` runs in the image before it."""
-    secure = {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "server",
-        "image": images.reference("mariadb"),
-        "env": [{"name": "MARIADB_ROOT_PASSWORD_FILE", "value": "/secret/password"}],
-        "securityContext": secure,
-        "volumeMounts": [
-            {"name": "secret", "mountPath": "/secret"},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "data", "mountPath": "/var/lib/mysql"},
-        ],
-    }
-    before = [{**container, "name": "before", "args": ["sh", "-c", script]}] if script else []
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "mariadb"},
-        "spec": {
-            "securityContext": {"runAsNonRoot": True, "fsGroup": 10004},
-            "terminationGracePeriodSeconds": 5,
-            "initContainers": before,
-            "containers": [container],
-            "volumes": [
-                {"name": "secret", "secret": {"secretName": "password", "defaultMode": 0o440}},
-                {"name": "tmp", "emptyDir": {}},
-                {"name": "data", "emptyDir": {}},
-            ],
-        },
-    }
-
-
-class Server:
-    """The pod in a namespace of its own."""
-
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
-
-    def start(self, script: str | None = None) -> None:
-        made = kubectl("-n", self.namespace, "create", "-f", "-", stdin=json.dumps(pod(script)))
-        assert made.returncode == 0, made.stderr
-        self.await_answer(PASSWORD)
-
-    def ask(self, password: str, statement: str, way: str = ASK[0]) -> str:
-        shell = ["sh", "-c", f'MYSQL_PWD="$2"; export MYSQL_PWD; {way}', "sh", statement, password]
-        return kubectl("-n", self.namespace, "exec", "mariadb", "--", *shell).stdout.strip()
-
-    def await_answer(self, password: str) -> None:
-        end = time.monotonic() + READY_SECONDS
-        while (seen := self.ask(password, "SELECT 'yes'")) != "yes":
-            logs = kubectl("-n", self.namespace, "logs", "mariadb", "--tail=20").stdout
-            assert time.monotonic() < end, f"no answer but {seen!r}\n{logs}"
-            time.sleep(0.5)
+from tests.cluster.mariadb import ASK, PASSWORD, READY_SECONDS, Server, kubectl, namespace_for_a_server
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    cluster.start()
-    images.ensure(["mariadb"])
-    images.load(["mariadb"])
-    namespace = f"mariadb-test-{uuid.uuid4().hex[:6]}"
-    assert kubectl("create", "namespace", namespace).returncode == 0
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "password"},
-        "data": {"password": base64.b64encode(PASSWORD.encode()).decode()},
-    }
-    assert kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(secret)).returncode == 0
-    yield Server(namespace)
-    kubectl("delete", "namespace", namespace, "--wait=true", "--timeout=120s")
+    with namespace_for_a_server() as made:
+        yield made
 
 
 def test_only_the_password_opens_it_and_text_is_utf8(server: Server) -> None:

@@ -53,8 +53,7 @@ def test_a_step_that_takes_too_much_memory_is_tried_again_and_told(runs: Runs) -
     assert runs.ended(run).state == "FAILED"
     assert len(runs.steps(run)) == 2
     told = logs(run)
-    assert "OOMKilled, exit code 137" in told
-    assert "hungry" in told
+    assert "OOMKilled" in told, told
 
 
 @soak

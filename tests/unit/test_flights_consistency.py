@@ -76,7 +76,7 @@ def test_the_challenger_stands_beside_the_champion() -> None:
     assert (champion["metadata"]["name"], challenger["metadata"]["name"]) == ("flights", "flights-challenger")
     models = [item["spec"]["predictor"]["model"] for item in (champion, challenger)]
     assert models[0]["storageUri"] == models[1]["storageUri"]
-    assert [model["resources"]["requests"]["cpu"] for model in models] == ["500m", "100m"]
+    assert [model["resources"]["requests"]["cpu"] for model in models] == ["250m", "100m"]
     rule = manifests.route(PLATFORM, manifests.CHALLENGER)["spec"]["rules"][0]
     assert rule["matches"][0]["path"]["value"] == "/serving/flights-challenger"
     assert rule["backendRefs"][0]["name"] == "flights-challenger-predictor"
@@ -89,15 +89,14 @@ def test_a_deployment_is_applied_under_its_own_name_and_proved_by_an_answer(monk
     def apply(_: Platform, item: dict[str, Any]) -> None:
         applied.append(item)
 
-    def current(_: Platform, service: str) -> dict[str, Any]:
-        status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
-        return {"metadata": {"name": service, "generation": 1}, "status": status}
+    def not_serving(_: Platform, service: str) -> None:
+        asked.append(f"{service} rolled out?")
 
     def predict(_: Platform, request: dict[str, str], service: str) -> object:
         asked.append(f"{service} {request['tailnum']}")
         return SimpleNamespace(status_code=200, headers={"x-model-version": "7"})
 
-    for name, fake in {"apply": apply, "current": current, "predict": predict}.items():
+    for name, fake in {"apply": apply, "not_serving": not_serving, "predict": predict}.items():
         monkeypatch.setattr(deploy, name, fake)
     monkeypatch.setattr(consistency, "registered", fixed("aa"))
     monkeypatch.setattr(Platform, "api", client.ApiClient())
@@ -112,4 +111,4 @@ def test_a_deployment_is_applied_under_its_own_name_and_proved_by_an_answer(monk
         ("InferenceService", "flights-challenger"),
         ("HTTPRoute", "flights-challenger"),
     ]
-    assert asked == ["flights-challenger N1"]
+    assert asked == ["flights-challenger rolled out?", "flights-challenger N1"]

@@ -61,7 +61,7 @@ def test_the_champion_is_what_is_deployed() -> None:
     assert model["storageUri"] == "s3://mlplatform-local-models/1/models/m-0a/artifacts"
     assert model["runtime"] == "mlplatform"
     assert {"name": "MODEL_VERSION", "value": "3"} in model["env"]
-    assert model["resources"]["requests"]["cpu"] == "500m"
+    assert model["resources"]["requests"]["cpu"] == "250m"
     rule = manifests.route(PLATFORM)["spec"]["rules"][0]
     assert rule["matches"][0]["path"]["value"] == "/serving/flights"
     assert rule["backendRefs"][0]["name"] == "flights-predictor"
@@ -84,7 +84,7 @@ def test_another_image_version_or_model_is_outdated(champion: Champion, mark: st
 
 
 def test_what_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: dict[str, Any] = {"service": None, "answer": "connection refused"}
+    found: dict[str, Any] = {"service": None, "lacking": None, "answer": "connection refused"}
 
     def current(_: Platform) -> dict[str, Any] | None:
         return found["service"]
@@ -93,19 +93,42 @@ def test_what_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(request) == set(KEYS)
         return found["answer"]
 
+    def not_serving(_: Platform) -> str | None:
+        return found["lacking"]
+
     monkeypatch.setattr(deploy, "current", current)
     monkeypatch.setattr(deploy, "predict", predict)
+    monkeypatch.setattr(deploy, "not_serving", not_serving)
     assert delivery.pending(PLATFORM, None, "mark") == "no model is registered"
     assert delivery.pending(PLATFORM, CHAMPION, "mark") == "the model is not deployed"
     found["service"] = ready_service()
     assert delivery.pending(PLATFORM, CHAMPION, "other") == "code, data or model changed"
     assert delivery.pending(PLATFORM, CHAMPION, "mark") == "connection refused"
+    found["lacking"] = "0 of 1 pods are of the new revision"
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") == "0 of 1 pods are of the new revision"
+    found["lacking"] = None
     found["answer"] = SimpleNamespace(status_code=503, text="redis is down", url="http://x", headers={})
     assert "503 redis is down" in str(delivery.pending(PLATFORM, CHAMPION, "mark"))
     found["answer"] = SimpleNamespace(status_code=200, headers={"x-model-version": "2"})
     assert delivery.pending(PLATFORM, CHAMPION, "mark") == "version 2 answers, not 3"
     found["answer"] = SimpleNamespace(status_code=200, headers={"x-model-version": "3"})
     assert delivery.pending(PLATFORM, CHAMPION, "mark") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, None),
+        ({"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, "not been looked at"),
+        ({"observedGeneration": 2, "availableReplicas": 1, "replicas": 1}, "0 of 1 pods are of the new revision"),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 2}, "2 in all"),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 1}, "0 available"),
+    ],
+)
+def test_a_roll_out_is_over_when_all_pods_are_of_the_new_revision(status: dict[str, int], reason: str | None) -> None:
+    found = deploy.unrolled({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status})
+    assert found is None if reason is None else reason in str(found)
+    assert deploy.unrolled(None) == "its Deployment is not made yet"
 
 
 def test_an_unready_service_says_why() -> None:

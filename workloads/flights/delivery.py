@@ -61,8 +61,9 @@ def pending(platform: Platform, champion: Champion | None, mark: str) -> str | N
         return "the model is not deployed"
     if outdated(service, champion, platform, mark):
         return "code, data or model changed"
-    reason = deploy.unready(service)
-    return reason or deploy.unanswered(deploy.predict(platform, deploy.example()), champion.version)
+    return deploy.not_serving(platform) or deploy.unanswered(
+        deploy.predict(platform, deploy.example()), champion.version
+    )
 
 
 def outdated(service: dict[str, Any], champion: Champion, platform: Platform, mark: str) -> bool:

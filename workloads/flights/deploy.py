@@ -82,6 +82,38 @@ def unready(service: dict[str, Any]) -> str | None:
     return "; ".join(failed) or "no condition is reported yet"
 
 
+def unrolled(rollout: dict[str, Any] | None) -> str | None:
+    """Return why a Deployment's pods are not all of its latest revision; None when they are.
+
+    KServe calls a service ready while pods of the revision before answer.
+    """
+    if rollout is None:
+        return "its Deployment is not made yet"
+    status, wanted = rollout.get("status") or {}, rollout["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < rollout["metadata"].get("generation", 1):
+        return "its Deployment has not been looked at yet"
+    counts = [status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "replicas")]
+    if counts == [wanted] * 3:
+        return None
+    updated, available, everything = counts
+    return f"{updated} of {wanted} pods are of the new revision, {available} available, {everything} in all"
+
+
+def not_serving(platform: Platform, service: str = SERVICE) -> str | None:
+    """Return why an InferenceService is not what was asked for last; None when it is."""
+    from kubernetes import client
+
+    reason = unready(current(platform, service) or {"metadata": {}})
+    if reason is not None:
+        return reason
+    apps = client.AppsV1Api(platform.api)
+    found = apps.list_namespaced_deployment(
+        platform.models_namespace, field_selector=f"metadata.name={service}-predictor"
+    )
+    rollouts = [platform.api.sanitize_for_serialization(item) for item in found.items]
+    return unrolled(rollouts[0] if rollouts else None)
+
+
 def predict(platform: Platform, request: dict[str, str], service: str = SERVICE) -> httpx.Response | str:
     """Ask for one prediction through the gateway; return the answer, or what went wrong as text."""
     import httpx
@@ -131,7 +163,7 @@ def deploy(
     apply(platform, inference_service(champion, platform, identity, service))
     apply(platform, route(platform, service))
     until = time.monotonic() + READY_SECONDS
-    wait(platform, service, lambda: unready(current(platform, service) or {"metadata": {}}), until, on_state)
+    wait(platform, service, lambda: not_serving(platform, service), until, on_state)
     wait(
         platform,
         service,

@@ -54,10 +54,11 @@ def inference_service(champion: Champion, platform: Platform, identity: str, ser
                     "protocolVersion": "v1",
                     "storageUri": storage_uri(champion.artifacts, platform.outputs["buckets"]["models"]),
                     "env": [{"name": "MODEL_VERSION", "value": champion.version}],
-                    # A request, not a limit, keeps latency: as best effort the predictor starves under load. A
-                    # challenger is looked at, not put under load.
+                    # A request, not a limit, keeps latency: as best effort the predictor starves under load. During
+                    # a roll-out it counts twice, beside everything else on a node of two cores. A challenger is
+                    # looked at, not put under load.
                     "resources": {
-                        "requests": {"cpu": "500m" if service == SERVICE else "100m", "memory": "384Mi"},
+                        "requests": {"cpu": "250m" if service == SERVICE else "100m", "memory": "384Mi"},
                         "limits": {"cpu": "2", "memory": "1Gi"},
                     },
                 },

@@ -1,0 +1,111 @@
+"""A server that takes no connection without TLS, as RDS is set up: what speaks MySQL reaches it, encrypted."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.certificates import issue
+from components.kubeflow import api_server
+from components.substrate import MysqlDatabase
+from tests.cluster.mariadb import PASSWORD, Server, kubectl, namespace_for_a_server, secured
+from tests.cluster.support import until
+
+WAIT_SECONDS = 120.0
+LOGIN = "wordsanddigits1"
+TLS = ("--require-secure-transport=ON", "--ssl-cert=/secret/certificate", "--ssl-key=/secret/key")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with namespace_for_a_server("ml-metadata", "pipelines-api") as made:
+        kubectl("-n", made.namespace, "delete", "secret", "password")
+        issued = issue(["mariadb"], now=datetime.datetime.now(datetime.UTC))
+        made.secret("password", {"password": PASSWORD, "certificate": issued.certificate, "key": issued.private_key})
+        port = {"port": 3306, "protocol": "TCP"}
+        made.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "mariadb"},
+                "spec": {"selector": {"app": "mariadb"}, "ports": [port]},
+            }
+        )
+        made.start(arguments=TLS)
+        for name in ("metadb", "mlpipeline"):
+            made.ask(PASSWORD, f"CREATE DATABASE {name}")
+            made.ask(PASSWORD, f"CREATE USER {name} IDENTIFIED BY '{LOGIN}' REQUIRE SSL")
+            made.ask(PASSWORD, f"GRANT ALL ON {name}.* TO {name}")
+        yield made
+
+
+def client(name: str, container: dict[str, Any], volumes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "securityContext": {"runAsNonRoot": True},
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 2,
+            "containers": [container],
+            "volumes": [*volumes, {"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def tables(server: Server, database: str) -> set[str]:
+    return set(server.ask(PASSWORD, f"SHOW TABLES IN {database}").split())
+
+
+def metadata(server: Server, name: str, *, tls: bool) -> None:
+    """Start ML Metadata, with as little patience as it allows."""
+    values = {
+        "METADATA_MYSQL_HOST": "mariadb",
+        "METADATA_MYSQL_DATABASE": "metadb",
+        "METADATA_MYSQL_USER": "metadb",
+        "METADATA_MYSQL_PASSWORD": LOGIN,
+        "METADATA_MYSQL_TLS": str(tls).lower(),
+        "METADATA_WAIT_SECONDS": "10",
+    }
+    environment = [{"name": key, "value": value} for key, value in values.items()]
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]
+    server.create(client(name, secured("metadata", "ml-metadata", env=environment, volumeMounts=mounts), []))
+
+
+def test_ml_metadata_without_tls_is_refused_and_says_so(server: Server) -> None:
+    metadata(server, "plain", tls=False)
+    until("refused", lambda: "could not be opened within 10 s" in server.logs("plain"), WAIT_SECONDS)
+    assert "metadb" in server.logs("plain")
+    assert not tables(server, "metadb")
+
+
+def test_ml_metadata_speaks_tls(server: Server) -> None:
+    metadata(server, "encrypted", tls=True)
+    until("serving", lambda: "serving ml_metadata" in server.logs("encrypted"), WAIT_SECONDS)
+    assert {"Artifact", "Execution"} <= tables(server, "metadb")
+
+
+def test_the_pipelines_api_speaks_tls(server: Server) -> None:
+    """It makes its tables first of all; that it finds neither a cluster nor buckets here comes after."""
+    database = MysqlDatabase(
+        host="mariadb", port=3306, name="mlpipeline", user="mlpipeline", password=pulumi.Output.secret(LOGIN), tls=True
+    )
+    config = {"DBConfig": api_server.database_config(database, "mariadb"), "DBDriverName": "mysql"}
+    server.secret("api", {"config.json": json.dumps({**config, "InitConnectionTimeout": "20s"})})
+    container = secured(
+        "api",
+        "pipelines-api",
+        command=["/bin/apiserver"],
+        args=["--config=/config", "-logtostderr=true"],
+        env=[{"name": "DBCONFIG_MYSQLCONFIG_PASSWORD", "value": LOGIN}, {"name": "POD_NAMESPACE", "value": "default"}],
+        volumeMounts=[{"name": "config", "mountPath": "/config"}, {"name": "tmp", "mountPath": "/tmp"}],
+    )
+    server.create(client("api", container, [{"name": "config", "secret": {"secretName": "api"}}]))
+    wanted = {"run_details", "pipelines", "jobs"}
+    until("tables made", lambda: wanted <= tables(server, "mlpipeline"), WAIT_SECONDS)
