@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from components.aws import iam
 from components.aws.site import Site
 from components.substrate import StorageClasses
 
@@ -35,6 +36,34 @@ class VolumesArgs:
     subnets: Sequence[pulumi.Input[str]]
     node_security_group: pulumi.Input[str]
     key_arn: pulumi.Input[str]
+
+
+def mounts_with_tls(arn: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return the file system's policy: whoever reaches a mount target may use it, nobody without TLS.
+
+    With a policy of its own a file system no longer lets everybody in by itself; its mount targets' security group is
+    what says who reaches them.
+    """
+    return iam.document(
+        [
+            {
+                "Sid": "ThroughMountTargets",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": [f"elasticfilesystem:Client{right}" for right in ("Mount", "Write", "RootAccess")],
+                "Resource": arn,
+                "Condition": {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}},
+            },
+            {
+                "Sid": "DenyInsecureTransport",
+                "Effect": "Deny",
+                "Principal": {"AWS": "*"},
+                "Action": "*",
+                "Resource": arn,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ]
+    )
 
 
 class Volumes(pulumi.ComponentResource):
@@ -111,6 +140,7 @@ class Volumes(pulumi.ComponentResource):
             tags={"Name": title},
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )
+        aws.efs.FileSystemPolicy(label, file_system_id=system.id, policy=mounts_with_tls(system.arn), opts=child)
         aws.efs.BackupPolicy(label, file_system_id=system.id, backup_policy={"status": "ENABLED"}, opts=child)
         targets: list[pulumi.Resource] = [
             aws.efs.MountTarget(

@@ -8,7 +8,7 @@ import pulumi
 
 from components import kube
 from components.crds import CrdBundle, CrdBundleArgs
-from components.kubeflow import access, agents, api_server, names, rights, runs
+from components.kubeflow import access, agents, api_server, isolation, names, rights, runs
 from components.kubeflow.runs import Clients
 from components.kubeflow.workflows import RunPolicy
 from components.manifests import Manifests, ManifestsArgs
@@ -79,6 +79,7 @@ class Pipelines(pulumi.ComponentResource):
         server = api_server.declare(scope(names.API_SERVER), substrate, args.replicas, args.server, ground)
         agents.persistence_agent(scope(names.PERSISTENCE_AGENT), substrate, args.policy, [server])
         agents.scheduler(scope(names.SCHEDULER), substrate, [server])
+        isolation.declare(scope(name))
         access.declare(scope(name), substrate.gateway.base_url, args.gateway_crds, server)
         self.namespace, self.url = names.NAMESPACE, names.URL
         self.register_outputs({"url": self.url})

@@ -89,9 +89,14 @@ def principals_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
 CONFINING = {"aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:SourceArn", "aws:SourceAccount", "kms:CallerAccount"}
 
 
+THROUGH_MOUNT_TARGET = "elasticfilesystem:AccessedViaMountTarget"
+"""True for clients of a file system that its mount targets' security groups let in; NFS clients have no other name."""
+
+
 def _confined(item: Statement) -> bool:
     keys = {key for operator in item.condition.values() for key in operator}
-    return bool(keys & CONFINING)
+    mounted = str(at(item.condition, "Bool", THROUGH_MOUNT_TARGET)).lower() == "true"
+    return bool(keys & CONFINING) or mounted
 
 
 @rule(

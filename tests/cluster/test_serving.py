@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
+from kubernetes import client
+from kubernetes.utils.quantity import parse_quantity
 
 from tests.cluster.support import predict, until
+
+STEP_CORES = 0.11
+"""What the pods of one step ask for: its own container, and the executor beside it."""
 
 
 def test_a_prediction_comes_from_keys_alone(served: httpx.Client, keys: dict[str, str]) -> None:
@@ -29,3 +36,23 @@ def test_every_pod_of_a_request_knows_its_health(served: httpx.Client) -> None:
     # An earlier test may have taken a store away, which the next look at it corrects.
     until("well", lambda: served.get("/v2/health/ready").json() == well)
     assert served.get("/v2/health/live").status_code == 200
+
+
+def test_the_node_has_room_for_a_roll_out_beside_a_step(
+    platform: dict[str, Any], core: client.CoreV1Api, apps: client.AppsV1Api
+) -> None:
+    """For its time a roll-out needs what the predictor has once more; a run's pods must not wait for its end."""
+    (node,) = core.list_node().items
+    pods = core.list_pod_for_all_namespaces(field_selector="status.phase=Running").items
+    taken = sum(cores(container) for pod in pods if not of_a_run(pod) for container in pod.spec.containers)
+    predictor = apps.read_namespaced_deployment("flights-predictor", platform["namespaces"]["models"])
+    again = sum(cores(container) for container in predictor.spec.template.spec.containers)
+    assert taken + again + STEP_CORES <= float(parse_quantity(node.status.allocatable["cpu"]))
+
+
+def of_a_run(pod: client.V1Pod) -> bool:
+    return "pipeline/runid" in (pod.metadata.labels or {})
+
+
+def cores(container: client.V1Container) -> float:
+    return float(parse_quantity((container.resources.requests or {}).get("cpu", "0")))

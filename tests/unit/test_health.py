@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from kubernetes.client import ApiClient, Configuration
-from typing_extensions import override
+from loopback import Answer, answering
 
 from mlp.errors import UserError
 from mlp.health import Workload, addresses, asked, services, workloads
 
 ANSWERS = {
-    "/": 404,
-    "/mlflow/health": 200,
-    "/feast/health": 503,
-    "/serving/flights/v2/health/ready": 200,
-    "/serving/other/v2/health/ready": 503,
+    "/": Answer(404),
+    "/mlflow/health": Answer(200),
+    "/feast/health": Answer(503),
+    "/serving/flights/v2/health/ready": Answer(200),
+    "/serving/other/v2/health/ready": Answer(503),
 }
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers as the table says, 404 otherwise."""
-
-    def do_GET(self) -> None:
-        self.send_response(ANSWERS.get(self.path.partition("?")[0], 404))
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
+    with answering(ANSWERS) as address:
+        yield address
 
 
 def test_each_address_is_judged_by_its_own_answer(base: str) -> None:

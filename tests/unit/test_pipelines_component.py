@@ -288,6 +288,20 @@ def test_the_way_from_outside_is_locked_before_it_is_open(declared: Declared) ->
     assert route["matches"] == [{"path": {"type": "PathPrefix", "value": "/pipelines/apis/v2beta1"}}]
 
 
+def test_the_servers_are_reached_by_their_own_namespace_and_the_gateway(declared: Declared) -> None:
+    own, gateway = (
+        declared.of_kind("NetworkPolicy")[name]["spec"] for name in ("pipelines-own-namespace", "pipelines-gateway")
+    )
+    assert own["podSelector"] == {}
+    assert own["ingress"] == [{"from": [{"podSelector": {}}]}]
+    assert gateway["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == names.API_SERVER
+    (rule,) = gateway["ingress"]
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "envoy-gateway-system"}}}
+    ]
+    assert rule["ports"] == [{"port": 8888, "protocol": "TCP"}]
+
+
 def test_the_databases_script_makes_logins_that_reach_one_database_each() -> None:
     text = Path(mysql.SCRIPT).read_text(encoding="utf-8")
     assert "GRANT ALL PRIVILEGES ON $name.* TO" in text

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback import Answer, answering
 from rich.console import Console
-from typing_extensions import override
 
 from smoke import freshness, http, outputs, report
 from smoke.correctness import differing_features, equal
@@ -19,36 +17,18 @@ from smoke.result import CheckFailed, CheckResult, Row
 from smoke.run import NAMES, run_checks
 
 ANSWERS = {
-    "/fine": (200, b'{"a": 1}'),
-    "/list": (200, b"[1]"),
-    "/text": (200, b"<html>"),
-    "/missing": (404, b'{"error": "no route"}'),
-    "/down": (503, b'{"error": "Redis does not answer"}'),
+    "/fine": Answer(200, b'{"a": 1}'),
+    "/list": Answer(200, b"[1]"),
+    "/text": Answer(200, b"<html>"),
+    "/missing": Answer(404, b'{"error": "no route"}'),
+    "/down": Answer(503, b'{"error": "Redis does not answer"}'),
 }
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        status, body = ANSWERS[self.path]
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
+    with answering(ANSWERS) as address:
+        yield address
 
 
 def test_post_returns_the_object(server: str) -> None:

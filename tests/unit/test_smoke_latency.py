@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from typing_extensions import override
+from loopback import Answer, answering
 
 from smoke import latency, load
 from smoke.outputs import Budgets
 
 BUDGETS = Budgets(feature_ms=10, predict_ms=50, total_ms=5000)
 
-TIMINGS = {
-    "/quick": (200, "features;dur=1.0, predict;dur=2.0, total;dur=3.5"),
-    "/slow-features": (200, "features;dur=10.5, predict;dur=2.0"),
-    "/slow-predict": (200, "features;dur=1.0, predict;dur=60.0"),
-    "/silent": (200, None),
-    "/down": (503, None),
+
+def timed(phases: str) -> Answer:
+    return Answer(200, b"{}", {"Server-Timing": phases})
+
+
+ANSWERS = {
+    "/quick": timed("features;dur=1.0, predict;dur=2.0, total;dur=3.5"),
+    "/slow-features": timed("features;dur=10.5, predict;dur=2.0"),
+    "/slow-predict": timed("features;dur=1.0, predict;dur=60.0"),
+    "/silent": Answer(200, b"{}"),
+    "/down": Answer(503, b'{"error": {"message": "Redis is down"}}'),
 }
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        status, timing = TIMINGS[self.path]
-        self.send_response(status)
-        if timing:
-            self.send_header("Server-Timing", timing)
-        body = b'{"error": {"message": "Redis is down"}}' if status == 503 else b"{}"
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
+    with answering(ANSWERS) as address:
+        yield address
 
 
 def breaches(url: str, budgets: Budgets = BUDGETS) -> list[str]:

@@ -16,6 +16,11 @@ CHALLENGER = "flights-challenger"
 GATEWAY = {"name": "mlplatform", "namespace": "envoy-gateway-system"}
 """The platform's Gateway, which takes routes of namespace `models`."""
 
+CHALLENGER_RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "384Mi"},
+    "limits": {"cpu": "2", "memory": "1Gi"},
+}
+
 IDENTITY = "mlplatform/workload-identity"
 """Annotation: digest of what the deployment was made from."""
 
@@ -54,13 +59,9 @@ def inference_service(champion: Champion, platform: Platform, identity: str, ser
                     "protocolVersion": "v1",
                     "storageUri": storage_uri(champion.artifacts, platform.outputs["buckets"]["models"]),
                     "env": [{"name": "MODEL_VERSION", "value": champion.version}],
-                    # A request, not a limit, keeps latency: as best effort the predictor starves under load. During
-                    # a roll-out it counts twice, beside everything else on a node of two cores. A challenger is
-                    # looked at, not put under load.
-                    "resources": {
-                        "requests": {"cpu": "250m" if service == SERVICE else "100m", "memory": "384Mi"},
-                        "limits": {"cpu": "2", "memory": "1Gi"},
-                    },
+                    # The champion is as large as the platform's settings make predictors; a challenger is looked at,
+                    # not put under load.
+                    **({} if service == SERVICE else {"resources": CHALLENGER_RESOURCES}),
                 },
             }
         },
