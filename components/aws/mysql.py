@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pulumi
 
-from components.aws.databases import Client, databases_job, logins
 from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
-from components.objects import Space
+from components.databases import Client, databases_job, equip
+from components.objects import Scope, Space, password
 from components.substrate import MysqlApplication, MysqlDatabase
 
 ENGINE = Engine(
@@ -58,16 +58,17 @@ class Mysql(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:Mysql", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         server = RdsServer(name, args.server, child)
-        passwords = logins(sorted(args.databases.values()), name, child)
+        passwords = {login: password(f"{name}-{login}", child) for login in sorted(args.databases.values())}
         client = Client(
-            application=name,
             image=args.image,
             uid=UID,
             scripts=[SCRIPT],
             environment={"MYSQL_HOST": server.host, "MYSQL_USER": ADMIN},
             password_variable="MYSQL_PWD",  # noqa: S106 - a name
         )
-        job = databases_job(args.namespace, client, server.admin_password, passwords, child, [server.instance])
+        scope = Scope(application=name, namespace=args.namespace, base=child)
+        equipment = equip(scope, client, server.admin_password)
+        job = databases_job(scope, client, equipment, passwords, [server.instance])
         self.databases = {
             application: MysqlDatabase(
                 host=server.host,

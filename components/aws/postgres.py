@@ -9,9 +9,9 @@ from pathlib import Path
 import pulumi
 
 from components import scripts
-from components.aws.databases import Client, databases_job, logins
 from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
-from components.objects import Space
+from components.databases import Client, databases_job, equip
+from components.objects import Scope, Space, password
 from components.substrate import SqlApplication, SqlDatabase
 
 ENGINE = Engine(
@@ -62,16 +62,17 @@ class Postgres(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         server = RdsServer(name, args.server, child)
-        passwords = logins([login(application) for application in args.applications], name, child)
+        passwords = {login(application): password(f"{name}-{application}", child) for application in args.applications}
         client = Client(
-            application=name,
             image=args.image,
             uid=UID,
             scripts=SCRIPTS,
             environment={"PGHOST": server.host, "PGUSER": ADMIN, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "5"},
             password_variable="PGPASSWORD",  # noqa: S106 - a name
         )
-        job = databases_job(args.namespace, client, server.admin_password, passwords, child, [server.instance])
+        scope = Scope(application=name, namespace=args.namespace, base=child)
+        equipment = equip(scope, client, server.admin_password)
+        job = databases_job(scope, client, equipment, passwords, [server.instance])
         self.databases = {
             application: SqlDatabase(
                 host=server.host,

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import kube
+from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import MysqlApplication, MysqlDatabase
 
@@ -57,46 +58,26 @@ class Mysql(pulumi.ComponentResource):
         super().__init__("mlplatform:local:Mysql", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         scope = Scope(application="mysql", namespace=args.namespace, base=child)
-        account = scope.service_account("mysql")
         admin_password = password("mysql-admin", child)
-        admin = scope.secret("mysql-admin", {"password": admin_password})
         passwords = {application: password(f"mysql-{application}", child) for application in args.databases}
-        logins = scope.secret("mysql-logins", {args.databases[a]: value for a, value in passwords.items()})
-        script = SCRIPT.read_text(encoding="utf-8")
-        mounted = scope.config_map("mysql-scripts", {SCRIPT.name: script})
+        host = f"mysql.{args.namespace.name}.svc"
+        client = Client(
+            image=args.image,
+            uid=UID,
+            scripts=[SCRIPT],
+            environment={"MYSQL_HOST": host},
+            password_variable="MYSQL_PWD",  # noqa: S106 - a name
+        )
+        equipment = equip(scope, client, admin_password)
         scope.service(PORT, protocol="tcp")
         server = scope.stateful_set(
-            self._server(args, account, admin, kube.secrets_digest(admin_password)),
+            self._server(args, equipment, kube.secrets_digest(admin_password)),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
-        host = f"mysql.{args.namespace.name}.svc"
-        databases = scope.job(
-            "databases",
-            kube.pod(
-                kube.Container(
-                    name="databases",
-                    image=args.image,
-                    resources=kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi"),
-                    command=["/bin/sh", f"/scripts/{SCRIPT.name}"],
-                    env={"MYSQL_HOST": host},
-                    secret_env={"MYSQL_PWD": (admin.metadata.name, "password")},
-                    mounts=[
-                        kube.Mount(name="scripts", path="/scripts", config_map=mounted.metadata.name),
-                        kube.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
-                    ],
-                ),
-                service_account=account.metadata.name,
-                application="mysql",
-                component="databases",
-                uid=UID,
-                annotations=kube.secrets_digest(*passwords.values()),
-                restart_policy="OnFailure",
-            ),
-            key=[args.image, script, sorted(args.databases.items())],
-            requires=[server],
-        )
+        logins = {args.databases[application]: value for application, value in passwords.items()}
+        databases = databases_job(scope, client, equipment, logins, [server])
         self.databases = {
             application: MysqlDatabase(
                 host=host,
@@ -114,8 +95,7 @@ class Mysql(pulumi.ComponentResource):
     @staticmethod
     def _server(
         args: MysqlArgs,
-        account: k8s.core.v1.ServiceAccount,
-        admin: k8s.core.v1.Secret,
+        equipment: Equipment,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         ask = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb --no-defaults -h127.0.0.1 -uroot -e 'SELECT 1'"
@@ -131,11 +111,11 @@ class Mysql(pulumi.ComponentResource):
                 probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", ask]),
                 mounts=[
                     kube.Mount(name="data", path="/var/lib/mysql", claim="data"),
-                    kube.Mount(name="admin", path="/run/secrets/admin", secret=admin.metadata.name),
+                    kube.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
                     kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
                 ],
             ),
-            service_account=account.metadata.name,
+            service_account=equipment.account.metadata.name,
             application="mysql",
             uid=UID,
             annotations=annotations,

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import kube, scripts
+from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import SqlApplication, SqlDatabase
 
@@ -19,8 +20,8 @@ UID = 10002
 
 ADMIN = "postgres"
 SCRIPTS: Sequence[Path] = (
-    scripts.FOLDER / "database.sql",
     scripts.FOLDER / "databases.sh",
+    scripts.FOLDER / "database.sql",
     Path(__file__).parent / "scripts" / "password.sh",
 )
 
@@ -63,45 +64,25 @@ class Postgres(pulumi.ComponentResource):
         super().__init__("mlplatform:local:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         scope = Scope(application="postgres", namespace=args.namespace, base=child)
-        account = scope.service_account("postgres")
         admin_password = password("postgres-admin", child)
-        admin = scope.secret("postgres-admin", {"password": admin_password})
         passwords = {application: password(f"postgres-{application}", child) for application in args.applications}
-        logins = scope.secret("postgres-logins", {login(a): value for a, value in passwords.items()})
-        texts = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
-        mounted = scope.config_map("postgres-scripts", texts)
         service = scope.service(PORT, protocol="tcp")
+        client = Client(
+            image=args.image,
+            uid=UID,
+            scripts=SCRIPTS,
+            environment={"PGHOST": service.metadata.name, "PGUSER": ADMIN, "PGCONNECT_TIMEOUT": "5"},
+            password_variable="PGPASSWORD",  # noqa: S106 - a name
+        )
+        equipment = equip(scope, client, admin_password)
         server = scope.stateful_set(
-            self._server(args, account, admin, mounted, kube.secrets_digest(admin_password)),
+            self._server(args, equipment, kube.secrets_digest(admin_password)),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
-        databases = scope.job(
-            "databases",
-            kube.pod(
-                kube.Container(
-                    name="databases",
-                    image=args.image,
-                    resources=kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi"),
-                    command=["/bin/sh", "/scripts/databases.sh"],
-                    env={"PGHOST": service.metadata.name, "PGUSER": ADMIN, "PGCONNECT_TIMEOUT": "5"},
-                    secret_env={"PGPASSWORD": (admin.metadata.name, "password")},
-                    mounts=[
-                        kube.Mount(name="scripts", path="/scripts", config_map=mounted.metadata.name),
-                        kube.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
-                    ],
-                ),
-                service_account=account.metadata.name,
-                application="postgres",
-                component="databases",
-                uid=UID,
-                annotations=kube.secrets_digest(*passwords.values()),
-                restart_policy="OnFailure",
-            ),
-            key=[args.image, texts, [login(a) for a in args.applications]],
-            requires=[server],
-        )
+        logins = {login(application): value for application, value in passwords.items()}
+        databases = databases_job(scope, client, equipment, logins, [server])
         self.databases = {
             application: SqlDatabase(
                 host=f"postgres.{args.namespace.name}.svc",
@@ -119,16 +100,14 @@ class Postgres(pulumi.ComponentResource):
     @staticmethod
     def _server(
         args: PostgresArgs,
-        account: k8s.core.v1.ServiceAccount,
-        admin: k8s.core.v1.Secret,
-        scripts: k8s.core.v1.ConfigMap,
+        equipment: Equipment,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         env = {"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"}
         mounts = [
             kube.Mount(name="data", path="/var/lib/postgresql", claim="data"),
-            kube.Mount(name="admin", path="/run/secrets/admin", secret=admin.metadata.name),
-            kube.Mount(name="scripts", path="/scripts", config_map=scripts.metadata.name),
+            kube.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
+            kube.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
             kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ]
         server = kube.Container(
@@ -154,7 +133,7 @@ class Postgres(pulumi.ComponentResource):
         return kube.pod(
             server,
             before=before,
-            service_account=account.metadata.name,
+            service_account=equipment.account.metadata.name,
             application="postgres",
             uid=UID,
             annotations=annotations,
