@@ -7,6 +7,8 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from components.aws.storage_classes import mounts_with_tls
+
 
 class Stores:
     """Databases, Redis, files, images, secrets and the services of which one type is used."""
@@ -98,6 +100,7 @@ class Stores:
             lifecycle_policies=[{"transition_to_ia": "AFTER_30_DAYS"}],
             opts=opts,
         )
+        aws.efs.FileSystemPolicy("files", file_system_id=files.id, policy=mounts_with_tls(files.arn), opts=opts)
         aws.efs.BackupPolicy("files", file_system_id=files.id, backup_policy={"status": "ENABLED"}, opts=opts)
         aws.efs.MountTarget(
             "files", file_system_id=files.id, subnet_id=self.subnets[0].id, security_groups=[self.group.id], opts=opts
