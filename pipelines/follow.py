@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from mlp.errors import UserError
 from mlp.patience import wait_for
@@ -15,6 +16,7 @@ from pipelines.server import Server
 PAUSE_SECONDS = 1.0
 END_SECONDS = 120.0
 """Longest wait for the end of a cancelled run; its pods have 30 s to end by themselves."""
+LAST_WARNINGS = 5
 STUCK_SECONDS = 60.0
 """A pod may wait for another's end; one that has a reason not to start for this long is reported, and waits on."""
 
@@ -68,13 +70,14 @@ def follow(
     while True:
         # The state first: steps that are looked at after the end are at their end.
         state = runs.state(server, run_id)
-        steps = runs.steps(runs.workflow(server, run_id), names)
+        workflow = runs.workflow(server, run_id)
+        steps = runs.steps(workflow, names)
         now = datetime.now(UTC)
         for step in steps:
             if step.state not in {states.get(step.name), runs.WAITING}:
                 states[step.name] = step.state
                 on_step(step, step.seconds(now))
-        note = pods.stuck(pods.of_run(server, run_id), now, STUCK_SECONDS)
+        note = waiting(server, run_id, workflow, now, time.monotonic() - began)
         if note and note != noted:
             noted = note
             on_note(note)
@@ -84,14 +87,45 @@ def follow(
         if state in runs.FINAL:
             raise failure(server, run_id, state)
         if seconds > timeout:
-            cancel(server, run_id)
-            raise failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled")
+            # The reasons first: with the pods that wait, what they wait for goes.
+            failed = failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled")
+            try:
+                end(server, run_id)
+            except UserError as error:
+                raise failed from error
+            raise failed
         time.sleep(PAUSE_SECONDS)
 
 
-def cancel(server: Server, run_id: str) -> None:
-    """Ask for the end of a run."""
+def waiting(
+    server: Server, run_id: str, workflow: Mapping[str, Any] | None, now: datetime, seconds: float
+) -> str | None:
+    """Return why a run does not go on; None when nothing speaks against it.
+
+    Args:
+        server: Where.
+        run_id: The run.
+        workflow: Its workflow; None before there is one.
+        now: Present instant.
+        seconds: Since its submission.
+    """
+    found = pods.of_run(server, run_id)
+    if not found and seconds > STUCK_SECONDS:
+        return runs.waiting(workflow) or "no pod was made yet; the workflow controller makes them"
+    return pods.stuck(found, now, STUCK_SECONDS, lambda pod: pods.warnings(server, pod)) or runs.waiting(workflow)
+
+
+def end(server: Server, run_id: str, on_state: Callable[[str], None] = lambda _: None) -> None:
+    """End a run, wait for its end, and take its pods away.
+
+    Raises:
+        UserError: It does not end, or its pods do not go.
+    """
     server.read(lambda client: client.terminate_run(run_id))
+    on_state("waiting for its end")
+    until_ended(server, run_id)
+    on_state("removing its pods")
+    pods.remove(server, run_id)
 
 
 def until_ended(server: Server, run_id: str) -> None:
@@ -113,11 +147,35 @@ def until_ended(server: Server, run_id: str) -> None:
     )
 
 
+def explained(
+    server: Server,
+    run_id: str,
+    workflow: Mapping[str, Any] | None,
+    *,
+    step: str | None = None,
+    lines: int = pods.LAST_LINES,
+) -> list[str]:
+    """Return all that is known about why a run fails or waits, in blocks of lines.
+
+    Pods that failed and pods that wait speak for themselves. Where none is left that does, the cluster's warnings
+    about those that were do; what the workflow controller says comes last.
+
+    Args:
+        server: Where.
+        run_id: The run.
+        workflow: Its workflow; None when it was collected.
+        step: Only of this step, the controller's words apart.
+        lines: Log lines of each failed pod.
+    """
+    found = [item.text() for item in pods.findings(server, run_id, step=step, lines=lines)]
+    if not found and workflow and runs.complaints(workflow):
+        found = pods.warnings(server, f"{workflow['metadata']['name']}-")[-LAST_WARNINGS:]
+    return found + runs.complaints(workflow)
+
+
 def failure(server: Server, run_id: str, state: str) -> RunFailed:
     """Return the error that says why a run did not succeed: its pods' own words, and the workflow controller's."""
-    told = [finding.text() for finding in pods.findings(server, run_id)] + runs.complaints(
-        runs.workflow(server, run_id)
-    )
+    told = explained(server, run_id, runs.workflow(server, run_id))
     return RunFailed(
         f"run {run_id} did not succeed",
         seen="\n  ".join([state.lower(), *"\n".join(told).splitlines()]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,16 +133,42 @@ def findings(server: Server, run_id: str, *, step: str | None = None, lines: int
     return found
 
 
-def stuck(pods: Iterable[Any], now: datetime, patience: float) -> str | None:
-    """Return why a pod that has waited for longer than `patience` seconds does; None when none has."""
+def stuck(
+    pods: Iterable[Any], now: datetime, patience: float, told: Callable[[str], list[str]] = lambda _pod: []
+) -> str | None:
+    """Return why a pod that has waited for longer than `patience` seconds does; None when none has.
+
+    Args:
+        pods: Pods of the run.
+        now: Present instant.
+        patience: Seconds.
+        told: Gives the cluster's warnings about a pod, asked where its status does not say why it waits.
+    """
     for pod in pods:
-        if pod.status.phase != "Pending":
+        if pod.status.phase != "Pending" or (now - pod.metadata.creation_timestamp).total_seconds() <= patience:
             continue
-        why = waiting(pod)
-        if why and (now - pod.metadata.creation_timestamp).total_seconds() > patience:
+        why = waiting(pod) or "; ".join(told(pod.metadata.name)[-1:])
+        if why:
             name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
             return f"{name}: {why}"
     return None
+
+
+def warnings(server: Server, prefix: str) -> list[str]:
+    """Return the cluster's warnings about pods whose names begin so, oldest first; they outlive the pods by an hour.
+
+    Args:
+        server: Where.
+        prefix: Name of a pod, or of the workflow whose pods they are.
+    """
+    from kubernetes import client
+
+    events = client.CoreV1Api(server.api).list_namespaced_event(
+        server.namespace, field_selector="type=Warning,involvedObject.kind=Pod"
+    )
+    mine = [event for event in events.items if event.involved_object.name.startswith(prefix)]
+    mine.sort(key=lambda event: event.last_timestamp or event.metadata.creation_timestamp)
+    return list(dict.fromkeys(f"{event.reason}: {event.message}" for event in mine))
 
 
 def remove(server: Server, run_id: str) -> None:

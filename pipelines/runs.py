@@ -12,6 +12,9 @@ from pipelines.server import Server
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
 """States of a run that will not change."""
 
+RUN_LABEL = "pipeline/runid"
+"""Of a run's workflow and pods."""
+
 WAITING, DRIVER, STARTING, RUNNING = "waiting", "preparing", "pending", "running"
 SUCCEEDED, CACHED, FAILED, OMITTED = "succeeded", "cached", "failed", "omitted"
 
@@ -110,6 +113,23 @@ def _state(
     return PHASES.get(str(driver.get("phase")), DRIVER) if driver.get("phase") != "Succeeded" else STARTING
 
 
+def cancelled(workflow: Mapping[str, Any] | None) -> bool:
+    """Tell whether somebody ended the run: Pipelines' API calls such a run failed, only its workflow tells."""
+    spec = (workflow or {}).get("spec") or {}
+    return spec.get("activeDeadlineSeconds") == 0 or bool(spec.get("shutdown"))
+
+
+def waiting(workflow: Mapping[str, Any] | None) -> str | None:
+    """Return why the controller cannot make a pod that is due; None when nothing keeps it."""
+    nodes = ((workflow or {}).get("status") or {}).get("nodes") or {}
+    told = [f"{node['displayName']}: {node['message']}" for node in nodes.values() if _is_held(node)]
+    return sorted(told)[0] if told else None
+
+
+def _is_held(node: Mapping[str, Any]) -> bool:
+    return node.get("type") == "Pod" and node.get("phase") == "Pending" and bool(node.get("message"))
+
+
 def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
     """Return what the workflow controller says of every node that failed, `place: message`; the run's own last."""
     status = (workflow or {}).get("status") or {}
@@ -123,7 +143,7 @@ def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
 
 def selector(run_id: str) -> str:
     """Return the label selector of a run's workflow and pods."""
-    return f"pipeline/runid={run_id}"
+    return f"{RUN_LABEL}={run_id}"
 
 
 def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
@@ -134,6 +154,17 @@ def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
         "argoproj.io", "v1alpha1", server.namespace, "workflows", label_selector=selector(run_id)
     )
     return found["items"][0] if found["items"] else None
+
+
+def cancelled_runs(server: Server) -> frozenset[str]:
+    """Return the ids of runs that somebody ended, of those whose workflows are not collected yet."""
+    from kubernetes import client
+
+    found = client.CustomObjectsApi(server.api).list_namespaced_custom_object(
+        "argoproj.io", "v1alpha1", server.namespace, "workflows"
+    )
+    ended = [item["metadata"].get("labels") or {} for item in found["items"] if cancelled(item)]
+    return frozenset(labels.get(RUN_LABEL, "") for labels in ended)
 
 
 def state(server: Server, run_id: str) -> str:

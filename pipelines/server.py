@@ -138,4 +138,8 @@ def told(error: Exception) -> str:
 
 def refusal(error: Exception) -> UserError:
     """Return a refusal of the server as an error of the user's."""
-    return UserError("Kubeflow Pipelines refused a request", seen=told(error))
+    return UserError(
+        "Kubeflow Pipelines refused a request",
+        seen=told(error),
+        next_step="mlp pipeline list shows what it has; mlp status whether it is well",
+    )

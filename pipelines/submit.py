@@ -52,7 +52,7 @@ def upload(server: Server, package: Package) -> tuple[str, str]:
         path.write_text(package.text())
         if pipeline_id is None:
             _write(server, lambda client: client.upload_pipeline(str(path), pipeline_name=package.name))
-            pipeline_id = str(server.read(lambda client: client.get_pipeline_id(package.name)))
+            pipeline_id = _there(server, server.read(lambda client: client.get_pipeline_id(package.name)), "pipeline")
         version = _version(server, pipeline_id, package.digest)
         if version is None:
             _write(
@@ -62,7 +62,7 @@ def upload(server: Server, package: Package) -> tuple[str, str]:
                 ),
             )
             version = _version(server, pipeline_id, package.digest)
-    return pipeline_id, str(version)
+    return pipeline_id, _there(server, version, "version of the pipeline")
 
 
 def _version(server: Server, pipeline_id: str, name: str) -> str | None:
@@ -71,6 +71,12 @@ def _version(server: Server, pipeline_id: str, name: str) -> str | None:
     )
     versions = found.pipeline_versions or []
     return versions[0].pipeline_version_id if versions else None
+
+
+def _there(server: Server, found: str | None, what: str) -> str:
+    if found is None:
+        raise server.unavailable(f"a {what} was sent, none arrived")
+    return found
 
 
 def _write(server: Server, do: Callable[[Any], object]) -> None:
@@ -124,4 +130,4 @@ def _experiment(server: Server, name: str) -> str:
 
     if server.read(find) is None:
         _write(server, lambda client: client.create_experiment(name))
-    return str(server.read(find))
+    return _there(server, server.read(find), "experiment")

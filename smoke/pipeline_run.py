@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class Hooks:
 
     Attributes:
         deploy: Brings the version behind the alias into service beside the champion; returns when it answers.
-        withdraw: Takes it out again.
+        withdraw: Takes it out again, unless there was one before; also what `deploy` left half done.
         commit: Commit of the checkout; empty when unknown.
         say: Called with every line of progress.
     """
@@ -158,15 +158,27 @@ def registered(registry: claims.Registry, run_id: str) -> tuple[list[Row], str, 
 def check(outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path) -> CheckResult:
     """Run the pipeline twice, deploy what it registered, and look every claim up.
 
+    What was found before a part of the platform did not answer, or a run failed, stays in the result beside the reason.
+    """
+    began = time.monotonic()
+    result = CheckResult(check=CHECK)
+    try:
+        _look(result, outputs, stack, spec, hooks, reports)
+    except CheckFailed as error:
+        result.reason = str(error)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _look(result: CheckResult, outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path) -> None:
+    """Add what is found to `result`.
+
     Raises:
         CheckFailed: A part of the platform does not answer, or a run failed; the text says which and why.
     """
-    began = time.monotonic()
     digest = str(Buckets(outputs).document("features", spec.manifest)["digest"])
     what = subject(outputs, stack, spec, digest, hooks.commit)
-    steps = what.package.steps
     submitted, ended = run(what, "everything anew", hooks.say)
-    result = CheckResult(check=CHECK)
     states = ", ".join(f"{step.name} {step.state}" for step in ended.steps if step.state != "succeeded")
     result.rows += [
         Row(name="steps run", value=states or "all succeeded", allowed="all succeeded", ok=not states),
@@ -177,7 +189,7 @@ def check(outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, report
 
     registry = claims.Registry(outputs, spec)
     runs = registry.runs(submitted.run_id)
-    result.rows += claims.nested(runs, spec, steps)
+    result.rows += claims.nested(runs, spec, what.package.steps)
     result.rows.append(claims.artifacts(registry.files(runs), spec.mlflow_artifacts, "MLflow"))
     result.rows.append(claims.in_bucket(Buckets(outputs), spec, submitted.run_id))
     rows, version, tags = registered(registry, submitted.run_id)
@@ -189,21 +201,23 @@ def check(outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, report
     result.rows += claims.lineage(tags, known, names)
 
     again, reused = run(what, "the same again", hooks.say)
-    fresh = [step.name for step in reused.steps if step.state != "cached"]
-    result.rows += [
-        Row(name="steps reused by the same run again", value=len(steps) - len(fresh), allowed=f"= {len(steps)}",
-            ok=not fresh),
-        Row(name="fully reused run", value=reused.seconds, unit="s"),
-        Row(name="versions registered by it", value=len(registry.versions(again.run_id)), allowed="0",
-            ok=not registry.versions(again.run_id)),
-    ]  # fmt: skip
-    result.rows += served(outputs, spec, hooks, version)
+    result.rows += reuse(reused, registry.versions(again.run_id))
     path = reports / f"{CHECK}-{stack}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document(submitted, ended, reused, overhead), indent=2, default=str) + "\n")
     result.files.append(str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path))
-    result.seconds = time.monotonic() - began
-    return result
+    result.rows += served(outputs, spec, hooks, version)
+
+
+def reuse(ended: Ended, versions: Sequence[object]) -> list[Row]:
+    """Return rows on a run that had nothing to do: every step reused, no version registered."""
+    fresh = [step.name for step in ended.steps if step.state != "cached"]
+    steps = len(ended.steps)
+    return [
+        Row(name="steps reused by the same run again", value=steps - len(fresh), allowed=f"= {steps}", ok=not fresh),
+        Row(name="fully reused run", value=ended.seconds, unit="s"),
+        Row(name="versions registered by it", value=len(versions), allowed="0", ok=not versions),
+    ]
 
 
 def served(outputs: Outputs, spec: PipelineSpec, hooks: Hooks, version: str) -> list[Row]:
@@ -216,10 +230,11 @@ def served(outputs: Outputs, spec: PipelineSpec, hooks: Hooks, version: str) -> 
 
     hooks.say(f"deploying version {version} beside the champion")
     try:
-        hooks.deploy()
-    except Exception as error:
-        raise CheckFailed(f"version {version} cannot be deployed: {one_line(error) or first_line(error)}") from error
-    try:
+        try:
+            hooks.deploy()
+        except Exception as error:
+            reason = one_line(error) or first_line(error)
+            raise CheckFailed(f"version {version} cannot be deployed: {reason}") from error
         target = Served(outputs, spec.served)
         _, answering = correctness.served_predictions(target, target.requests[:1])
         row = Row(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from smoke.result import SCHEMA, CheckResult
@@ -20,11 +21,15 @@ def show(results: Sequence[CheckResult], console: Console) -> None:
     for result in results:
         name = f"{result.check} ({result.seconds:.0f} s)"
         if result.reason:
-            table.add_row(name, result.reason, "", "", "[red]failed[/]")
+            table.add_row(name, escape(result.reason), "", "", "[red]failed[/]")
         for index, row in enumerate(result.rows):
             mark = ("[green]ok[/]" if row.ok else "[red]breach[/]") if row.allowed is not None else ""
             table.add_row(
-                name if index == 0 and not result.reason else "", row.name, row.shown(), row.allowed or "", mark
+                name if index == 0 and not result.reason else "",
+                escape(row.name),
+                escape(row.shown()),
+                escape(row.allowed or ""),
+                mark,
             )
         table.add_section()
     console.print(table)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smoke import outputs as outputs_module
-from smoke.outputs import Outputs
+from smoke.outputs import Outputs, first_line
 from smoke.result import CheckFailed, CheckResult
 from smoke.served import Served, load_spec
 
@@ -103,6 +103,9 @@ def _run(name: str, check: Callable[[], CheckResult]) -> CheckResult:
         result = check()
     except CheckFailed as error:
         result = CheckResult(check=name, reason=str(error))
+    except Exception as error:
+        # Whatever a client raises: the other checks go on, and the report is written.
+        result = CheckResult(check=name, reason=f"{type(error).__name__}: {first_line(error)}")
     result.seconds = round(time.monotonic() - start, 2)
     return result
 

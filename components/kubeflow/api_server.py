@@ -73,7 +73,8 @@ def environment(images: Mapping[str, str], access: Mapping[str, pulumi.Input[str
         "POD_NAMESPACE": names.NAMESPACE,
         "V2_DRIVER_IMAGE": images["pipelines-driver"],
         "V2_LAUNCHER_IMAGE": images["pipelines-launcher"],
-        # Every step's output becomes an artifact of its own: it outlives the pod.
+        # The output of a step that succeeds becomes an artifact of its own: it outlives the pod. Why one failed, steps
+        # themselves leave in MLflow.
         "PUBLISH_LOGS": "true",
         "PIPELINE_LOG_LEVEL": "1",
         # The server does not start without an address of the visualization server, which nobody runs any more.

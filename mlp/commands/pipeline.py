@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Container
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mlp.errors import UserError
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Run a pipeline and see how its runs are.")
 
 NAMES = ("flights",)
+RECENT = 200
+"""Runs among which a beginning of an id is looked for; the API gives no more at once."""
+
+WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning; see `mlp pipeline list`.")]
 
 
@@ -56,8 +64,13 @@ def parsed(given: list[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in given:
         name, equals, value = item.partition("=")
-        if not equals:
-            raise UserError("a parameter has no value", seen=item, allowed="--param NAME=VALUE")
+        if not equals or not name:
+            raise UserError(
+                "a parameter has no name or no value",
+                seen=item,
+                allowed="--param NAME=VALUE",
+                next_step="mlp pipeline run --help",
+            )
         found[name] = value
     return found
 
@@ -99,11 +112,27 @@ def run(
             running.detail = f"{changed.name} {changed.state}"
             say(changed, seconds)
 
-        follow(server, submitted.run_id, package.steps, timeout=timeout, on_step=show, on_note=_note)
+        try:
+            follow(server, submitted.run_id, package.steps, timeout=timeout, on_step=show, on_note=_note)
+        except UserError:
+            _settle(platform, submitted.run_id)
+            raise
+        except KeyboardInterrupt:
+            console.print(f"run {submitted.run_id} goes on; mlp pipeline cancel {submitted.run_id} ends it")
+            raise
 
 
 def _note(text: str) -> None:
-    console.print(f"    [yellow]waiting[/] {text}")
+    console.print(f"    [yellow]waiting[/] {escape(text)}")
+
+
+def _settle(platform: Platform, run_id: str) -> None:
+    """Mark in MLflow what steps could not, because they were killed; that MLflow is away is no news by now."""
+    from workloads.flights.parameters import parameters
+    from workloads.flights.tracking import Tracking
+
+    with suppress(UserError):
+        Tracking(platform).settle(parameters().experiment, run_id)
 
 
 @app.command("list")
@@ -113,8 +142,11 @@ def list_runs(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the newest runs."""
+    from pipelines import runs
+
     _, server = _connect(stack)
-    rows = [_row(item) for item in recent(server, limit)]
+    ended = runs.cancelled_runs(server)
+    rows = [_row(item, ended) for item in recent(server, limit)]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -122,7 +154,9 @@ def list_runs(
     for row in rows:
         colour = {"SUCCEEDED": "green", "FAILED": "red"}.get(row["state"], "yellow")
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
-        table.add_row(row["run_id"], row["name"], f"[{colour}]{row['state'].lower()}[/]", row["created"], seconds)
+        table.add_row(
+            row["run_id"], escape(row["name"]), f"[{colour}]{row['state'].lower()}[/]", row["created"], seconds
+        )
     console.print(table)
 
 
@@ -132,12 +166,17 @@ def recent(server: Server, limit: int) -> list[Any]:
     return found.runs or []
 
 
-def _row(item: Any) -> dict[str, Any]:  # noqa: ANN401 kfp carries no usable types
+def _state(item: Any, cancelled: Container[str]) -> str:  # noqa: ANN401 kfp carries no usable types
+    """Return a run's state; one that somebody ended is `CANCELED`, whatever the API calls it."""
+    return "CANCELED" if item.run_id in cancelled else str(item.state or "PENDING")
+
+
+def _row(item: Any, cancelled: Container[str]) -> dict[str, Any]:  # noqa: ANN401 as above
     ended = item.finished_at if item.finished_at and item.finished_at.year > 1970 else None
     return {
         "run_id": item.run_id,
         "name": item.display_name,
-        "state": str(item.state or "PENDING"),
+        "state": _state(item, cancelled),
         "created": f"{item.created_at:%Y-%m-%d %H:%M:%S}",
         "seconds": (ended - item.created_at).total_seconds() if ended else None,
     }
@@ -149,11 +188,14 @@ def resolve(server: Server, run_id: str) -> Any:  # noqa: ANN401 as above
     Raises:
         UserError: There is none, or more than one.
     """
-    found = [item for item in recent(server, 200) if item.run_id.startswith(run_id)]
+    if WHOLE_ID.fullmatch(run_id):
+        return server.read(lambda client: client.get_run(run_id))
+    found = [item for item in recent(server, RECENT) if item.run_id.startswith(run_id)]
     if len(found) != 1:
         raise UserError(
-            "there is no such run" if not found else "more than one run begins so",
+            f"no run begins so among the newest {RECENT}" if not found else "more than one run begins so",
             seen=run_id if not found else ", ".join(item.run_id for item in found[:5]),
+            allowed="a whole id, or the beginning of a recent one",
             next_step="mlp pipeline list",
         )
     return found[0]
@@ -167,15 +209,15 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each pod.")] = 20,
 ) -> None:
     """Show how a run's steps ended: last lines of their logs, and why a pod does not start."""
-    from pipelines import pods, runs
+    from pipelines import follow, pods, runs
 
     _, server = _connect(stack)
     item = resolve(server, run_id)
-    console.print(f"run {item.run_id} ({item.display_name}): {str(item.state or 'PENDING').lower()}", markup=False)
-    for finding in pods.findings(server, item.run_id, step=only, lines=lines):
-        console.print(f"✗ {finding.text()}", style="red", markup=False)
-    for complaint in runs.complaints(runs.workflow(server, item.run_id)):
-        console.print(f"✗ {complaint}", style="red", markup=False)
+    workflow = runs.workflow(server, item.run_id)
+    ended = {item.run_id} if runs.cancelled(workflow) else set[str]()
+    console.print(f"run {item.run_id} ({item.display_name}): {_state(item, ended).lower()}", markup=False)
+    for told in follow.explained(server, item.run_id, workflow, step=only, lines=lines):
+        console.print(f"✗ {told}", style="red", markup=False)
     shown = 0
     for pod in pods.of_run(server, item.run_id):
         name = pods.step_of((pod.metadata.annotations or {}).get(pods.NODE_NAME, ""))
@@ -187,22 +229,31 @@ def logs(
             for line in pods.log(server, pod.metadata.name, lines):
                 console.print(f"    {line}", style="dim", markup=False)
     if not shown:
-        console.print("no pods of its steps are left: reused results make none, and ended ones are collected")
+        console.print(
+            "no pods of its steps are left: reused results make none, and ended ones are collected; "
+            f"MLflow keeps why a step failed: tags.pipeline_run_id = '{item.run_id}', tag `failure`",
+            markup=False,
+        )
 
 
 @app.command()
 def cancel(run_id: RunId, stack: Stack = "local") -> None:
     """End a run and wait until its pods are gone."""
-    from pipelines import follow, pods
+    from pipelines import follow, runs
 
-    _, server = _connect(stack)
+    platform, server = _connect(stack)
     item = resolve(server, run_id)
-    if str(item.state) in {"SUCCEEDED", "FAILED", "CANCELED"}:
-        raise UserError("the run has ended already", seen=str(item.state).lower())
+    if str(item.state) in runs.FINAL:
+        raise UserError(
+            "the run has ended already",
+            seen=str(item.state).lower(),
+            next_step=f"mlp pipeline logs {item.run_id} --stack {stack}",
+        )
     with step(f"run {item.run_id}") as ending:
-        follow.cancel(server, item.run_id)
-        ending.detail = "waiting for its end"
-        follow.until_ended(server, item.run_id)
-        ending.detail = "removing its pods"
-        pods.remove(server, item.run_id)
+
+        def note(state: str) -> None:
+            ending.detail = state
+
+        follow.end(server, item.run_id, note)
+        _settle(platform, item.run_id)
     console.print(f"run {item.run_id} is cancelled", markup=False)

@@ -28,9 +28,19 @@ def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) 
     from workloads import platform
     from workloads.flights import delivery
 
+    before: list[bool] = []
+
+    def deploy() -> None:
+        before.append(delivery.is_challenged(platform.load(stack)))
+        _challenge(stack, say)
+
+    def withdraw() -> None:
+        if before and not before[0]:
+            delivery.withdraw(platform.load(stack))
+
     return Hooks(
-        deploy=lambda: _challenge(stack, say),
-        withdraw=lambda: delivery.withdraw(platform.load(stack)),
+        deploy=deploy,
+        withdraw=withdraw,
         commit=delivery.git_commit() or "",
         say=say,
     )

@@ -57,6 +57,16 @@ def eat(mebibytes: int) -> None:
     print(len(bytearray(b"x" * 2**20) * mebibytes))  # noqa: T201 - never reached
 
 
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def write_late(seconds: int, data: dsl.Output[dsl.Dataset]) -> None:
+    """Sleep, then write an artifact."""
+    import pathlib
+    import time
+
+    time.sleep(seconds)
+    pathlib.Path(data.path).write_text("late", encoding="utf-8")
+
+
 @dsl.component(base_image="mlplatform.local/absent:0", install_kfp_package=False)
 def absent() -> None:
     """Never run: nobody has the image."""
@@ -86,6 +96,12 @@ def one_step(seed: str) -> None:
 def retried(seconds: int) -> None:
     """Sleep; a step that dies is tried again once."""
     sleep(seconds=seconds).set_retry(1, backoff_duration="1s")
+
+
+@dsl.pipeline(name="persistent")
+def persistent(seconds: int) -> None:
+    """Write an artifact late; tried again until the object store takes it."""
+    write_late(seconds=seconds).set_retry(5, backoff_duration="5s")
 
 
 @dsl.pipeline(name="hungry")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from mlp import paths
+from pipelines import pods
 from tests.cluster.pipeline_client import connect
-from tests.cluster.support import mlp, soak
+from tests.cluster.support import mlp, soak, until
+
+LABEL = "mlplatform/accelerator"
+"""Of nodes with GPUs, as the stacks on AWS label them."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,45 @@ def test_the_quality_gate_stops_a_run_with_the_reason(report: dict[str, Any]) ->
     assert "at least 0.99 is required" in done.stdout
 
 
+@contextmanager
+def node_with_a_gpu(core: client.CoreV1Api) -> Iterator[None]:
+    """Let the node say that it has a GPU and a label, for the duration of the block."""
+    (node,) = core.list_node().items
+    name, path = node.metadata.name, "/status/capacity/nvidia.com~1gpu"
+    core.patch_node_status(name, [{"op": "add", "path": path, "value": "1"}])
+    core.patch_node(name, {"metadata": {"labels": {LABEL: "nvidia"}}})
+    try:
+        until("allocatable", lambda: "nvidia.com/gpu" in core.read_node(name).status.allocatable, 60)
+        yield
+    finally:
+        core.patch_node(name, {"metadata": {"labels": {LABEL: None}}})
+        core.patch_node_status(name, [{"op": "remove", "path": path}])
+
+
+@soak
+def test_a_gpu_becomes_limit_selector_and_toleration_of_training_alone(
+    report: dict[str, Any], platform: dict[str, Any], core: client.CoreV1Api
+) -> None:
+    assert report["ok"]
+    wanted = json.dumps({LABEL: "nvidia"})
+    with node_with_a_gpu(core):
+        done = mlp("pipeline", "run", "flights", "--gpus", "1", "-p", f"node_selector={wanted}")
+    assert done.returncode == 0, done.stdout
+    runs = connect(platform)
+    (newest,) = runs.api.list_runs(page_size=1, sort_by="created_at desc").runs
+    steps = {name_of(pod): pod.spec for pod in runs.steps(newest.run_id)}
+    train = steps["train"]
+    (main,) = [container for container in train.containers if container.name == "main"]
+    assert main.resources.limits["nvidia.com/gpu"] == "1"
+    assert train.node_selector == {LABEL: "nvidia"}
+    assert [item.key for item in train.tolerations if item.effect == "NoSchedule"] == ["nvidia.com/gpu"]
+    assert all(not spec.node_selector for name, spec in steps.items() if name != "train")
+
+
+def name_of(pod: client.V1Pod) -> str:
+    return pods.step_of(pod.metadata.annotations[pods.NODE_NAME])
+
+
 @soak
 def test_gpus_that_no_node_has_are_named_and_the_run_is_cancelled(report: dict[str, Any]) -> None:
     assert report["ok"]
@@ -71,8 +118,9 @@ def test_the_standard_client_works_beside(platform: dict[str, Any]) -> None:
     from smoke.outputs import Outputs
 
     secret = Outputs.model_validate(platform).secret("pipelines")
-    command = [str(paths.ROOT / ".mlp/venv/bin/kfp"), "--endpoint", platform["urls"]["pipelines"]]
-    command += ["--existing-token", secret["KF_PIPELINES_TOKEN"], "--output", "json", "run", "list"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    # As documented: no token among the arguments, where everybody on the machine could read it.
+    environment = {"KFP_ENDPOINT": secret["KF_PIPELINES_ENDPOINT"], "KFP_EXISTING_TOKEN": secret["KF_PIPELINES_TOKEN"]}
+    command = [str(paths.ROOT / ".mlp/venv/bin/kfp"), "--output", "json", "run", "list"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout[done.stdout.index("[") :]), list)

@@ -13,13 +13,18 @@ from kubernetes import client
 from tests.cluster.support import GONE_SECONDS, mlp, soak, until, without
 
 
-def reason() -> str:
-    """Return why the check fails; it must."""
+def broken() -> dict[str, Any]:
+    """Return the check's report; it must fail."""
     done = mlp("smoke", "pipeline-run", "--json")
     (check,) = json.loads(done.stdout)["checks"]
     assert done.returncode == 1
     assert not check["ok"]
-    return str(check["reason"])
+    return check
+
+
+def reason() -> str:
+    """Return why the check fails; it must."""
+    return str(broken()["reason"])
 
 
 @contextmanager
@@ -72,3 +77,30 @@ def test_mlflow_gone(apps: client.AppsV1Api) -> None:
 def test_feast_gone(apps: client.AppsV1Api) -> None:
     with without_deployment(apps, "feast", "feast"):
         assert "/feast/get-online-features" in reason()
+
+
+@soak
+def test_ml_metadata_gone(apps: client.AppsV1Api) -> None:
+    with without_deployment(apps, "metadata-grpc-service", "kubeflow"):
+        said = reason()
+    assert "driver" in said
+    assert "metadata" in said
+
+
+@soak
+def test_kserve_gone(apps: client.AppsV1Api) -> None:
+    """The last part of the chain: what was found before stays in the report."""
+    with without_deployment(apps, "kserve-controller-manager", "kserve"):
+        check = broken()
+    assert "cannot be deployed" in check["reason"]
+    assert "kserve" in check["reason"]
+    assert {"steps run", "versions registered by it"} <= {row["name"] for row in check["rows"]}
+
+
+@soak
+def test_the_workflow_controller_gone(apps: client.AppsV1Api) -> None:
+    with without_deployment(apps, "workflow-controller", "kubeflow"):
+        done = mlp("pipeline", "run", "flights", "--timeout", "65")
+    assert done.returncode == 1
+    assert "no pod was made yet; the workflow controller makes them" in done.stdout
+    assert "so it was cancelled" in done.stdout

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
-from tests.cluster.support import mlp, soak, until
+from tests.cluster.support import mlp, soak, until, without
 
 WAITING = [
     (samples.unknown_image, "ImagePull|ErrImage", "mlplatform.local/absent:0"),
@@ -34,7 +35,20 @@ def test_a_run_that_waits_in_vain_says_for_what_and_fails_in_time(
     assert runs.workflow(run)["spec"]["activeDeadlineSeconds"] >= 60
     runs.shorten(run, 1)
     assert runs.ended(run, 120).state == "FAILED"
+    told = logs(run)
+    assert any(word in told for word in words), told
+    assert what in told
     until("no pod alive", lambda: not [pod for pod in runs.pods(run) if pod.status.phase in ALIVE], 120)
+
+
+@soak
+def test_a_step_whose_result_s3_refuses_is_tried_again(runs: Runs, apps: client.AppsV1Api) -> None:
+    run = runs.start(samples.persistent, {"seconds": 10}, enable_caching=False)
+    until("running", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
+    with without(apps, "s3"):
+        until("refused", lambda: any(pod.status.phase == "Failed" for pod in runs.steps(run)), 180)
+    assert runs.ended(run, 300).state == "SUCCEEDED", runs.messages(run)
+    assert len(runs.steps(run)) > 1
 
 
 def test_a_missing_bucket_fails_the_step_that_needs_it(runs: Runs) -> None:
@@ -42,9 +56,7 @@ def test_a_missing_bucket_fails_the_step_that_needs_it(runs: Runs) -> None:
         samples.three_steps, {"seed": fresh()}, pipeline_root="s3://mlplatform-local-absent/v2", enable_caching=False
     )
     assert runs.ended(run).state == "FAILED"
-    (pod,) = runs.steps(run)
-    log = runs.core.read_namespaced_pod_log(pod.metadata.name, runs.namespace, container="main")
-    assert "mlplatform-local-absent" in log
+    assert "mlplatform-local-absent" in logs(run)
 
 
 @soak

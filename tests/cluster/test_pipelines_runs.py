@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import httpx
@@ -127,7 +128,7 @@ def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, tmp_path
     experiment = runs.api.create_experiment(f"recurring-{fresh()[:8]}").experiment_id
     job = runs.api.create_recurring_run(
         experiment, "often", cron_expression="*/10 * * * * *", pipeline_package_path=package,
-        params={"seed": fresh()}, max_concurrency=1, no_catchup=True,
+        params={"seed": "[[ScheduledTime]]"}, max_concurrency=1, no_catchup=True,
     )  # fmt: skip
     try:
         fired: list[str] = []
@@ -140,6 +141,9 @@ def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, tmp_path
         runs.api.disable_recurring_run(job.recurring_run_id)
         for run in fired:
             assert runs.ended(run).state == "SUCCEEDED", runs.messages(run)
+            # What a schedule gives anew each time keeps a run from reusing the results of the one before.
+            (seed,) = cast(Any, runs.get(run).runtime_config).parameters.values()
+            assert re.fullmatch(r"\d{14}", str(seed)), seed
     finally:
         # Takes the workflows of its runs with it: one that is under way would stay RUNNING for ever.
         runs.api.delete_recurring_run(job.recurring_run_id)

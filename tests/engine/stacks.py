@@ -18,6 +18,7 @@ from pulumi import automation as auto
 
 from local.plugins import BIN
 from local.toolchain import binary
+from mlp.engine.lock import drop_torn_attributes
 from tests.engine import leftovers
 
 Program = Callable[[], object]
@@ -189,7 +190,8 @@ class Stack:
         return f"{self.text()}\n{failures[0]}"
 
     def unlock(self) -> None:
-        """Remove the lock that a killed engine leaves."""
+        """Remove what a killed engine leaves: torn files, and its lock."""
+        drop_torn_attributes(self.environment["PULUMI_BACKEND_URL"])
         self.auto.cancel()
 
     def _run(self, operation: Callable[..., Any], program: Program, **options: Any) -> Any:

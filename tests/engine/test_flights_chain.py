@@ -252,9 +252,20 @@ def made(
         patch.setenv(name, value)
     found = steps.load("", 2500, 900, folder / "train", folder / "test")
     steps.fit(folder / "train", folder / "model", rounds=40, learning_rate=0.04, num_leaves=31, seed=2)
-    quality = steps.evaluate(folder / "model", folder / "test", found.base_rate, folder / "roc", folder / "calibration")
-    steps.gate(quality.metrics, PARAMS.min_auc, PARAMS.min_brier_skill)
+    evaluate(folder, found)
     return found, folder, register(folder, found)
+
+
+def evaluate(folder: Path, found: steps.Loaded, min_auc: float = PARAMS.min_auc) -> None:
+    steps.evaluate(
+        folder / "model",
+        folder / "test",
+        found.base_rate,
+        folder / "roc",
+        folder / "calibration",
+        min_auc=min_auc,
+        min_brier_skill=PARAMS.min_brier_skill,
+    )
 
 
 def register(folder: Path, found: steps.Loaded, **changes: str) -> str:
@@ -293,6 +304,37 @@ def test_pipeline_s_steps_are_nested_in_one_run(made: tuple[steps.Loaded, Path, 
     assert {run.data.tags["mlflow.parentRunId"] for run in below.values()} == {above.info.run_id}
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert below["register"].data.tags["registered_version"] == made[2]
+
+
+def pipeline_runs(run_id: str) -> dict[str, Any]:
+    """MLflow's runs of a pipeline run by step, the parent under `pipeline`."""
+    client = versions.client()
+    experiment = client.get_experiment_by_name(PARAMS.experiment)
+    found = client.search_runs([experiment.experiment_id], filter_string=f"tags.pipeline_run_id = '{run_id}'")
+    return {run.data.tags["pipeline_step"]: run for run in found}
+
+
+def test_a_model_below_the_gate_fails_its_run_and_leaves_metrics_and_reason(
+    made: tuple[steps.Loaded, Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, folder, _ = made
+    monkeypatch.setenv("KFP_RUN_ID", "run-poor")
+    with pytest.raises(train.QualityGateError):
+        evaluate(folder, found, min_auc=0.999)
+    runs = pipeline_runs("run-poor")
+    assert {name: run.info.status for name, run in runs.items()} == {"pipeline": "FAILED", "evaluate": "FAILED"}
+    assert all("at least 0.999 is required" in run.data.tags["failure"] for run in runs.values())
+    assert 0.5 < runs["evaluate"].data.metrics["auc"] < 0.999
+
+
+def test_a_run_whose_last_steps_are_reused_is_finished(
+    made: tuple[steps.Loaded, Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, folder, _ = made
+    monkeypatch.setenv("KFP_RUN_ID", "run-partly-reused")
+    evaluate(folder, found)
+    statuses = {name: run.info.status for name, run in pipeline_runs("run-partly-reused").items()}
+    assert statuses == {"pipeline": "FINISHED", "evaluate": "FINISHED"}
 
 
 def test_a_registration_that_is_tried_again_makes_no_second_version(made: tuple[steps.Loaded, Path, str]) -> None:

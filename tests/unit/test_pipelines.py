@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from mlp.commands import pipeline
 from mlp.errors import UserError
-from pipelines import follow, overhead, pods, runs, server
+from pipelines import follow, overhead, pods, runs, server, submit
 from pipelines.package import PLACEHOLDER, load
 from workloads.flights import submission
 from workloads.flights.pipeline import steps as workload_steps
@@ -243,17 +244,17 @@ def platform_of(monkeypatch: pytest.MonkeyPatch, states: list[str], flows: list[
     def of_run(_: object, run_id: str) -> list[Any]:
         return waiting
 
-    def cancel(_: object, run_id: str) -> None:
+    def end(_: object, run_id: str) -> None:
         cancelled.append(run_id)
 
-    def findings(_: object, run_id: str) -> list[pods.Finding]:
+    def findings(_: object, run_id: str, **_more: object) -> list[pods.Finding]:
         return [pods.Finding(step="train", pod="p", why="Error, exit code 1", lines=("KeyError: 'late'",))]
 
     monkeypatch.setattr(runs, "state", state)
     monkeypatch.setattr(runs, "workflow", flow)
     monkeypatch.setattr(pods, "of_run", of_run)
     monkeypatch.setattr(pods, "findings", findings)
-    monkeypatch.setattr(follow, "cancel", cancel)
+    monkeypatch.setattr(follow, "end", end)
     monkeypatch.setattr(follow, "PAUSE_SECONDS", 0.0)
     return cancelled
 
@@ -290,6 +291,89 @@ def test_a_run_that_does_not_end_is_cancelled_with_the_reason(monkeypatch: pytes
         follow.follow(SOMEWHERE, "r", ["train"], timeout=0.0, on_note=notes.append)
     assert cancelled == ["r"]
     assert notes == ["train: Unschedulable: no gpu"]
+
+
+def test_a_pod_that_waits_without_a_word_is_told_by_the_cluster_s_warnings() -> None:
+    def told(name: str) -> list[str]:
+        return [f"Pulled: {name}", "FailedMount: secret mlflow-client not found"]
+
+    creating = pod("Pending", waiting="ContainerCreating")
+    assert pods.stuck([creating], NOON + timedelta(seconds=61), 60, told) == (
+        "train: FailedMount: secret mlflow-client not found"
+    )
+    assert pods.stuck([creating], NOON + timedelta(seconds=61), 60) is None
+
+
+def test_a_run_without_pods_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    platform_of(monkeypatch, ["PENDING"], [None], [])
+    assert follow.waiting(SOMEWHERE, "r", None, NOON, 10) is None
+    assert "workflow controller" in str(follow.waiting(SOMEWHERE, "r", None, NOON, 61))
+    held = workflow(node("train.executor(0)", "Pending", 3, type="Pod", displayName="train", message="exceeded quota"))
+    assert follow.waiting(SOMEWHERE, "r", held, NOON, 61) == "train: exceeded quota"
+
+
+def test_after_its_end_a_run_is_explained_by_warnings_about_pods_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object, **_more: object) -> list[pods.Finding]:
+        return []
+
+    def warned(_: object, prefix: str) -> list[str]:
+        return [f"FailedScheduling: {prefix} wants a GPU"]
+
+    monkeypatch.setattr(pods, "findings", none)
+    monkeypatch.setattr(pods, "warnings", warned)
+    late = workflow(node("train.executor(0)", "Failed", 3, 9, message="Step exceeded its deadline"))
+    told = follow.explained(SOMEWHERE, "r", late)
+    assert told[0] == "FailedScheduling: flights-x1- wants a GPU"
+    assert "Step exceeded its deadline" in told[1]
+    assert follow.explained(SOMEWHERE, "r", DONE) == []
+
+
+def test_a_run_that_somebody_ended_is_known_by_its_workflow() -> None:
+    assert runs.cancelled({"spec": {"activeDeadlineSeconds": 0}})
+    assert runs.cancelled({"spec": {"shutdown": "Terminate"}})
+    assert not runs.cancelled({"spec": {"activeDeadlineSeconds": 3600}})
+    assert not runs.cancelled(None)
+
+
+class Forgetful:
+    """A client whose server takes everything and keeps nothing."""
+
+    def get_pipeline_id(self, name: str) -> None:
+        return None
+
+    def upload_pipeline(self, path: str, pipeline_name: str) -> None:
+        raise ApiError(500, "invalid connection")
+
+
+def test_what_was_sent_and_never_arrived_is_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.Server, "client", Forgetful())
+    with pytest.raises(server.Unavailable, match="a pipeline was sent, none arrived"):
+        submit.upload(SOMEWHERE, PACKAGE)
+
+
+@pytest.mark.parametrize("given", ["rounds", "=5"])
+def test_a_parameter_without_name_or_value_is_refused(given: str) -> None:
+    with pytest.raises(UserError, match="NAME=VALUE"):
+        pipeline.parsed([given])
+
+
+def test_a_run_is_found_by_its_whole_id_however_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = "c860df0c-2215-4fa7-8792-0b9b5dd0b060"
+
+    class Old:
+        def get_run(self, run_id: str) -> str:
+            return f"run {run_id}"
+
+        def list_runs(self, **_: object) -> Any:
+            return SimpleNamespace(runs=[SimpleNamespace(run_id=whole), SimpleNamespace(run_id="c8ffffff")])
+
+    monkeypatch.setattr(server.Server, "client", Old())
+    assert pipeline.resolve(SOMEWHERE, whole) == f"run {whole}"
+    assert pipeline.resolve(SOMEWHERE, "c860").run_id == whole
+    with pytest.raises(UserError, match="more than one run begins so"):
+        pipeline.resolve(SOMEWHERE, "c8")
+    with pytest.raises(UserError, match="among the newest 200"):
+        pipeline.resolve(SOMEWHERE, "d")
 
 
 def test_what_the_workflow_controller_says_of_nodes_that_are_no_steps() -> None:

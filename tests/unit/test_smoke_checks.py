@@ -11,7 +11,7 @@ import pytest
 from loopback import Answer, answering
 from rich.console import Console
 
-from smoke import freshness, http, outputs, report
+from smoke import freshness, http, outputs, report, run
 from smoke.correctness import differing_features, equal
 from smoke.result import CheckFailed, CheckResult, Row
 from smoke.run import NAMES, run_checks
@@ -129,6 +129,27 @@ def test_report_shows_and_writes_breaches_and_reasons(tmp_path: Path) -> None:
     written = report.write(results, "local", tmp_path / "r.json")
     assert written == json.loads((tmp_path / "r.json").read_text())
     assert written["ok"] is False
+
+
+def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+    line = "KeyError: rows[name] of [/etc/feast]"
+    results = [
+        CheckResult(check="one", reason=line),
+        CheckResult(check="two", rows=[Row(name=line, value="[bold]", allowed="[red]", ok=True)]),
+    ]
+    console = Console(record=True, width=240)
+    report.show(results, console)
+    text = console.export_text()
+    assert text.count(line) == 2
+    assert "[bold]" in text
+    assert "[red]" in text
+
+
+def test_a_check_that_raises_what_nobody_expects_fails_with_it() -> None:
+    def check() -> CheckResult:
+        raise ConnectionResetError("the API server is away")
+
+    assert run._run("one", check).reason == "ConnectionResetError: the API server is away"
 
 
 def test_latency_plot_is_a_picture(tmp_path: Path) -> None:

@@ -160,6 +160,11 @@ def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = 
     return version
 
 
+def is_challenged(platform: Platform) -> bool:
+    """Tell whether a challenger is in service, or was meant to be."""
+    return deploy.current(platform, manifests.CHALLENGER) is not None
+
+
 def withdraw(platform: Platform) -> None:
     """Take the challenger out of service."""
     deploy.remove(platform, manifests.CHALLENGER)

@@ -5,11 +5,13 @@ Importing that client takes longer than everything else a command does that has 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mlp.errors import UserError
+from workloads.flights.pipeline.lineage import RUN_TAG
 
 if TYPE_CHECKING:
     import httpx
@@ -54,10 +56,15 @@ class Tracking:
 
     def _get(self, path: str, **params: str) -> dict[str, Any] | None:
         """Return the answer; None when MLflow has no such thing."""
+        return self._ask("GET", path, params=params)
+
+    def _ask(
+        self, method: str, path: str, *, params: dict[str, str] | None = None, body: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         import httpx
 
         try:
-            response = self._client.get(f"{self._base}{API}/{path}", params=params)
+            response = self._client.request(method, f"{self._base}{API}/{path}", params=params, json=body)
         except httpx.HTTPError as error:
             raise UserError(
                 "MLflow does not answer", seen=f"{self._base}: {error}", next_step=f"mlp status --stack {self._stack}"
@@ -67,10 +74,26 @@ class Tracking:
         if response.status_code != 200:
             raise UserError(
                 "MLflow refused a request",
-                seen=f"GET {response.url}: {response.status_code} {first_line(response)}",
+                seen=f"{method} {response.url}: {response.status_code} {first_line(response)}",
                 next_step=f"mlp status --stack {self._stack}",
             )
         return response.json()
+
+    def settle(self, experiment: str, run_id: str) -> int:
+        """Mark what a pipeline run that has ended left running as killed; return how many runs that were.
+
+        A step that the kernel or a cancellation ended cannot do so itself.
+        """
+        found = self._get("experiments/get-by-name", experiment_name=experiment)
+        if found is None:
+            return 0
+        chosen = f"tags.{RUN_TAG} = '{run_id}' and attributes.status = 'RUNNING'"
+        search = {"experiment_ids": [found["experiment"]["experiment_id"]], "filter": chosen, "max_results": 100}
+        left = (self._ask("POST", "runs/search", body=search) or {}).get("runs", [])
+        for run in left:
+            ended = {"run_id": run["info"]["run_id"], "status": "KILLED", "end_time": int(time.time() * 1000)}
+            self._ask("POST", "runs/update", body=ended)
+        return len(left)
 
     def champion(self, name: str, alias: str) -> Champion | None:
         """Return the version behind `alias`; None when there is none."""

@@ -21,18 +21,18 @@ PARAMS = parameters()
 ATTEMPTS = {"load-features": 2, "train": 2, "evaluate": 1, "register": 2}
 """Retries of a step that dies. Evaluation has one: where the quality gate stops it, another attempt says the same."""
 
+RETRY_SECONDS = 3600
+"""Counted from the first attempt's creation; Argo ends whatever attempt still runs then, so it is longer than any."""
+
 SIZES = {"load-features": "1536Mi", "train": "1Gi", "evaluate": "1Gi", "register": "1Gi"}
 """Memory above which the kernel ends a step."""
-
-STEP_SECONDS = 900
-"""Longest run of one step's container."""
 
 
 def equip(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
     """Give a step its name, size, retries, mounted settings and credentials."""
     task.set_display_name(step)
     task.set_cpu_request("250m").set_cpu_limit("2").set_memory_request("384Mi").set_memory_limit(SIZES[step])
-    task.set_retry(ATTEMPTS[step], backoff_duration="5s", backoff_factor=2, backoff_max_duration="60s")
+    task.set_retry(ATTEMPTS[step], backoff_duration="5s", backoff_factor=2, backoff_max_duration=f"{RETRY_SECONDS}s")
     # All folders that libraries write to beside their work are the pod's own.
     task.set_env_variable("HOME", "/tmp")  # noqa: S108 an emptyDir of the pod
     task.set_env_variable("MPLCONFIGDIR", "/tmp/matplotlib")  # noqa: S108 as above
@@ -46,7 +46,6 @@ def equip(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
     kubernetes.use_secret_as_volume(task, secret_name="mlflow-client", mount_path=str(mounts.MLFLOW))
     kubernetes.use_secret_as_volume(task, secret_name="feast-config", mount_path=str(mounts.FEAST))
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
-    kubernetes.set_timeout(task, STEP_SECONDS)
     return task
 
 

@@ -151,9 +151,16 @@ def fit(train_file: Path, model_file: Path, *, rounds: int, learning_rate: float
 
 
 def evaluate(
-    model_file: Path, test_file: Path, base_rate: float, roc_file: Path, calibration_file: Path
+    model_file: Path,
+    test_file: Path,
+    base_rate: float,
+    roc_file: Path,
+    calibration_file: Path,
+    *,
+    min_auc: float,
+    min_brier_skill: float,
 ) -> model.Quality:
-    """Judge the model and draw its plots; the gate is `gate`'s.
+    """Judge the model, draw its plots, and stop the pipeline where it is too poor.
 
     Args:
         model_file: What `fit` wrote.
@@ -161,6 +168,11 @@ def evaluate(
         base_rate: Share of late flights in the training set.
         roc_file: Where the ROC plot is written, as PNG.
         calibration_file: Where the calibration plot is written, as PNG.
+        min_auc: Quality gate: least area under the ROC curve.
+        min_brier_skill: Quality gate: least Brier skill.
+
+    Raises:
+        QualityGateError: The model is too poor; metrics and plots are in MLflow all the same.
     """
     begin("evaluate")
     import pandas as pd
@@ -176,6 +188,7 @@ def evaluate(
             file.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(file, format="png", dpi=110)
             mlflow.log_figure(figure, name)
+        gate(quality.metrics, min_auc, min_brier_skill)
     return quality
 
 
@@ -229,7 +242,7 @@ def register(model_file: Path, test_file: Path, metrics: dict[str, float], origi
             f"{origin.feature_service_version}; submit the run again"
         )
     params, client = parameters(), versions.client()
-    with tracking.step_run(params.experiment, "register", last=True) as run:
+    with tracking.step_run(params.experiment, "register") as run:
         import mlflow
 
         booster, test = read_model(model_file), pd.read_parquet(test_file)

@@ -22,6 +22,11 @@ RUN_ID_VARIABLE = "KFP_RUN_ID"
 """Set from a label of the pod."""
 
 
+REASON_TAG = "failure"
+REASON_CHARACTERS = 2000
+"""MLflow keeps 8000 of a tag."""
+
+
 class RunIdError(Exception):
     """The step was not told which pipeline run it belongs to."""
 
@@ -54,16 +59,22 @@ def parent(client: MlflowClient, experiment_id: str, run_id: str) -> str:
     return client.create_run(experiment_id, tags=tags, run_name=f"pipeline {run_id[:8]}").info.run_id
 
 
+def reason(error: BaseException) -> str:
+    """Return why a step failed, as a tag keeps it."""
+    return f"{type(error).__name__}: {error}"[:REASON_CHARACTERS]
+
+
 @contextmanager
-def step_run(experiment: str, step: str, *, last: bool = False) -> Iterator[ActiveRun]:
+def step_run(experiment: str, step: str) -> Iterator[ActiveRun]:
     """Log into a run of its own while the block runs.
 
-    A step that is tried again gets a new run; what an attempt that died left running is marked as killed.
+    A step that is tried again gets a new run; what an attempt that died left running is marked as killed. The parent
+    is finished after every step and taken up again by the next: which step is the last one that is not reused, none of
+    them knows. Why a step failed stays with both as a tag, longer than the logs of its pod.
 
     Args:
         experiment: MLflow experiment.
         step: Name of the step.
-        last: Whether the pipeline run is complete when this step is.
     """
     run_id, client = pipeline_run_id(), versions.client()
     import mlflow
@@ -74,11 +85,14 @@ def step_run(experiment: str, step: str, *, last: bool = False) -> Iterator[Acti
         if left.info.status == "RUNNING":
             client.set_terminated(left.info.run_id, "KILLED")
     tags = {RUN_TAG: run_id, STEP_TAG: step, "mlflow.parentRunId": above}
+    made: str | None = None
     try:
         with mlflow.start_run(run_name=step, tags=tags) as run:
+            made = run.info.run_id
             yield run
-    except BaseException:
+    except BaseException as error:
+        for failed in filter(None, (made, above)):
+            client.set_tag(failed, REASON_TAG, reason(error))
         client.set_terminated(above, "FAILED")
         raise
-    if last:
-        client.set_terminated(above, "FINISHED")
+    client.set_terminated(above, "FINISHED")
