@@ -79,11 +79,15 @@ class Runs:
 
     def workflow(self, run: str) -> dict[str, Any]:
         """Return the workflow of a run."""
+        return self.workflows(run)[0]
+
+    def workflows(self, run: str) -> list[dict[str, Any]]:
+        """Return the workflow of a run, as a list: of none before it is made, and after it was collected."""
         label = f"pipeline/runid={run}"
         found = self.objects.list_namespaced_custom_object(
             "argoproj.io", "v1alpha1", self.namespace, "workflows", label_selector=label
         )
-        return found["items"][0]
+        return found["items"]
 
     def messages(self, run: str) -> str:
         """Return what the workflow says about its nodes."""
@@ -92,13 +96,17 @@ class Runs:
 
     def shorten(self, run: str, seconds: int) -> None:
         """Give a run less time than the platform does."""
+        self.patch(run, {"activeDeadlineSeconds": seconds})
+
+    def patch(self, run: str, spec: Mapping[str, Any]) -> None:
+        """Change what a run's workflow asks for."""
         self.objects.patch_namespaced_custom_object(
             "argoproj.io",
             "v1alpha1",
             self.namespace,
             "workflows",
             self.workflow(run)["metadata"]["name"],
-            {"spec": {"activeDeadlineSeconds": seconds}},
+            {"spec": dict(spec)},
         )
 
 

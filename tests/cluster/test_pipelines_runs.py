@@ -15,7 +15,7 @@ from kubernetes import client
 
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
-from tests.cluster.support import mlp, note, secret, until
+from tests.cluster.support import mlp, note, secret, soak, until
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +166,18 @@ def test_every_workflow_has_an_end_and_its_pods_too(runs: Runs, first: str) -> N
     assert spec["activeDeadlineSeconds"] > 0
     assert spec["podGC"]["strategy"] == "OnWorkflowCompletion"
     assert spec["templateDefaults"]["timeout"].endswith("s")
+
+
+@soak
+def test_pods_of_an_ended_run_are_collected_and_then_its_workflow(runs: Runs) -> None:
+    """Both with less patience than the platform's, given to this one run."""
+    run = runs.start(samples.one_step, {"seed": fresh()}, enable_caching=False)
+    until("made", lambda: runs.pods(run), 120)
+    runs.patch(run, {"podGC": {"deleteDelayDuration": "1s"}, "ttlStrategy": {"secondsAfterCompletion": 20}})
+    assert runs.ended(run).state == "SUCCEEDED"
+    until("pods collected", lambda: not runs.pods(run), 120)
+    said = mlp("pipeline", "logs", run).stdout
+    assert "succeeded" in said
+    assert "no pods of its steps are left" in said
+    until("workflow collected", lambda: not runs.workflows(run), 120)
+    assert runs.get(run).state == "SUCCEEDED", "the API remembers"
