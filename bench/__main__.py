@@ -22,7 +22,7 @@ def main(
     figures = platform.from_nothing() if fresh else []
     platform.show(figures + platform.measure())
     if aws:
-        platform.show(emulated.measure(), "aws")
+        platform.show([*emulated.without_engine(), *emulated.measure()], "aws")
     if serving:
         from bench.serving.__main__ import main as compare
 

@@ -9,6 +9,8 @@ plugins; the emulated account is not counted.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,11 +28,14 @@ import typer
 from pulumi import dynamic
 
 from bench.platform import MEBIBYTE, Figure, show
+from mlp.paths import ROOT
 from mlp.progress import step
 from tests.aws_plugin.emulation import emulation
 from tests.engine.aws import ACCOUNTS, REGION, AwsStack
 
 RATIO, MEMORY_RATIO = 1.5, 1.3
+IMPORT_SECONDS, MOCKS_SECONDS = 2.0, 30.0
+STACKS = ("dev", "staging", "prod")
 SAMPLE_SECONDS = 0.1
 PLUGINS = 5
 """Resources by which the other plugins are loaded: two providers and three resources."""
@@ -103,6 +108,24 @@ def measured(work: Callable[[], object]) -> Cost:
     return Cost(seconds, highest)
 
 
+def alone(code: str) -> float:
+    """Return the wall seconds of a Python process of its own, its start included."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def without_engine() -> list[Figure]:
+    """Return what the program costs by itself: its import, and all AWS stacks against mocks."""
+    with step("the program alone"):
+        imported = min(alone("import infra.program") for _ in range(3))
+        mocked = alone(f"from policy.render import render_stack; [render_stack(name) for name in {STACKS}]")
+    return [
+        Figure("import of the program", imported, "s", IMPORT_SECONDS),
+        Figure(f"{', '.join(STACKS)} under mocks", mocked, "s", MOCKS_SECONDS),
+    ]
+
+
 def measure(stack: str = "prod", rounds: int = 3) -> list[Figure]:
     """Return the figures of one stack: the best of some rounds of each, taken in turn."""
     import upstream
@@ -136,7 +159,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Rounds; the best counts.")] = 3,
 ) -> None:
     """Measure and print."""
-    show(measure(stack, rounds), "aws")
+    show([*without_engine(), *measure(stack, rounds)], "aws")
 
 
 if __name__ == "__main__":
