@@ -85,10 +85,11 @@ def follow(
         if state == "SUCCEEDED":
             return Ended(run_id=run_id, state=state, steps=steps, seconds=seconds)
         if state in runs.FINAL:
-            raise failure(server, run_id, state)
+            raise failure(server, run_id, state.lower())
         if seconds > timeout:
             # The reasons first: with the pods that wait, what they wait for goes.
-            failed = failure(server, run_id, f"not ended within {timeout:.0f} s, so it was cancelled")
+            late = f"not ended within {timeout:.0f} s, so it was cancelled"
+            failed = failure(server, run_id, f"{late}\n{noted}" if noted else late)
             try:
                 end(server, run_id)
             except UserError as error:
@@ -173,11 +174,11 @@ def explained(
     return found + runs.complaints(workflow)
 
 
-def failure(server: Server, run_id: str, state: str) -> RunFailed:
-    """Return the error that says why a run did not succeed: its pods' own words, and the workflow controller's."""
-    told = explained(server, run_id, runs.workflow(server, run_id))
+def failure(server: Server, run_id: str, said: str) -> RunFailed:
+    """Return the error that says why a run did not succeed: `said`, its pods' own words, the workflow controller's."""
+    told = [said, *explained(server, run_id, runs.workflow(server, run_id))]
     return RunFailed(
         f"run {run_id} did not succeed",
-        seen="\n  ".join([state.lower(), *"\n".join(told).splitlines()]),
+        seen="\n  ".join("\n".join(told).splitlines()),
         next_step=f"mlp pipeline logs {run_id} --stack {server.stack}",
     )

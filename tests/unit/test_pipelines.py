@@ -287,7 +287,7 @@ def test_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_does_not_end_is_cancelled_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     cancelled = platform_of(monkeypatch, ["RUNNING"], [GOING], [pod("Pending", conditions=UNSCHEDULED)])
     notes: list[str] = []
-    with pytest.raises(follow.RunFailed, match="not ended within 0 s, so it was cancelled"):
+    with pytest.raises(follow.RunFailed, match=r"(?s)not ended within 0 s, so it was cancelled.*Unschedulable: no gpu"):
         follow.follow(SOMEWHERE, "r", ["train"], timeout=0.0, on_note=notes.append)
     assert cancelled == ["r"]
     assert notes == ["train: Unschedulable: no gpu"]
