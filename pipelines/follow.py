@@ -112,8 +112,10 @@ def waiting(
     """
     found = pods.of_run(server, run_id)
     if not found and seconds > STUCK_SECONDS:
-        return runs.waiting(workflow) or "no pod was made yet; the workflow controller makes them"
-    return pods.stuck(found, now, STUCK_SECONDS, lambda pod: pods.warnings(server, pod)) or runs.waiting(workflow)
+        return runs.waiting(workflow, now, STUCK_SECONDS) or "no pod was made yet; the workflow controller makes them"
+    return pods.stuck(found, now, STUCK_SECONDS, lambda pod: pods.warnings(server, pod)) or runs.waiting(
+        workflow, now, STUCK_SECONDS
+    )
 
 
 def end(server: Server, run_id: str, on_state: Callable[[str], None] = lambda _: None) -> None:

@@ -119,22 +119,28 @@ def cancelled(workflow: Mapping[str, Any] | None) -> bool:
     return spec.get("activeDeadlineSeconds") == 0 or bool(spec.get("shutdown"))
 
 
-def waiting(workflow: Mapping[str, Any] | None) -> str | None:
-    """Return why the controller cannot make a pod that is due; None when nothing keeps it."""
+def waiting(workflow: Mapping[str, Any] | None, now: datetime, patience: float) -> str | None:
+    """Return what the controller says of a pod that is due for longer than `patience` seconds; None when of none."""
     nodes = ((workflow or {}).get("status") or {}).get("nodes") or {}
-    told = [f"{node['displayName']}: {node['message']}" for node in nodes.values() if _is_held(node)]
+    told = [_complaint(node) for node in nodes.values() if _is_due(node, now, patience)]
     return sorted(told)[0] if told else None
 
 
-def _is_held(node: Mapping[str, Any]) -> bool:
-    return node.get("type") == "Pod" and node.get("phase") == "Pending" and bool(node.get("message"))
+def _is_due(node: Mapping[str, Any], now: datetime, patience: float) -> bool:
+    since = instant(node.get("startedAt"))
+    held = node.get("type") == "Pod" and node.get("phase") == "Pending" and bool(node.get("message"))
+    return held and since is not None and (now - since).total_seconds() > patience
+
+
+def _complaint(node: Mapping[str, Any]) -> str:
+    return f"{str(node['name']).split('.root', 1)[-1].lstrip('.-') or 'run'}: {node['message']}"
 
 
 def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
     """Return what the workflow controller says of every node that failed, `place: message`; the run's own last."""
     status = (workflow or {}).get("status") or {}
     found = [
-        f"{str(node['name']).split('.root', 1)[-1].lstrip('.-') or 'run'}: {node['message']}"
+        _complaint(node)
         for node in (status.get("nodes") or {}).values()
         if node.get("phase") in {"Failed", "Error"} and node.get("message")
     ]

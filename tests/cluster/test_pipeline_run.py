@@ -99,7 +99,7 @@ def name_of(pod: client.V1Pod) -> str:
 @soak
 def test_gpus_that_no_node_has_are_named_and_the_run_is_cancelled(report: dict[str, Any]) -> None:
     assert report["ok"]
-    done = mlp("pipeline", "run", "flights", "--gpus", "1", "--timeout", "60")
+    done = mlp("pipeline", "run", "flights", "--gpus", "2", "--timeout", "60")
     assert done.returncode == 1
     assert "Insufficient nvidia.com/gpu" in done.stdout
     assert "so it was cancelled" in done.stdout

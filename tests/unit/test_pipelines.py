@@ -308,8 +308,10 @@ def test_a_run_without_pods_says_what_is_missing(monkeypatch: pytest.MonkeyPatch
     platform_of(monkeypatch, ["PENDING"], [None], [])
     assert follow.waiting(SOMEWHERE, "r", None, NOON, 10) is None
     assert "workflow controller" in str(follow.waiting(SOMEWHERE, "r", None, NOON, 61))
-    held = workflow(node("train.executor(0)", "Pending", 3, type="Pod", displayName="train", message="exceeded quota"))
-    assert follow.waiting(SOMEWHERE, "r", held, NOON, 61) == "train: exceeded quota"
+    held = workflow(node("train.executor(0)", "Pending", 3, type="Pod", message="exceeded quota"))
+    said = "train.executor(0): exceeded quota"
+    assert follow.waiting(SOMEWHERE, "r", held, NOON + timedelta(seconds=70), 70) == said
+    assert follow.waiting(SOMEWHERE, "r", held, NOON + timedelta(seconds=20), 20) is None, "as at every start"
 
 
 def test_after_its_end_a_run_is_explained_by_warnings_about_pods_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
