@@ -145,6 +145,15 @@ def test_the_entrance_is_a_balancer_with_a_certificate_for_known_networks() -> N
     assert [listener["port"] for listener in gateway["spec"]["listeners"]] == [443]
 
 
+@pytest.mark.parametrize("stack", AWS)
+def test_dns_looks_after_the_zone_of_the_entrance(stack: str) -> None:
+    """The zone is a parent of the host; a filter by the host would find none."""
+    zone_id = json.loads(config(stack)["mlplatform:aws"])["entrance"]["zone_id"]
+    values = json.loads(of(stack, "Addon")["external-dns"]["configurationValues"])
+    assert values["extraArgs"] == [f"--zone-id-filter={zone_id}"]
+    assert "domainFilters" not in values
+
+
 def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() -> None:
     values = {**config("dev"), "mlplatform:registry": "registry.example.com/ml"}
     upstream.ensure()

@@ -65,10 +65,17 @@ def test_the_autoscaler_changes_only_groups_of_its_own_cluster() -> None:
 
 
 def test_dns_records_are_changed_in_one_zone_only() -> None:
-    addon = external_dns("Z1", "ml.example.com", "mlplatform-dev")
+    addon = external_dns("Z1", "mlplatform-dev")
     by_action = {action: s.resources for s in addon.statements for action in s.actions}
     assert by_action["route53:ChangeResourceRecordSets"] == ["arn:aws:route53:::hostedzone/Z1"]
     assert [action for action, resources in by_action.items() if resources == ["*"]] == ["route53:ListHostedZones"]
+
+
+def test_dns_finds_its_zone_by_id_and_by_nothing_narrower() -> None:
+    settings = external_dns("Z1", "mlplatform-dev").settings
+    assert settings["extraArgs"] == ["--zone-id-filter=Z1"]
+    assert not settings.keys() & {"domainFilters", "excludeDomains"}
+    assert (settings["registry"], settings["txtOwnerId"]) == ("txt", "mlplatform-dev")
 
 
 def test_a_key_for_services_names_account_and_services() -> None:
