@@ -116,6 +116,8 @@ def test_gpu_nodes_come_from_zero_and_keep_others_off(stack: str) -> None:
     assert tags[f"{prefix}/resources/nvidia.com/gpu"] == "1"
     assert tags[f"{prefix}/taint/nvidia.com/gpu"] == "present:NoSchedule"
     assert tags[f"{prefix}/label/mlplatform/accelerator"] == "nvidia"
+    assert tags[f"{prefix}/label/k8s.amazonaws.com/accelerator"] == gpu["labels"]["k8s.amazonaws.com/accelerator"]
+    assert gpu["labels"]["k8s.amazonaws.com/accelerator"].startswith("nvidia-g5")
     plugin = next(i.inputs for i in rendered(stack) if i.type.endswith(":DaemonSet"))["spec"]["template"]["spec"]
     assert plugin["nodeSelector"].items() <= gpu["labels"].items()
     assert plugin["tolerations"][0]["key"] == gpu["taints"][0]["key"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
@@ -111,8 +112,16 @@ def test_tags_describe_a_node_that_is_not_there_yet() -> None:
     tags = group("gpu", 4, {"team": "vision"}).template_tags()
     assert tags[f"{prefix}/resources/nvidia.com/gpu"] == "4"
     assert tags[f"{prefix}/label/team"] == "vision"
+    assert tags[f"{prefix}/label/k8s.amazonaws.com/accelerator"] == "nvidia-g5"
     plain = group("cpu").template_tags()
     assert plain == {f"{prefix}/label/mlplatform/node-group": "cpu"}
+
+
+def test_gpu_nodes_say_so_before_their_gpus_are_there() -> None:
+    key = "k8s.amazonaws.com/accelerator"
+    mixed = replace(group("gpu", 1), instance_types=["g5.xlarge", "g4dn.xlarge", "g5.2xlarge"])
+    assert mixed.node_labels()[key] == "nvidia-g5-g4dn"
+    assert key not in group("cpu").node_labels()
 
 
 @pytest.mark.parametrize(
