@@ -175,6 +175,8 @@ class RdsServer(pulumi.ComponentResource):
             backup_retention_period=size.backup_days,
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
+            # Where data is protected, what restarts or fails over the server waits for the maintenance window.
+            apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             copy_tags_to_snapshot=True,
             delete_automated_backups=not site.protect,

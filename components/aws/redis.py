@@ -100,12 +100,13 @@ class Redis(pulumi.ComponentResource):
             parameter_group_name=parameters.name,
             subnet_group_name=subnets.name,
             security_group_ids=[self._security_group(name, title, args)],
+            # Where data is protected, what fails over the primary waits for the maintenance window.
+            apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             maintenance_window=MAINTENANCE_WINDOW,
             snapshot_window=SNAPSHOT_WINDOW,
             snapshot_retention_limit=args.snapshot_days,
             final_snapshot_identifier=f"{title}-final" if site.protect else None,
-            apply_immediately=not site.protect,
             log_delivery_configurations=[
                 {
                     "log_type": kind,

@@ -59,6 +59,14 @@ def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", AWS)
+def test_what_interrupts_protected_stores_waits_for_their_maintenance_window(stack: str) -> None:
+    stores = [*of(stack, "Instance").values(), *of(stack, "ReplicationGroup").values()]
+    assert len(stores) == 3
+    assert {store["applyImmediately"] for store in stores} == {stack == "dev"}
+    assert all(store["maintenanceWindow"] for store in stores)
+
+
+@pytest.mark.parametrize("stack", AWS)
 def test_the_same_components_run_everywhere(stack: str) -> None:
     """Stacks differ in numbers, never in kinds; only a single pod has no budget for disruptions."""
     budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
