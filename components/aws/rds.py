@@ -125,7 +125,8 @@ class RdsServer(pulumi.ComponentResource):
             family=family,
             description=f"TLS only, for {site.prefix}",
             parameters=[{"name": key, "value": value} for key, value in sorted(engine.parameters.items())],
-            opts=child,
+            # Never the old one first: a group that the server still uses cannot be deleted.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         self.instance, self.host = self._instance(name, identifier, args, subnets, parameters)
         self.register_outputs({"host": self.host})

@@ -75,7 +75,8 @@ class Redis(pulumi.ComponentResource):
             description=f"Never evict, for {site.prefix}",
             # An evicted feature row would read as an unknown entity and turn into a silently wrong prediction.
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
-            opts=child,
+            # Never the old one first: a group that the servers still use cannot be deleted.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         logs = {
             kind: log_group(f"{name}-{kind}", f"/{site.prefix}/redis/{kind}", args.retention, child) for kind in LOGS
