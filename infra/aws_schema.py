@@ -201,6 +201,9 @@ class Aws(Model):
     postgres: Database
     mysql: Database
     redis: OnlineStore
+    final_snapshots: bool = Field(
+        description="databases and Redis leave a last snapshot when they are removed, whatever protect_data is by then"
+    )
     entrance: Entrance
     budget: Budget
 
@@ -257,3 +260,4 @@ class Aws(Model):
             if not fine:
                 raise refused(key, str(seen).lower(), f"{allowed} in production (aws.tier)")
         return self
+            ("final_snapshots", self.final_snapshots, self.final_snapshots, "true"),

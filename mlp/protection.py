@@ -19,9 +19,10 @@ def refuse_while_protected(settings: Settings, stack: str) -> None:
     if settings.aws is None or not settings.aws.protect_data:
         return
     also = f", and mlplatform:aws.decommission to {stack}" if settings.aws.tier == "production" else ""
+    left = "a last snapshot" if settings.aws.final_snapshots else "nothing"
     steps = [
-        "1. make sure that nobody needs the data: databases keep a final snapshot only while protection is on,",
-        "   buckets and the shared file system are gone for good",
+        f"1. make sure that nobody needs the data: databases and Redis leave {left} behind",
+        "   (aws.final_snapshots), buckets and the shared file system are gone for good",
         f"2. set mlplatform:aws.protect_data to false{also} in stacks/Pulumi.{stack}.yaml, in a reviewed change",
         f"3. mlp up --stack {stack}        (takes the protection off; deletes nothing)",
         f"4. mlp destroy --stack {stack}",

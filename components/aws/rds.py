@@ -13,6 +13,7 @@ from components.aws import iam
 from components.aws.credentials import stored
 from components.aws.logs import LogRetention, log_group
 from components.aws.site import Site
+from components.aws.snapshots import final_snapshot
 from components.objects import password
 
 ADMIN = "administrator"
@@ -180,10 +181,10 @@ class RdsServer(pulumi.ComponentResource):
             apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             copy_tags_to_snapshot=True,
-            delete_automated_backups=not site.protect,
+            delete_automated_backups=not site.final_snapshots,
             deletion_protection=site.protect,
-            skip_final_snapshot=not site.protect,
-            final_snapshot_identifier=f"{identifier}-final" if site.protect else None,
+            skip_final_snapshot=not site.final_snapshots,
+            final_snapshot_identifier=final_snapshot(name, site, identifier, child),
             performance_insights_enabled=True,
             performance_insights_kms_key_id=args.key_arn,
             performance_insights_retention_period=7,

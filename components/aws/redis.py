@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from components.aws.credentials import stored
 from components.aws.logs import LogRetention, log_group
 from components.aws.site import Site
+from components.aws.snapshots import final_snapshot
 from components.objects import password
 from components.substrate import Redis as RedisAccess
 
@@ -107,7 +108,7 @@ class Redis(pulumi.ComponentResource):
             maintenance_window=MAINTENANCE_WINDOW,
             snapshot_window=SNAPSHOT_WINDOW,
             snapshot_retention_limit=args.snapshot_days,
-            final_snapshot_identifier=f"{title}-final" if site.protect else None,
+            final_snapshot_identifier=final_snapshot(name, site, title, child),
             log_delivery_configurations=[
                 {
                     "log_type": kind,

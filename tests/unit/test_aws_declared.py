@@ -52,10 +52,30 @@ def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
     safe = stack != "dev"
     for instance in of(stack, "Instance").values():
         assert instance["deletionProtection"] is safe
-        assert instance["skipFinalSnapshot"] is not safe
     assert of(stack, "Cluster")["cluster"]["deletionProtection"] is safe
     for bucket in of(stack, "Bucket").values():
         assert bucket["forceDestroy"] is not safe
+
+
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("stack", AWS)
+def test_stores_leave_a_last_snapshot_whether_or_not_they_are_still_protected(stack: str, protect: bool) -> None:
+    """Nothing can be removed before protection is off: what counts then must not depend on it."""
+    values = json.loads(config(stack)["mlplatform:aws"])
+    values |= {"protect_data": protect, "decommission": None if protect else stack}
+    upstream.ensure()
+    found = render.render(stack, program, {**config(stack), "mlplatform:aws": json.dumps(values)}).resources
+    kept = stack != "dev"
+    stores = [item.inputs for item in found if item.type.endswith((":Instance", ":ReplicationGroup"))]
+    assert len(stores) == 3
+    names = {store.get("finalSnapshotIdentifier") for store in stores}
+    assert names == (
+        {f"mlplatform-{stack}-{store}-final-0f1e2d3c" for store in ("postgres", "mysql", "redis")} if kept else {None}
+    )
+    for instance in (store for store in stores if "skipFinalSnapshot" in store):
+        assert instance["skipFinalSnapshot"] is instance["deleteAutomatedBackups"] is not kept
+    windows = {item.inputs["deletionWindowInDays"] for item in found if item.type == "aws:kms/key:Key"}
+    assert windows == {30 if kept or protect else 7}, "a snapshot is lost with its key"
 
 
 @pytest.mark.parametrize("stack", AWS)

@@ -19,7 +19,7 @@ from components.aws.upstream_images import upstream_image
 from components.substrate import BUCKET_PURPOSES, Grant
 from infra import networks
 
-SITE = Site(environment="dev", account="111111111111", region="eu-central-1", protect=False)
+SITE = Site(environment="dev", account="111111111111", region="eu-central-1", protect=False, final_snapshots=False)
 KEY = "arn:aws:kms:eu-central-1:111111111111:key/x"
 NAMES = {purpose: bucket_name(SITE, purpose) for purpose in BUCKET_PURPOSES}
 
@@ -52,7 +52,7 @@ def test_who_writes_gets_its_own_buckets_and_no_wildcard() -> None:
 
 
 def test_bucket_names_are_ones_that_s3_takes() -> None:
-    longest = Site(environment="a" * 20, account="111111111111", region="eu-central-1", protect=False)
+    longest = replace(SITE, environment="a" * 20)
     assert max(len(bucket_name(longest, purpose)) for purpose in (*BUCKET_PURPOSES, "logs")) <= 63
 
 

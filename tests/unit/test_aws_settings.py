@@ -73,6 +73,7 @@ RULES: list[tuple[str, object, list[str]]] = [
     (f"{ZONES}/eu-central-1c", None, ["aws.network.zones", "2", "three zones in production"]),
     ("aws/postgres/backup_days", 1, ["aws.postgres.backup_days", "1", "at least 7"]),
     ("aws/protect_data", False, ["aws.protect_data", "false", "aws.decommission"]),
+    ("aws/final_snapshots", False, ["aws.final_snapshots", "false", "true in production"]),
     ("aws/decommission", "dev", ["aws.decommission", "dev", "the environment's name, prod"]),
     ("mlflow/replicas", 1, ["mlflow.replicas", "1", "at least 2 in production"]),
     ("gateway/replicas", 1, ["gateway.replicas", "1", "at least 2 in production"]),
