@@ -19,8 +19,6 @@ Cidr = Annotated[IPv4Network, Field(strict=False)]
 CidrList = Annotated[tuple[Cidr, ...], Field(strict=False)]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 
-EVERYBODY = IPv4Network("0.0.0.0/0")
-
 
 class Zone(Model):
     """Subnets in one availability zone."""
@@ -90,7 +88,8 @@ class Cluster(Model):
         strict=False, min_length=1, description="IAM roles with full access; the role that runs updates is one of them"
     )
     public_cidrs: CidrList = Field(
-        default=(), description="CIDRs that reach the API server from outside of the VPC; none keeps it private"
+        default=(),
+        description="CIDRs that reach the API server from outside of the VPC, /8 or narrower; none keeps it private",
     )
     addon_versions: dict[str, str] = Field(
         default_factory=dict, description="version by EKS add-on; without one, AWS's default for the Kubernetes version"
@@ -98,9 +97,12 @@ class Cluster(Model):
 
     @model_validator(mode="after")
     def _not_for_everybody(self) -> Cluster:
-        if EVERYBODY in self.public_cidrs:
+        if wide := networks.too_wide(self.public_cidrs):
             raise refused(
-                "public_cidrs", EVERYBODY, "CIDRs of your own networks, or none: the API server is not for everybody"
+                "public_cidrs",
+                wide,
+                f"CIDRs of your own networks, /{networks.LEAST_PREFIX} or narrower, or none: the API server is not for "
+                "everybody",
             )
         return self
 
@@ -167,7 +169,18 @@ class Entrance(Model):
         description="Route 53 hosted zone that the name is in"
     )
     internal: bool = Field(description="only the VPC and what is connected to it reaches the load balancer")
-    cidrs: CidrList = Field(min_length=1, description="CIDRs that may connect")
+    cidrs: CidrList = Field(min_length=1, description="CIDRs that may connect; /8 or narrower")
+
+    @model_validator(mode="after")
+    def _not_for_everybody(self) -> Entrance:
+        if wide := networks.too_wide(self.cidrs):
+            raise refused(
+                "cidrs",
+                wide,
+                f"CIDRs of your users' networks, /{networks.LEAST_PREFIX} or narrower: models and data are not for "
+                "everybody",
+            )
+        return self
 
 
 class Budget(Model):
@@ -188,6 +201,9 @@ class Aws(Model):
     cost_center: str = Field(description="value of the cost allocation tag `CostCenter` on everything")
     tier: Literal["development", "production"] = Field(description="production turns on the rules for it")
     protect_data: bool = Field(description="what holds data refuses to be deleted, by Pulumi and by AWS")
+    final_snapshots: bool = Field(
+        description="databases and Redis leave a last snapshot when they are removed, whatever protect_data is by then"
+    )
     decommission: str | None = Field(
         default=None, description="the environment's own name lets a production stack go without protect_data"
     )
@@ -201,9 +217,6 @@ class Aws(Model):
     postgres: Database
     mysql: Database
     redis: OnlineStore
-    final_snapshots: bool = Field(
-        description="databases and Redis leave a last snapshot when they are removed, whatever protect_data is by then"
-    )
     entrance: Entrance
     budget: Budget
 
@@ -249,6 +262,7 @@ class Aws(Model):
             ("network.zones", len(self.network.zones), len(self.network.zones) >= 3, "three zones"),
             ("postgres.backup_days", self.postgres.backup_days, self.postgres.backup_days >= 7, "at least 7"),
             ("mysql.backup_days", self.mysql.backup_days, self.mysql.backup_days >= 7, "at least 7"),
+            ("final_snapshots", self.final_snapshots, self.final_snapshots, "true"),
             (
                 "protect_data",
                 self.protect_data,
@@ -260,4 +274,3 @@ class Aws(Model):
             if not fine:
                 raise refused(key, str(seen).lower(), f"{allowed} in production (aws.tier)")
         return self
-            ("final_snapshots", self.final_snapshots, self.final_snapshots, "true"),

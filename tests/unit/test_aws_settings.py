@@ -80,6 +80,13 @@ RULES: list[tuple[str, object, list[str]]] = [
     # Access.
     ("aws/cluster/public_cidrs", ["0.0.0.0/0"], ["aws.cluster.public_cidrs", "0.0.0.0/0", "not for everybody"]),
     (
+        "aws/cluster/public_cidrs",
+        ["203.0.113.0/24", "0.0.0.0/1", "128.0.0.0/1"],
+        ["aws.cluster.public_cidrs", "0.0.0.0/1", "/8 or narrower"],
+    ),
+    ("aws/entrance/cidrs", ["0.0.0.0/0"], ["aws.entrance.cidrs", "0.0.0.0/0", "not for everybody"]),
+    ("aws/entrance/cidrs", ["10.0.0.0/8", "12.0.0.0/7"], ["aws.entrance.cidrs", "12.0.0.0/7", "/8 or narrower"]),
+    (
         "aws/cluster/administrators",
         ["arn:aws:iam::999999999999:role/x"],
         ["aws.cluster.administrators", "999999999999", "roles of account 333333333333"],
