@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
@@ -17,6 +18,12 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Cidr = Annotated[IPv4Network, Field(strict=False)]
 CidrList = Annotated[tuple[Cidr, ...], Field(strict=False)]
+ARM = re.compile(r"(a1|[a-z]+[0-9]+g[a-z-]*)\.")
+"""EC2 types with a Graviton processor: a `g` right after the generation (`m7g`, `c7gn`, `g5g`), and the family a1."""
+
+WITHOUT_INSIGHTS = re.compile(r"db\.t[234]g?\.(micro|small)")
+"""Classes on which RDS has no Performance Insights for MySQL."""
+
 InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 
 
@@ -46,6 +53,9 @@ class Network(Model):
             raise refused("cidr", self.cidr, "a prefix length from /16 to /28, as AWS allows")
         if not 12 <= self.service_cidr.prefixlen <= 24:
             raise refused("service_cidr", self.service_cidr, "a prefix length from /12 to /24, as EKS allows")
+        if not any(self.service_cidr.subnet_of(private) for private in networks.PRIVATE):
+            allowed = ", ".join(map(str, networks.PRIVATE))
+            raise refused("service_cidr", self.service_cidr, f"a part of {allowed}, as EKS allows")
         if not 2 <= len(self.zones) <= 3:
             raise refused("zones", ", ".join(self.zones), "two or three zones")
         for name, zone in self.zones.items():
@@ -120,6 +130,13 @@ class NodeGroup(Model):
     volume_gib: int = Field(ge=20, le=2000, description="root volume of a node, in GiB")
     gpu: bool = Field(default=False, description="NVIDIA GPU nodes, with their own image, label and taint")
     labels: dict[str, str] = Field(default_factory=dict, description="labels beside the platform's own")
+
+    @model_validator(mode="after")
+    def _images_fit(self) -> NodeGroup:
+        for kind in self.instance_types:
+            if ARM.match(kind):
+                raise refused("instance_types", kind, "x86 types: no image that nodes and pods start from is for Arm")
+        return self
 
     @model_validator(mode="after")
     def _sizes_are_ordered(self) -> NodeGroup:
@@ -239,6 +256,15 @@ class Aws(Model):
             if group.gpu and len({offered.gpus[kind] for kind in group.instance_types}) > 1:
                 counts = ", ".join(f"{kind} has {offered.gpus[kind]}" for kind in group.instance_types)
                 raise refused(f"node_groups.{name}.instance_types", counts, "types with the same number of GPUs")
+        return self
+
+    @model_validator(mode="after")
+    def _mysql_can_be_watched(self) -> Aws:
+        seen = self.mysql.instance_class
+        if WITHOUT_INSIGHTS.fullmatch(seen):
+            raise refused(
+                "mysql.instance_class", seen, "medium or larger: smaller MySQL servers have no Performance Insights"
+            )
         return self
 
     @model_validator(mode="after")

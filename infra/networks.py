@@ -12,6 +12,9 @@ public: EKS wants eight free addresses for a load balancer, AWS keeps five. priv
 blocks of sixteen. database: servers, standbys, Redis and its replicas, and what each takes while it is replaced.
 """
 
+PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""RFC 1918."""
+
 LEAST_PREFIX = 8
 """Prefix length of the widest network that access may be given to: a wider one, or two halves, is everybody."""
 
