@@ -9,7 +9,8 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from declared import Declared, is_secret, unwrap
+from declared import Declared, declare, is_secret, unwrap
+from pulumi.runtime import mocks
 from stack_programs import AWS, config, made
 
 import upstream
@@ -76,6 +77,22 @@ def test_stores_leave_a_last_snapshot_whether_or_not_they_are_still_protected(st
         assert instance["skipFinalSnapshot"] is instance["deleteAutomatedBackups"] is not kept
     windows = {item.inputs["deletionWindowInDays"] for item in found if item.type == "aws:kms/key:Key"}
     assert windows == {30 if kept or protect else 7}, "a snapshot is lost with its key"
+
+
+def test_a_parameter_group_in_use_is_never_deleted_before_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, tuple[bool, bool]] = {}
+    register = mocks.MockMonitor.RegisterResource
+
+    def watched(self: mocks.MockMonitor, request: Any) -> Any:
+        if request.type.endswith(":ParameterGroup"):
+            seen[f"{request.type} {request.name}"] = (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace)
+        return register(self, request)
+
+    monkeypatch.setattr(mocks.MockMonitor, "RegisterResource", watched)
+    upstream.ensure()
+    declare(program, stack="dev", config=config("dev"))
+    assert len(seen) == 3
+    assert set(seen.values()) == {(True, False)}
 
 
 @pytest.mark.parametrize("stack", AWS)
