@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mlp.errors import UserError
 
@@ -33,3 +34,26 @@ def refuse_while_protected(settings: Settings, stack: str) -> None:
         allowed="a stack without protection",
         next_step="\n           ".join(steps),
     )
+
+
+def refuse_protected_resources(deployment: Mapping[str, Any], stack: str) -> None:
+    """Refuse to destroy a stack whose state still protects something.
+
+    The engine notices only when it comes to a protected resource. By then it has deleted what no protected one needs,
+    unless a preview went first.
+
+    Args:
+        deployment: The stack's exported deployment.
+        stack: Its name.
+
+    Raises:
+        UserError: Something is protected; says how much, and what to do.
+    """
+    names = [str(entry["urn"]).split("::")[-1] for entry in deployment.get("resources") or [] if entry.get("protect")]
+    if names:
+        raise UserError(
+            f"Stack {stack} still protects some of its resources; nothing was deleted.",
+            seen=f"{len(names)} protected: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}",
+            allowed="a stack whose last update had protection off",
+            next_step=f"mlp up --stack {stack}        (takes the protection off; deletes nothing)",
+        )
