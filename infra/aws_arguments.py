@@ -77,7 +77,13 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
 
 def site_of(settings: Settings, aws: Aws) -> Site:
     """Return where the environment is."""
-    return Site(environment=settings.environment, account=aws.account_id, region=aws.region, protect=aws.protect_data)
+    return Site(
+        environment=settings.environment,
+        account=aws.account_id,
+        region=aws.region,
+        protect=aws.protect_data,
+        final_snapshots=aws.final_snapshots,
+    )
 
 
 def tags_of(settings: Settings, aws: Aws) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
@@ -17,9 +18,13 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Cidr = Annotated[IPv4Network, Field(strict=False)]
 CidrList = Annotated[tuple[Cidr, ...], Field(strict=False)]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
+ARM = re.compile(r"(a1|[a-z]+[0-9]+g[a-z-]*)\.")
+"""EC2 types with a Graviton processor: a `g` right after the generation (`m7g`, `c7gn`, `g5g`), and the family a1."""
 
-EVERYBODY = IPv4Network("0.0.0.0/0")
+WITHOUT_INSIGHTS = re.compile(r"db\.t[234]g?\.(micro|small)")
+"""Classes on which RDS has no Performance Insights for MySQL."""
+
+InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 
 
 class Zone(Model):
@@ -48,6 +53,9 @@ class Network(Model):
             raise refused("cidr", self.cidr, "a prefix length from /16 to /28, as AWS allows")
         if not 12 <= self.service_cidr.prefixlen <= 24:
             raise refused("service_cidr", self.service_cidr, "a prefix length from /12 to /24, as EKS allows")
+        if not any(self.service_cidr.subnet_of(private) for private in networks.PRIVATE):
+            allowed = ", ".join(map(str, networks.PRIVATE))
+            raise refused("service_cidr", self.service_cidr, f"a part of {allowed}, as EKS allows")
         if not 2 <= len(self.zones) <= 3:
             raise refused("zones", ", ".join(self.zones), "two or three zones")
         for name, zone in self.zones.items():
@@ -90,7 +98,8 @@ class Cluster(Model):
         strict=False, min_length=1, description="IAM roles with full access; the role that runs updates is one of them"
     )
     public_cidrs: CidrList = Field(
-        default=(), description="CIDRs that reach the API server from outside of the VPC; none keeps it private"
+        default=(),
+        description="CIDRs that reach the API server from outside of the VPC, /8 or narrower; none keeps it private",
     )
     addon_versions: dict[str, str] = Field(
         default_factory=dict, description="version by EKS add-on; without one, AWS's default for the Kubernetes version"
@@ -98,9 +107,12 @@ class Cluster(Model):
 
     @model_validator(mode="after")
     def _not_for_everybody(self) -> Cluster:
-        if EVERYBODY in self.public_cidrs:
+        if wide := networks.too_wide(self.public_cidrs):
             raise refused(
-                "public_cidrs", EVERYBODY, "CIDRs of your own networks, or none: the API server is not for everybody"
+                "public_cidrs",
+                wide,
+                f"CIDRs of your own networks, /{networks.LEAST_PREFIX} or narrower, or none: the API server is not for "
+                "everybody",
             )
         return self
 
@@ -118,6 +130,13 @@ class NodeGroup(Model):
     volume_gib: int = Field(ge=20, le=2000, description="root volume of a node, in GiB")
     gpu: bool = Field(default=False, description="NVIDIA GPU nodes, with their own image, label and taint")
     labels: dict[str, str] = Field(default_factory=dict, description="labels beside the platform's own")
+
+    @model_validator(mode="after")
+    def _images_fit(self) -> NodeGroup:
+        for kind in self.instance_types:
+            if ARM.match(kind):
+                raise refused("instance_types", kind, "x86 types: no image that nodes and pods start from is for Arm")
+        return self
 
     @model_validator(mode="after")
     def _sizes_are_ordered(self) -> NodeGroup:
@@ -167,7 +186,18 @@ class Entrance(Model):
         description="Route 53 hosted zone that the name is in"
     )
     internal: bool = Field(description="only the VPC and what is connected to it reaches the load balancer")
-    cidrs: CidrList = Field(min_length=1, description="CIDRs that may connect")
+    cidrs: CidrList = Field(min_length=1, description="CIDRs that may connect; /8 or narrower")
+
+    @model_validator(mode="after")
+    def _not_for_everybody(self) -> Entrance:
+        if wide := networks.too_wide(self.cidrs):
+            raise refused(
+                "cidrs",
+                wide,
+                f"CIDRs of your users' networks, /{networks.LEAST_PREFIX} or narrower: models and data are not for "
+                "everybody",
+            )
+        return self
 
 
 class Budget(Model):
@@ -188,6 +218,9 @@ class Aws(Model):
     cost_center: str = Field(description="value of the cost allocation tag `CostCenter` on everything")
     tier: Literal["development", "production"] = Field(description="production turns on the rules for it")
     protect_data: bool = Field(description="what holds data refuses to be deleted, by Pulumi and by AWS")
+    final_snapshots: bool = Field(
+        description="databases and Redis leave a last snapshot when they are removed, whatever protect_data is by then"
+    )
     decommission: str | None = Field(
         default=None, description="the environment's own name lets a production stack go without protect_data"
     )
@@ -226,6 +259,15 @@ class Aws(Model):
         return self
 
     @model_validator(mode="after")
+    def _mysql_can_be_watched(self) -> Aws:
+        seen = self.mysql.instance_class
+        if WITHOUT_INSIGHTS.fullmatch(seen):
+            raise refused(
+                "mysql.instance_class", seen, "medium or larger: smaller MySQL servers have no Performance Insights"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _somewhere_to_run(self) -> Aws:
         if not any(group.minimum > 0 and not group.gpu for group in self.node_groups.values()):
             raise refused("node_groups", ", ".join(self.node_groups), "one group without GPUs of minimum 1 or more")
@@ -246,6 +288,7 @@ class Aws(Model):
             ("network.zones", len(self.network.zones), len(self.network.zones) >= 3, "three zones"),
             ("postgres.backup_days", self.postgres.backup_days, self.postgres.backup_days >= 7, "at least 7"),
             ("mysql.backup_days", self.mysql.backup_days, self.mysql.backup_days >= 7, "at least 7"),
+            ("final_snapshots", self.final_snapshots, self.final_snapshots, "true"),
             (
                 "protect_data",
                 self.protect_data,

@@ -48,6 +48,7 @@ class Profile:
         cloud: Whether it runs on AWS; else on a machine of its own, without a network to the outside.
         multi_az: Stateful services stand in more than one zone.
         protect_data: What holds data is protected against deletion, in Pulumi and in AWS.
+        final_snapshots: Databases and Redis leave a last snapshot when they are removed.
         backup_days: Least retention of backups, in days; 0 where there are none.
         replicas: Least number of replicas of what serves users.
         tags: Tags that every AWS resource bears.
@@ -56,6 +57,7 @@ class Profile:
     cloud: bool
     multi_az: bool
     protect_data: bool
+    final_snapshots: bool
     backup_days: int
     replicas: int
     tags: Sequence[str] = ()

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from policy.model import UNKNOWN, Data, Resource, at
 
-ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+LEAST_PREFIX = {4: 8, 6: 16}
+"""Prefix length of the widest network that still names somebody, by IP version: two halves are everybody as well."""
+
+
+def open_to_all(network: Data) -> bool:
+    """Tell whether a CIDR lets in everybody, or so many that it names nobody; what is no CIDR does not."""
+    if not isinstance(network, str):
+        return False
+    try:
+        found = ip_network(network, strict=False)
+    except ValueError:
+        return False
+    return found.prefixlen < LEAST_PREFIX[found.version]
 
 
 def entries(value: Data) -> list[Data]:

@@ -69,18 +69,18 @@ def after_nodes(tags: Mapping[str, str]) -> tuple[Addon, ...]:
     )
 
 
-def external_dns(zone_id: str, domain: str, owner: str) -> Addon:
+def external_dns(zone_id: str, owner: str) -> Addon:
     """Return the add-on that keeps records of annotated Services in one hosted zone.
 
     Args:
         zone_id: The hosted zone; it may change no other.
-        domain: Names that it looks after end in this.
         owner: Marks its records, so that another cluster's in the same zone are left alone.
     """
     return Addon(
         name="external-dns",
         settings={
-            "domainFilters": [domain],
+            # By id: a filter by domain has to name the zone, and a host inside of it matches none.
+            "extraArgs": [f"--zone-id-filter={zone_id}"],
             "policy": "sync",
             "registry": "txt",
             "sources": ["service"],

@@ -45,7 +45,9 @@ class FlowLogs(pulumi.ComponentResource):
             actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             resources=[args.site.arn("logs", f"log-group:{group_name}:*")],
         )
-        granted = aws.iam.RolePolicy(name, name="write", role=role.name, policy=iam.policy([write]), opts=child)
+        # Flow logs look for their group by its name's beginning, which is a question about all groups.
+        find = iam.Statement(actions=["logs:DescribeLogGroups"], resources=["*"])
+        granted = aws.iam.RolePolicy(name, name="write", role=role.name, policy=iam.policy([write, find]), opts=child)
         aws.ec2.FlowLog(
             name,
             vpc_id=args.vpc_id,

@@ -93,7 +93,8 @@ class Key(pulumi.ComponentResource):
             description=f"{args.site.prefix}: {args.purpose}",
             enable_key_rotation=True,
             rotation_period_in_days=ROTATION_DAYS,
-            deletion_window_in_days=DELETION_DAYS if args.site.protect else 7,
+            # Last snapshots are readable for as long as the key can be rescued.
+            deletion_window_in_days=DELETION_DAYS if args.site.protect or args.site.final_snapshots else 7,
             policy=iam.document([administrators(args.site), *args.statements]),
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
         )

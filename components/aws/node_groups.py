@@ -15,6 +15,10 @@ from components.aws.site import Site
 
 GPU_TAINT = "nvidia.com/gpu"
 GPU_LABEL = "mlplatform/accelerator"
+AUTOSCALER_GPU_LABEL = "k8s.amazonaws.com/accelerator"
+"""Label by which the cluster autoscaler tells a GPU node whose GPU is not there yet from one without (README of its AWS
+provider); without it, it adds nodes until the first device plugin has registered."""
+
 GROUP_LABEL = "mlplatform/node-group"
 
 AMI_TYPES = {False: "AL2023_x86_64_STANDARD", True: "AL2023_x86_64_NVIDIA"}
@@ -53,8 +57,13 @@ class Group:
 
     def node_labels(self) -> dict[str, str]:
         """Return the labels of the group's nodes."""
-        accelerator = {GPU_LABEL: "nvidia"} if self.gpus else {}
-        return {GROUP_LABEL: self.name, **accelerator, **self.labels}
+        return {GROUP_LABEL: self.name, **self._accelerator(), **self.labels}
+
+    def _accelerator(self) -> dict[str, str]:
+        if not self.gpus:
+            return {}
+        families = dict.fromkeys(kind.partition(".")[0] for kind in self.instance_types)
+        return {GPU_LABEL: "nvidia", AUTOSCALER_GPU_LABEL: "-".join(["nvidia", *families])}
 
     def template_tags(self) -> dict[str, str]:
         """Return the tags that describe a node of the group to the autoscaler."""

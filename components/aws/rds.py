@@ -13,6 +13,7 @@ from components.aws import iam
 from components.aws.credentials import stored
 from components.aws.logs import LogRetention, log_group
 from components.aws.site import Site
+from components.aws.snapshots import final_snapshot
 from components.objects import password
 
 ADMIN = "administrator"
@@ -125,7 +126,8 @@ class RdsServer(pulumi.ComponentResource):
             family=family,
             description=f"TLS only, for {site.prefix}",
             parameters=[{"name": key, "value": value} for key, value in sorted(engine.parameters.items())],
-            opts=child,
+            # Never the old one first: a group that the server still uses cannot be deleted.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         self.instance, self.host = self._instance(name, identifier, args, subnets, parameters)
         self.register_outputs({"host": self.host})
@@ -175,12 +177,14 @@ class RdsServer(pulumi.ComponentResource):
             backup_retention_period=size.backup_days,
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
+            # Where data is protected, what restarts or fails over the server waits for the maintenance window.
+            apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             copy_tags_to_snapshot=True,
-            delete_automated_backups=not site.protect,
+            delete_automated_backups=not site.final_snapshots,
             deletion_protection=site.protect,
-            skip_final_snapshot=not site.protect,
-            final_snapshot_identifier=f"{identifier}-final" if site.protect else None,
+            skip_final_snapshot=not site.final_snapshots,
+            final_snapshot_identifier=final_snapshot(name, site, identifier, child),
             performance_insights_enabled=True,
             performance_insights_kms_key_id=args.key_arn,
             performance_insights_retention_period=7,

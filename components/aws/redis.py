@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from components.aws.credentials import stored
 from components.aws.logs import LogRetention, log_group
 from components.aws.site import Site
+from components.aws.snapshots import final_snapshot
 from components.objects import password
 from components.substrate import Redis as RedisAccess
 
@@ -75,7 +76,8 @@ class Redis(pulumi.ComponentResource):
             description=f"Never evict, for {site.prefix}",
             # An evicted feature row would read as an unknown entity and turn into a silently wrong prediction.
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
-            opts=child,
+            # Never the old one first: a group that the servers still use cannot be deleted.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         logs = {
             kind: log_group(f"{name}-{kind}", f"/{site.prefix}/redis/{kind}", args.retention, child) for kind in LOGS
@@ -100,12 +102,13 @@ class Redis(pulumi.ComponentResource):
             parameter_group_name=parameters.name,
             subnet_group_name=subnets.name,
             security_group_ids=[self._security_group(name, title, args)],
+            # Where data is protected, what fails over the primary waits for the maintenance window.
+            apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             maintenance_window=MAINTENANCE_WINDOW,
             snapshot_window=SNAPSHOT_WINDOW,
             snapshot_retention_limit=args.snapshot_days,
-            final_snapshot_identifier=f"{title}-final" if site.protect else None,
-            apply_immediately=not site.protect,
+            final_snapshot_identifier=final_snapshot(name, site, title, child),
             log_delivery_configurations=[
                 {
                     "log_type": kind,

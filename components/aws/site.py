@@ -14,12 +14,15 @@ class Site:
         account: Account id, 12 digits.
         region: Region, such as `eu-central-1`.
         protect: Whether resources that hold data refuse to be deleted, by Pulumi and by AWS.
+        final_snapshots: Whether databases and Redis leave a last snapshot when they go; apart from `protect`, which is
+            off by the time that anything can go.
     """
 
     environment: str
     account: str
     region: str
     protect: bool
+    final_snapshots: bool
 
     @property
     def prefix(self) -> str:

@@ -210,7 +210,7 @@ class AwsSubstrate(pulumi.ComponentResource):
             ),
             self._child,
         )
-        dns = external_dns(args.entrance.zone_id, args.entrance.host, cluster.name)
+        dns = external_dns(args.entrance.zone_id, cluster.name)
         after = Addons(
             "addons",
             AddonsArgs(

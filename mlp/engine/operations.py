@@ -14,6 +14,7 @@ from mlp.engine.events import Recorder
 from mlp.engine.workspace import PROJECT, open_stack
 from mlp.errors import UserError
 from mlp.progress import console, step
+from mlp.protection import refuse_protected_resources
 
 PARALLEL = 24
 """Resource operations at once: most only wait for a pod, and two cores serve more than that."""
@@ -131,8 +132,10 @@ def destroy(stack: str) -> dict[str, int]:
     with step(f"Destroy of stack {stack}", estimate=60) as progress:
         recorder = Recorder(progress)
         log = _log(stack, "destroy")
+        selected = open_stack(stack, _program(), writes=True)
+        refuse_protected_resources(selected.export_stack().deployment or {}, stack)
         try:
-            open_stack(stack, _program(), writes=True).destroy(
+            selected.destroy(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
             )
         except auto.CommandError as error:

@@ -8,6 +8,8 @@ from policy.model import UNKNOWN, Area, Resource, Severity, Stack, at, is_set, i
 from policy.reading import entries
 from policy.rules.audit import log_targets
 
+RDS_INSTANCE = "aws:rds/instance:Instance"
+
 
 @rule(
     "databases-backed-up",
@@ -15,7 +17,7 @@ from policy.rules.audit import log_targets
     Severity.HIGH,
     "Databases are backed up for as long as their environment asks",
     remedy="set backupRetentionPeriod to the profile's backup_days or more",
-    types=("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
+    types=(RDS_INSTANCE, "aws:rds/cluster:Cluster"),
 )
 def databases_backed_up(resource: Resource, stack: Stack) -> Iterator[str]:
     """RDS automatic backups, which make point-in-time recovery possible."""
@@ -28,15 +30,15 @@ def databases_backed_up(resource: Resource, stack: Stack) -> Iterator[str]:
     "databases-leave-a-snapshot",
     Area.BACKUP,
     Severity.HIGH,
-    "Databases leave a last snapshot behind, tagged like themselves",
-    remedy="set skipFinalSnapshot to false, finalSnapshotIdentifier, and copyTagsToSnapshot",
-    types=("aws:rds/instance:Instance",),
+    "Databases and Redis leave a last snapshot behind, databases' tagged like themselves",
+    remedy="set finalSnapshotIdentifier; for RDS skipFinalSnapshot to false, and copyTagsToSnapshot",
+    types=(RDS_INSTANCE, "aws:elasticache/replicationGroup:ReplicationGroup"),
 )
 def databases_leave_a_snapshot(resource: Resource, stack: Stack) -> Iterator[str]:
-    """RDS final snapshot, where data is protected."""
-    if not is_true(resource.at("copyTagsToSnapshot")):
+    """RDS and ElastiCache final snapshots, where a profile asks for them; protection may be off by then."""
+    if resource.type == RDS_INSTANCE and not is_true(resource.at("copyTagsToSnapshot")):
         yield "copyTagsToSnapshot is not true"
-    if not stack.profile.protect_data:
+    if not stack.profile.final_snapshots:
         return
     if resource.at("skipFinalSnapshot") is True:
         yield "skipFinalSnapshot is true"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.model import UNKNOWN, Area, Problem, Resource, Severity, Stack, at, is_set, is_true, rule
-from policy.reading import ANYWHERE, entries
+from policy.reading import entries, open_to_all
 
 BUCKET = "aws:s3/bucket:Bucket"
 BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -65,7 +65,7 @@ def cluster_endpoint_private(resource: Resource, _stack: Stack) -> Iterator[str]
     networks = at(vpc, "publicAccessCidrs")
     if not is_set(networks):
         yield "endpointPublicAccess without publicAccessCidrs is open to 0.0.0.0/0"
-    yield from (f"publicAccessCidrs has {network}" for network in entries(networks) if network in ANYWHERE)
+    yield from (f"publicAccessCidrs has {network}" for network in entries(networks) if open_to_all(network))
 
 
 @rule(
@@ -88,7 +88,7 @@ def ingress_not_from_everywhere(resource: Resource, _stack: Stack) -> Iterator[s
         rules = [resource.inputs] if resource.at("type") in {None, "ingress"} else []
     for item in rules:
         for key in ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6"):
-            yield from (f"{key} has {network}" for network in entries(at(item, key)) if network in ANYWHERE)
+            yield from (f"{key} has {network}" for network in entries(at(item, key)) if open_to_all(network))
 
 
 @rule(
@@ -140,7 +140,8 @@ def nodes_without_public_addresses(resource: Resource, _stack: Stack) -> Iterato
 
 
 def _sources(spec: object) -> bool:
-    return any(network not in ANYWHERE for network in entries(at(spec, "loadBalancerSourceRanges")))
+    found = entries(at(spec, "loadBalancerSourceRanges"))
+    return bool(found) and not any(map(open_to_all, found))
 
 
 INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-scheme"

@@ -28,7 +28,7 @@ SURROUNDINGS = "cluster.json"
 """File in the store that says where the emulated EKS cluster really is."""
 
 LACKING: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "kept.yaml").read_text())
-GONE = ("NotFound", "404", "NoSuch", "DoesNotExist", "InvalidNetworkAclID", "NonExistent")
+GONE = ("NotFound", "NoSuch", "DoesNotExist", "InvalidNetworkAclID", "NonExistent", "404")
 """Parts of the error codes by which services say that something is not there."""
 
 

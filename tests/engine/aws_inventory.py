@@ -28,6 +28,7 @@ QUESTIONS: list[tuple[str, str, str]] = [
     ("logs", "describe_log_groups", "logGroups[].logGroupName"),
     ("s3", "list_buckets", "Buckets[].Name"),
     ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
+    ("rds", "describe_db_snapshots", "DBSnapshots[].DBSnapshotIdentifier"),
     ("rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
     (
         "rds",
@@ -35,11 +36,16 @@ QUESTIONS: list[tuple[str, str, str]] = [
         "DBParameterGroups[].DBParameterGroupName | [?!starts_with(@, 'default.')]",
     ),
     ("elasticache", "describe_replication_groups", "ReplicationGroups[].ReplicationGroupId"),
+    ("elasticache", "describe_snapshots", "Snapshots[].SnapshotName"),
     ("efs", "describe_file_systems", "FileSystems[].FileSystemId"),
     ("ecr", "describe_repositories", "repositories[].repositoryName"),
     ("secretsmanager", "list_secrets", "SecretList[?!DeletedDate].Name"),
     ("acm", "list_certificates", "CertificateSummaryList[].DomainName"),
 ]
+
+
+SNAPSHOTS = ("rds describe_db_snapshots", "elasticache describe_snapshots")
+"""Questions about what a store may leave behind on purpose."""
 
 
 def inventory(account: Emulation) -> dict[str, list[Any]]:

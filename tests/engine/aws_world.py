@@ -18,7 +18,7 @@ import yaml
 from tests.aws_plugin.account import SURROUNDINGS
 from tests.aws_plugin.emulation import Emulation, emulation
 from tests.engine.aws_controllers import Balancers, NodeGroups, Volumes
-from tests.engine.aws_inventory import inventory
+from tests.engine.aws_inventory import SNAPSHOTS, inventory
 from tests.engine.aws_kubelet import Kubelets
 from tests.engine.aws_webhooks import Webhooks
 from tests.engine.control_plane import ControlPlane, control_plane
@@ -55,7 +55,7 @@ class World:
     def settle(self) -> None:
         """Wait until what is still being removed is gone, or nothing is removed any more."""
         with contextlib.suppress(AssertionError):
-            self.wait(lambda: not inventory(self.account), "an empty account", 20)
+            self.wait(lambda: inventory(self.account).keys() <= {*SNAPSHOTS}, "an empty account", 20)
 
     def pods(self) -> list[dict[str, Any]]:
         return (self.plane.get("/api/v1/pods") or {})["items"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -126,6 +127,19 @@ class Stack:
     def destroy(self) -> Outcome:
         result = self._run(self.auto.destroy, lambda: None)
         return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
+
+    def plain_destroy(self) -> tuple[int, str]:
+        """Run `pulumi destroy --yes` as it is, preview first, which the Automation API leaves out."""
+        done = subprocess.run(
+            [str(binary("pulumi")), "destroy", "--yes", "--non-interactive", "--stack", self.auto.name],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def text(self) -> str:
         return "\n".join(self.lines)

@@ -15,6 +15,7 @@ from botocore import xform_name
 from tests.aws_plugin.account import LACKING, session
 from tests.aws_plugin.emulation import Emulation, emulation
 from tests.aws_plugin.kinds import kinds
+from tests.aws_plugin.requests import parameters
 from tests.engine.aws import AwsStack
 from tests.engine.aws_inventory import inventory
 from tests.engine.aws_program import ACCOUNT, REGION, Everything
@@ -100,6 +101,15 @@ def test_credentials_of_another_account_are_refused(aws_stack: AwsStack) -> None
 
 def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStack) -> None:
     assert "No cluster found for name: absent" in aws_stack.failure(lambda: declare_bucket(cluster="absent"))
+
+
+@pytest.mark.parametrize("token", ["aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup"])
+def test_stores_change_at_once_only_where_the_program_says_so(token: str) -> None:
+    """moto applies every change at once, so only the call itself can show it."""
+    (change,) = kinds()[token].update
+    for said in (True, False, None):
+        sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": said})
+        assert sent.get("ApplyImmediately") is said
 
 
 def test_the_plugin_never_talks_to_aws(aws_stack: AwsStack) -> None:

@@ -5,23 +5,26 @@ The tests of one stack share one `up`, in the order in which they stand here; th
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 import pytest
 
 import upstream
 from components.aws.node_groups import GPU_TAINT
 from infra.quantities import value
+from mlp.errors import UserError
+from mlp.protection import refuse_protected_resources
+from tests.engine import aws_canaries as canaries
 from tests.engine.aws import ACCOUNTS, REGION, AwsStack
+from tests.engine.aws_canaries import CANARIES
 from tests.engine.aws_drift import DRIFTS
-from tests.engine.aws_inventory import inventory
+from tests.engine.aws_inventory import SNAPSHOTS, inventory
 from tests.engine.aws_nodes import GPU
 from tests.engine.aws_world import World, world
 from tests.engine.stacks import Outcome
@@ -29,7 +32,6 @@ from tests.engine.stacks import Outcome
 STACKS = os.environ.get("MLP_TEST_AWS_STACKS", "prod").split(",")
 """The largest one by default, about five minutes; MLP_TEST_AWS_STACKS=dev,staging,prod runs all three."""
 
-CANARIES = [f"canary-{number:02d}-{'feed' * 4}" for number in range(50)]
 STATE_BYTES = 5_000_000
 
 
@@ -42,7 +44,23 @@ class Running:
     stack: AwsStack
     planned: Outcome
     made: Outcome
-    changes: dict[str, Any]
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def freed(self) -> Outcome:
+        """The `up` that takes the protection of data off: the first step of the way down."""
+        decommission = {"aws__decommission": self.name} if self.name == "prod" else {}
+        return self.up(aws__protect_data=False, **decommission)
+
+    def leaks(self, *outcomes: Outcome) -> list[str]:
+        """Return the secrets that operations said in some form: the planted ones, and those that the stack drew."""
+        said = "".join(outcome.text + repr(outcome.outputs) + repr(outcome.events) for outcome in outcomes)
+        return canaries.leaks({*CANARIES, *self.drawn}, said)
+
+    @cached_property
+    def drawn(self) -> set[str]:
+        """Secrets that the stack drew itself."""
+        return canaries.drawn(self.world)
 
     def up(self, **changes: Any) -> Outcome:
         """Bring it up with some settings changed, `__` for a dot, beside those that earlier ups changed."""
@@ -51,23 +69,10 @@ class Running:
         return self.stack.up(program)
 
 
-def settings(name: str) -> dict[str, Any]:
-    """Return what differs from the committed file: no protection of data, so that the stack can be destroyed."""
-    changes: dict[str, Any] = {"aws.protect_data": False}
-    return {**changes, "aws.decommission": name} if name == "prod" else changes
-
-
 def program() -> None:
-    """The platform, with 50 secrets planted where it has secrets: in Kubernetes and in Secrets Manager."""
+    """The platform, with 50 secrets planted where it has secrets."""
     AwsStack.program()
-    config = {f"key-{number}": pulumi.Output.secret(text) for number, text in enumerate(CANARIES)}
-    k8s.core.v1.Secret(
-        "canaries", metadata={"name": "canaries", "namespace": "default"}, string_data=config, opts=_provider()
-    )
-
-
-def _provider() -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(provider=k8s.Provider("canaries", kubeconfig=os.environ["MLP_TEST_KUBECONFIG"]))
+    canaries.plant()
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -77,14 +82,14 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(name)
     with world(folder, ACCOUNTS[name], REGION) as found, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLP_TEST_KUBECONFIG", str(found.plane.kubeconfig))
-        stack = AwsStack.of(folder / "stack", found.account, name, settings(name))
-        planned = stack.preview(program)
+        stack = AwsStack.of(folder / "stack", found.account, name)
+        planned = stack.preview(program, diff=True)
         try:
             made = stack.up(program)
         except pulumi.automation.CommandError as error:
             stuck = [_pod_name(pod) for pod in found.pods() if pod["status"].get("phase") == "Pending"]
             raise AssertionError(f"{error}\npending: {stuck}\nrefused: {found.kubelets.refused}") from None
-        yield Running(name, found, stack, planned, made, settings(name))
+        yield Running(name, found, stack, planned, made)
 
 
 def test_the_first_preview_lists_what_is_made_and_what_later_previews_list(running: Running) -> None:
@@ -100,26 +105,19 @@ def test_the_first_preview_lists_what_is_made_and_what_later_previews_list(runni
 def test_a_second_up_changes_nothing(running: Running) -> None:
     assert running.up().changes.keys() == {"same"}
     refreshed = running.stack.refresh(program)
-    assert refreshed.operations() == {}
+    assert changed_by_others(refreshed) == set()
     assert running.up().changes.keys() == {"same"}
 
 
 def test_the_state_is_small_and_holds_no_secret(running: Running) -> None:
-    """50 planted secrets and every one that the stack drew itself, in state, previews, logs and outputs."""
+    """50 planted secrets and every one that the stack drew itself: in state, preview with values, logs and outputs."""
     states = list((running.stack.folder / "state" / ".pulumi" / "stacks").rglob("*.json"))
     assert max(path.stat().st_size for path in states) < STATE_BYTES
-    drawn = {
-        text
-        for secret in (running.world.plane.get("/api/v1/secrets") or {})["items"]
-        if secret["metadata"]["name"] not in ("envoy", "envoy-gateway", "envoy-rate-limit")
-        for text in (base64.b64decode(part).decode(errors="replace") for part in secret.get("data", {}).values())
-        if re.fullmatch(r"[A-Za-z0-9_-]{16,128}", text) and re.search(r"\d", text)
-    }
-    assert drawn >= set(CANARIES)
-    assert len(drawn) > len(CANARIES) + 5
-    said = running.planned.text + running.made.text + running.stack.raw_state() + repr(running.made.outputs)
-    said += "".join(repr(event) for event in (*running.planned.events, *running.made.events))
-    assert sorted(text for text in drawn if text in said) == []
+    assert canaries.arrived(running.world) == {*canaries.IN_KUBERNETES, *canaries.IN_SECRETS_MANAGER}
+    assert len(running.drawn) > 5
+    assert running.leaks(running.planned, running.made) == []
+    assert canaries.leaks({*CANARIES, *running.drawn}, running.stack.raw_state()) == []
+    assert "[secret]" in running.planned.text, "the preview shows values"
 
 
 def test_every_pod_has_a_node_that_can_hold_it_and_gpu_nodes_are_left_to_gpu_pods(running: Running) -> None:
@@ -186,7 +184,11 @@ def test_one_size_changes_one_thing_and_replaces_nothing(
 def test_a_refresh_sees_ten_kinds_of_drift_and_an_up_repairs_them(running: Running) -> None:
     for drift in DRIFTS:
         drift.make(running.world)
-    running.stack.refresh(program)
+    refreshed = running.stack.refresh(program)
+    seen = changed_by_others(refreshed)
+    for drift in DRIFTS:
+        assert any(name.startswith(drift.resource) for name in seen), (drift.resource, seen)
+    assert running.leaks(refreshed) == []
     repaired = {f"{kind} {name}" for kind, name in steps(running.up())}
     for drift in DRIFTS:
         assert any(name.startswith(drift.resource) for name in repaired), (drift.resource, repaired)
@@ -195,13 +197,51 @@ def test_a_refresh_sees_ten_kinds_of_drift_and_an_up_repairs_them(running: Runni
     assert running.up().changes.keys() == {"same"}
 
 
+def test_the_number_of_nodes_is_the_autoscalers(running: Running) -> None:
+    """Neither what the autoscaler made of a group nor another `initial` in settings brings it back."""
+    eks = running.world.account.client("eks")
+    (cluster,) = eks.list_clusters()["clusters"]
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="cpu", scalingConfig={"desiredSize": 4})
+    assert changed_by_others(running.stack.refresh(program)) == {"NodeGroup nodes-cpu"}
+    assert running.up(aws__node_groups__cpu__initial=5).changes.keys() == {"same"}
+    scaling = eks.describe_nodegroup(clusterName=cluster, nodegroupName="cpu")["nodegroup"]["scalingConfig"]
+    assert scaling["desiredSize"] == 4
+
+
+def test_protected_data_stays_until_protection_is_off_and_that_only_updates(running: Running) -> None:
+    before, resources = inventory(running.world.account), running.stack.resources().keys()
+    if running.name != "dev":
+        status, said = running.stack.plain_destroy()
+        assert status != 0
+        assert "cannot be deleted" in said, said
+        deployment = running.stack.auto.export_stack().deployment or {}
+        with pytest.raises(UserError, match="nothing was deleted"):
+            refuse_protected_resources(deployment, running.name)
+        assert inventory(running.world.account) == before
+        assert running.stack.resources().keys() == resources
+    assert running.freed.changes.keys() <= {"same", "update"}, running.freed.operations()
+    assert running.stack.resources().keys() == resources
+    assert inventory(running.world.account) == before
+    refuse_protected_resources(running.stack.auto.export_stack().deployment or {}, running.name)
+
+
 def test_destroy_leaves_nothing_behind(running: Running) -> None:
     """A volume, a load balancer or a network interface left over would keep subnets and groups from going."""
+    assert running.freed.changes
+    secrets = {*CANARIES, *running.drawn}
     before = inventory(running.world.account)
     assert {"ec2 describe_network_interfaces", "elbv2 describe_load_balancers"} <= before.keys()
-    running.stack.destroy()
+    destroyed = running.stack.destroy()
+    assert running.leaks(destroyed) == []
+    assert canaries.leaks(secrets, running.stack.raw_state()) == []
     running.world.settle()
-    assert inventory(running.world.account) == {}
+    found = inventory(running.world.account)
+    snapshots = [name for question in SNAPSHOTS for name in found.pop(question, [])]
+    assert found == {}
+    # Automatic ones (`rds:`) stay with the last one, for their days.
+    last = sorted(re.sub(r"-[0-9a-f]{8}$", "", name) for name in snapshots if not name.startswith("rds:"))
+    stores: list[str] = [] if running.name == "dev" else ["mysql", "postgres", "redis"]
+    assert last == [f"mlplatform-{running.name}-{store}-final" for store in stores]
     left = {
         f"{kind} {_pod_name(entry)}"
         for kind in ("pods", "services", "persistentvolumeclaims", "persistentvolumes")
@@ -227,6 +267,16 @@ def steps(outcome: Outcome) -> set[tuple[str, str]]:
             if op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:providers:"):
                 found.add((meta.type.rsplit(":", 1)[-1], meta.urn.split("::")[-1]))
     return found
+
+
+def changed_by_others(refreshed: Outcome) -> set[str]:
+    """Return kind and name of what a refresh found changed or gone."""
+    metas = [event.res_outputs_event.metadata for event in refreshed.events if event.res_outputs_event]
+    return {
+        f"{meta.type.rsplit(':', 1)[-1]} {meta.urn.split('::')[-1]}"
+        for meta in metas
+        if str(getattr(meta.op, "value", meta.op)) in ("update", "delete")
+    }
 
 
 def _pod_name(entry: dict[str, Any]) -> str:

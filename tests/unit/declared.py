@@ -59,6 +59,8 @@ class Declared(pulumi.runtime.Mocks):
         outputs = dict(args.inputs)
         if args.typ == "random:index/randomPassword:RandomPassword" and not self.preview:
             outputs["result"] = f"password-of-{args.name}"
+        if args.typ == "random:index/randomId:RandomId" and not self.preview:
+            outputs["hex"] = "0f1e2d3c"
         if args.typ.startswith("aws:") and not self.preview:
             return render.outputs(args.typ, args.name, args.inputs)
         return f"{args.name}-id", outputs

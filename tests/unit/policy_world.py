@@ -14,7 +14,7 @@ from policy.model import Resource, SecretText, Stack
 from policy.profiles import profile
 
 HERE = Path(__file__).parent
-TAGS = {"defaultTags": {"tags": {"Project": "ml", "Environment": "prod", "ManagedBy": "pulumi"}}}
+TAGS = {"defaultTags": {"tags": {"Project": "ml", "Environment": "prod", "ManagedBy": "pulumi", "CostCenter": "ml"}}}
 
 
 class Loader(yaml.CSafeLoader):

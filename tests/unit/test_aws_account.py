@@ -96,6 +96,19 @@ def test_destroy_refuses_protected_data_and_says_how_to_proceed(monkeypatch: pyt
         assert part in message
 
 
+def test_destroy_refuses_a_state_that_still_protects_and_names_the_update_that_was_left_out() -> None:
+    resources = [
+        {"urn": f"urn:pulumi:prod::mlplatform::aws:rds/instance:Instance::db-{number}", "protect": number > 0}
+        for number in range(5)
+    ]
+    with pytest.raises(UserError) as caught:
+        protection.refuse_protected_resources({"resources": resources}, "prod")
+    for part in ("nothing was deleted", "4 protected: db-1, db-2, db-3, ...", "mlp up --stack prod"):
+        assert part in str(caught.value)
+    protection.refuse_protected_resources({"resources": resources[:1]}, "prod")
+    protection.refuse_protected_resources({}, "prod")
+
+
 def test_staging_needs_no_decommission_and_dev_no_step_at_all() -> None:
     with pytest.raises(UserError) as caught:
         protection.refuse_while_protected(settings("staging"), "staging")

@@ -9,7 +9,8 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from declared import Declared, is_secret, unwrap
+from declared import Declared, declare, is_secret, unwrap
+from pulumi.runtime import mocks
 from stack_programs import AWS, config, made
 
 import upstream
@@ -52,10 +53,54 @@ def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
     safe = stack != "dev"
     for instance in of(stack, "Instance").values():
         assert instance["deletionProtection"] is safe
-        assert instance["skipFinalSnapshot"] is not safe
     assert of(stack, "Cluster")["cluster"]["deletionProtection"] is safe
     for bucket in of(stack, "Bucket").values():
         assert bucket["forceDestroy"] is not safe
+
+
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("stack", AWS)
+def test_stores_leave_a_last_snapshot_whether_or_not_they_are_still_protected(stack: str, protect: bool) -> None:
+    """Nothing can be removed before protection is off: what counts then must not depend on it."""
+    values = json.loads(config(stack)["mlplatform:aws"])
+    values |= {"protect_data": protect, "decommission": None if protect else stack}
+    upstream.ensure()
+    found = render.render(stack, program, {**config(stack), "mlplatform:aws": json.dumps(values)}).resources
+    kept = stack != "dev"
+    stores = [item.inputs for item in found if item.type.endswith((":Instance", ":ReplicationGroup"))]
+    assert len(stores) == 3
+    names = {store.get("finalSnapshotIdentifier") for store in stores}
+    assert names == (
+        {f"mlplatform-{stack}-{store}-final-0f1e2d3c" for store in ("postgres", "mysql", "redis")} if kept else {None}
+    )
+    for instance in (store for store in stores if "skipFinalSnapshot" in store):
+        assert instance["skipFinalSnapshot"] is instance["deleteAutomatedBackups"] is not kept
+    windows = {item.inputs["deletionWindowInDays"] for item in found if item.type == "aws:kms/key:Key"}
+    assert windows == {30 if kept or protect else 7}, "a snapshot is lost with its key"
+
+
+def test_a_parameter_group_in_use_is_never_deleted_before_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, tuple[bool, bool]] = {}
+    register = mocks.MockMonitor.RegisterResource
+
+    def watched(self: mocks.MockMonitor, request: Any) -> Any:
+        if request.type.endswith(":ParameterGroup"):
+            seen[f"{request.type} {request.name}"] = (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace)
+        return register(self, request)
+
+    monkeypatch.setattr(mocks.MockMonitor, "RegisterResource", watched)
+    upstream.ensure()
+    declare(program, stack="dev", config=config("dev"))
+    assert len(seen) == 3
+    assert set(seen.values()) == {(True, False)}
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_what_interrupts_protected_stores_waits_for_their_maintenance_window(stack: str) -> None:
+    stores = [*of(stack, "Instance").values(), *of(stack, "ReplicationGroup").values()]
+    assert len(stores) == 3
+    assert {store["applyImmediately"] for store in stores} == {stack == "dev"}
+    assert all(store["maintenanceWindow"] for store in stores)
 
 
 @pytest.mark.parametrize("stack", AWS)
@@ -116,6 +161,8 @@ def test_gpu_nodes_come_from_zero_and_keep_others_off(stack: str) -> None:
     assert tags[f"{prefix}/resources/nvidia.com/gpu"] == "1"
     assert tags[f"{prefix}/taint/nvidia.com/gpu"] == "present:NoSchedule"
     assert tags[f"{prefix}/label/mlplatform/accelerator"] == "nvidia"
+    assert tags[f"{prefix}/label/k8s.amazonaws.com/accelerator"] == gpu["labels"]["k8s.amazonaws.com/accelerator"]
+    assert gpu["labels"]["k8s.amazonaws.com/accelerator"].startswith("nvidia-g5")
     plugin = next(i.inputs for i in rendered(stack) if i.type.endswith(":DaemonSet"))["spec"]["template"]["spec"]
     assert plugin["nodeSelector"].items() <= gpu["labels"].items()
     assert plugin["tolerations"][0]["key"] == gpu["taints"][0]["key"]
@@ -143,6 +190,15 @@ def test_the_entrance_is_a_balancer_with_a_certificate_for_known_networks() -> N
     assert "Environment=prod" in annotations["service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags"]
     gateway = next(i.inputs for i in rendered("prod") if i.inputs.get("kind") == "Gateway")
     assert [listener["port"] for listener in gateway["spec"]["listeners"]] == [443]
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_dns_looks_after_the_zone_of_the_entrance(stack: str) -> None:
+    """The zone is a parent of the host; a filter by the host would find none."""
+    zone_id = json.loads(config(stack)["mlplatform:aws"])["entrance"]["zone_id"]
+    values = json.loads(of(stack, "Addon")["external-dns"]["configurationValues"])
+    assert values["extraArgs"] == [f"--zone-id-filter={zone_id}"]
+    assert "domainFilters" not in values
 
 
 def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
@@ -18,7 +19,7 @@ from components.aws.upstream_images import upstream_image
 from components.substrate import BUCKET_PURPOSES, Grant
 from infra import networks
 
-SITE = Site(environment="dev", account="111111111111", region="eu-central-1", protect=False)
+SITE = Site(environment="dev", account="111111111111", region="eu-central-1", protect=False, final_snapshots=False)
 KEY = "arn:aws:kms:eu-central-1:111111111111:key/x"
 NAMES = {purpose: bucket_name(SITE, purpose) for purpose in BUCKET_PURPOSES}
 
@@ -51,7 +52,7 @@ def test_who_writes_gets_its_own_buckets_and_no_wildcard() -> None:
 
 
 def test_bucket_names_are_ones_that_s3_takes() -> None:
-    longest = Site(environment="a" * 20, account="111111111111", region="eu-central-1", protect=False)
+    longest = replace(SITE, environment="a" * 20)
     assert max(len(bucket_name(longest, purpose)) for purpose in (*BUCKET_PURPOSES, "logs")) <= 63
 
 
@@ -65,10 +66,17 @@ def test_the_autoscaler_changes_only_groups_of_its_own_cluster() -> None:
 
 
 def test_dns_records_are_changed_in_one_zone_only() -> None:
-    addon = external_dns("Z1", "ml.example.com", "mlplatform-dev")
+    addon = external_dns("Z1", "mlplatform-dev")
     by_action = {action: s.resources for s in addon.statements for action in s.actions}
     assert by_action["route53:ChangeResourceRecordSets"] == ["arn:aws:route53:::hostedzone/Z1"]
     assert [action for action, resources in by_action.items() if resources == ["*"]] == ["route53:ListHostedZones"]
+
+
+def test_dns_finds_its_zone_by_id_and_by_nothing_narrower() -> None:
+    settings = external_dns("Z1", "mlplatform-dev").settings
+    assert settings["extraArgs"] == ["--zone-id-filter=Z1"]
+    assert not settings.keys() & {"domainFilters", "excludeDomains"}
+    assert (settings["registry"], settings["txtOwnerId"]) == ("txt", "mlplatform-dev")
 
 
 def test_a_key_for_services_names_account_and_services() -> None:
@@ -104,8 +112,16 @@ def test_tags_describe_a_node_that_is_not_there_yet() -> None:
     tags = group("gpu", 4, {"team": "vision"}).template_tags()
     assert tags[f"{prefix}/resources/nvidia.com/gpu"] == "4"
     assert tags[f"{prefix}/label/team"] == "vision"
+    assert tags[f"{prefix}/label/k8s.amazonaws.com/accelerator"] == "nvidia-g5"
     plain = group("cpu").template_tags()
     assert plain == {f"{prefix}/label/mlplatform/node-group": "cpu"}
+
+
+def test_gpu_nodes_say_so_before_their_gpus_are_there() -> None:
+    key = "k8s.amazonaws.com/accelerator"
+    mixed = replace(group("gpu", 1), instance_types=["g5.xlarge", "g4dn.xlarge", "g5.2xlarge"])
+    assert mixed.node_labels()[key] == "nvidia-g5-g4dn"
+    assert key not in group("cpu").node_labels()
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/network/cidr", "10.0.0.0/8", ["aws.network.cidr", "10.0.0.0/8", "/16 to /28"]),
     ("aws/network/service_cidr", "10.40.0.0/20", ["aws.network.service_cidr", "does not overlap cidr 10.40.0.0/16"]),
     ("aws/network/service_cidr", "172.20.0.0/25", ["aws.network.service_cidr", "/12 to /24"]),
+    ("aws/network/service_cidr", "100.64.0.0/16", ["aws.network.service_cidr", "100.64.0.0/16", "172.16.0.0/12"]),
+    ("aws/network/service_cidr", "172.32.0.0/16", ["aws.network.service_cidr", "172.32.0.0/16", "172.16.0.0/12"]),
     ("aws/network/peers", ["10.40.128.0/20"], ["aws.network.peers.0", "10.40.128.0/20", "does not overlap cidr"]),
     (f"{ZONES}/eu-central-1a/public", "10.40.0.1/24", ["zones.eu-central-1a.public", "by its first address"]),
     # What the region has.
@@ -65,6 +67,13 @@ RULES: list[tuple[str, object, list[str]]] = [
         ["g5.xlarge", "g5.12xlarge"],
         ["g5.xlarge has 1, g5.12xlarge has 4", "same number of GPUs"],
     ),
+    *(
+        ("aws/node_groups/cpu/instance_types", ["m7a.xlarge", kind], ["node_groups.cpu.instance_types", kind, "x86"])
+        for kind in ("m7g.xlarge", "c7gn.large", "r8g.medium", "x2gd.large", "im4gn.large", "t4g.large", "a1.large")
+    ),
+    ("aws/node_groups/gpu/instance_types", ["g5g.xlarge"], ["node_groups.gpu.instance_types", "g5g.xlarge", "x86"]),
+    ("aws/mysql/instance_class", "db.t4g.micro", ["aws.mysql.instance_class", "db.t4g.micro", "medium or larger"]),
+    ("aws/mysql/instance_class", "db.t3.small", ["aws.mysql.instance_class", "db.t3.small", "Performance Insights"]),
     # Production.
     ("aws/postgres/multi_az", False, ["aws.postgres.multi_az", "false", "true in production"]),
     ("aws/mysql/multi_az", False, ["aws.mysql.multi_az", "false", "true in production"]),
@@ -73,11 +82,19 @@ RULES: list[tuple[str, object, list[str]]] = [
     (f"{ZONES}/eu-central-1c", None, ["aws.network.zones", "2", "three zones in production"]),
     ("aws/postgres/backup_days", 1, ["aws.postgres.backup_days", "1", "at least 7"]),
     ("aws/protect_data", False, ["aws.protect_data", "false", "aws.decommission"]),
+    ("aws/final_snapshots", False, ["aws.final_snapshots", "false", "true in production"]),
     ("aws/decommission", "dev", ["aws.decommission", "dev", "the environment's name, prod"]),
     ("mlflow/replicas", 1, ["mlflow.replicas", "1", "at least 2 in production"]),
     ("gateway/replicas", 1, ["gateway.replicas", "1", "at least 2 in production"]),
     # Access.
     ("aws/cluster/public_cidrs", ["0.0.0.0/0"], ["aws.cluster.public_cidrs", "0.0.0.0/0", "not for everybody"]),
+    (
+        "aws/cluster/public_cidrs",
+        ["203.0.113.0/24", "0.0.0.0/1", "128.0.0.0/1"],
+        ["aws.cluster.public_cidrs", "0.0.0.0/1", "/8 or narrower"],
+    ),
+    ("aws/entrance/cidrs", ["0.0.0.0/0"], ["aws.entrance.cidrs", "0.0.0.0/0", "not for everybody"]),
+    ("aws/entrance/cidrs", ["10.0.0.0/8", "12.0.0.0/7"], ["aws.entrance.cidrs", "12.0.0.0/7", "/8 or narrower"]),
     (
         "aws/cluster/administrators",
         ["arn:aws:iam::999999999999:role/x"],
@@ -122,6 +139,33 @@ def test_a_gpu_type_of_another_region_is_taken_there() -> None:
     zones = aws["network"]["zones"]
     aws["network"]["zones"] = {zone.replace("eu-central-1", "us-east-1"): value for zone, value in zones.items()}
     aws["node_groups"]["gpu"]["instance_types"] = ["p5.48xlarge"]
+    assert settings.parse(changed, stack="prod").aws is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(
+            ("node_groups/cpu/instance_types", [f"{family}.xlarge"])
+            for family in ("m7a", "c7i", "r6in", "i4i", "m7i-flex")
+        ),
+        *(
+            ("node_groups/gpu/instance_types", [kind])
+            for kind in ("g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p3.2xlarge")
+        ),
+        ("postgres/instance_class", "db.t4g.micro"),
+        ("mysql/instance_class", "db.t4g.medium"),
+        ("network/service_cidr", "192.168.0.0/20"),
+    ],
+    ids=str,
+)
+def test_what_only_looks_alike_is_taken(path: str, value: object) -> None:
+    changed = copy.deepcopy(PROD)
+    *sections, key = path.split("/")
+    node = changed["aws"]
+    for section in sections:
+        node = node[section]
+    node[key] = value
     assert settings.parse(changed, stack="prod").aws is not None
 
 

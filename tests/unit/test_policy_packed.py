@@ -60,7 +60,7 @@ class Packed:
         self.urn = f"urn:pulumi:staging::mlplatform::{self.resource_type}::{self.name}"
 
 
-TAGS = '{"tags": {"Project": "ml", "Environment": "staging", "ManagedBy": "pulumi"}}'
+TAGS = '{"tags": {"Project": "ml", "Environment": "staging", "ManagedBy": "pulumi", "CostCenter": "ml"}}'
 KEY = Packed(
     "aws:kms/key:Key",
     "key",
@@ -97,7 +97,7 @@ def test_options_providers_and_values_reach_the_rules() -> None:
     own = {"enableKeyRotation": True}
     assert findings(Packed(KEY.resource_type, "key", own, KEY.provider)) == ["data-protected: is not protected"]
     assert findings(Packed(KEY.resource_type, "key", own, Provider({}), KEY.opts)) == [
-        "tagged: lacks Environment, ManagedBy, Project"
+        "tagged: lacks CostCenter, Environment, ManagedBy, Project"
     ]
     assert findings(Packed(KEY.resource_type, "key", {}, KEY.provider, KEY.opts)) == [
         "keys-rotate: enableKeyRotation is None"
