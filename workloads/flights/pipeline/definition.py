@@ -38,6 +38,9 @@ def equip(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
     task.set_env_variable("MPLCONFIGDIR", "/tmp/matplotlib")  # noqa: S108 as above
     task.set_env_variable("PYTHONUNBUFFERED", "1")
     task.set_env_variable("FEAST_USAGE", "False")
+    # Half a minute of an MLflow that is away; by its client's default each attempt would wait for four.
+    task.set_env_variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    task.set_env_variable("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     kubernetes.use_field_path_as_env(task, env_name=RUN_ID_VARIABLE, field_path="metadata.labels['pipeline/runid']")
     kubernetes.use_config_map_as_volume(task, config_map_name="platform", mount_path=str(mounts.SETTINGS))
     kubernetes.use_secret_as_volume(
