@@ -49,6 +49,7 @@ def test_a_changed_input_runs_only_what_depends_on_it(report: dict[str, Any], pl
     assert last == {"load-features": "cached", "train": "cached", "evaluate": "succeeded", "register": "cached"}
 
 
+@soak
 def test_the_quality_gate_stops_a_run_with_the_reason(report: dict[str, Any]) -> None:
     assert report["ok"]
     done = mlp("pipeline", "run", "flights", "-p", "min_auc=0.99")

@@ -12,7 +12,7 @@ from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ENDED, connect, fresh
 from tests.cluster.support import note, until
 
-RUNS = int(os.environ.get("MLP_TEST_RUNS", "6"))
+RUNS = int(os.environ.get("MLP_TEST_RUNS", "4"))
 """`make soak` submits 20."""
 
 VICTIMS = (("kubeflow", "workflow-controller"), ("kubeflow", "ml-pipeline"), ("data", "mysql"))

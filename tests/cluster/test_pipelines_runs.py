@@ -89,6 +89,7 @@ def test_a_failing_step_fails_the_run_and_its_log_says_why(runs: Runs) -> None:
     assert "exit code 1" in runs.messages(run)
 
 
+@soak
 def test_a_cancelled_run_stops_its_pods(runs: Runs) -> None:
     run = runs.start(samples.sleeping, {"seconds": 900}, enable_caching=False)
     until("asleep", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
@@ -121,6 +122,7 @@ def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
     assert "the run has ended already" in again.stdout + again.stderr
 
 
+@soak
 def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, first: str, seed: str, tmp_path: Any) -> None:
     """As documented for schedules: without reuse, or every firing would end with the first one's results."""
     assert runs.steps(first)
