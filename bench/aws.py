@@ -37,6 +37,9 @@ RATIO, MEMORY_RATIO = 1.5, 1.3
 IMPORT_SECONDS, MOCKS_SECONDS = 2.0, 30.0
 STACKS = ("dev", "staging", "prod")
 SAMPLE_SECONDS = 0.1
+DEBUG = pulumi.log.debug
+"""As the SDK has it; the platform's program takes it away, which is none of the engine's own doing."""
+
 PLUGINS = 5
 """Resources by which the other plugins are loaded: two providers and three resources."""
 
@@ -70,6 +73,7 @@ def trivial(count: int) -> Callable[[], None]:
     """Return a program of `count` resources: components with ten random identities each, and one of each plugin."""
 
     def program() -> None:
+        pulumi.log.debug = DEBUG
         one_of_each_plugin()
         parent: pulumi.Resource | None = None
         for index in range(count - PLUGINS):

@@ -11,6 +11,7 @@ from components.kubeflow import names
 from components.substrate import Substrate
 from infra import outputs, substrates
 from infra.applications import NAMESPACES, applications, urls
+from infra.engine_log import leave_out_debug_messages
 from infra.schema import Settings
 from infra.settings import from_pulumi
 
@@ -21,6 +22,7 @@ def program() -> None:
     Raises:
         UserError: A setting is wrong.
     """
+    leave_out_debug_messages()
     settings = from_pulumi()
     substrate = substrates.substrate(settings)
     applications(settings, substrate)
