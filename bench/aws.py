@@ -38,7 +38,7 @@ IMPORT_SECONDS, MOCKS_SECONDS = 2.0, 30.0
 STACKS = ("dev", "staging", "prod")
 SAMPLE_SECONDS = 0.1
 DEBUG = pulumi.log.debug
-"""As the SDK has it; the platform's program takes it away, which is none of the engine's own doing."""
+"""As the SDK has it; the trivial program runs as the SDK comes, without what `infra.pace` changes."""
 
 PLUGINS = 5
 """Resources by which the other plugins are loaded: two providers and three resources."""

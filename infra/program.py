@@ -11,7 +11,6 @@ from components.kubeflow import names
 from components.substrate import Substrate
 from infra import outputs, substrates
 from infra.applications import NAMESPACES, applications, urls
-from infra.engine_log import leave_out_debug_messages
 from infra.schema import Settings
 from infra.settings import from_pulumi
 
@@ -22,7 +21,6 @@ def program() -> None:
     Raises:
         UserError: A setting is wrong.
     """
-    leave_out_debug_messages()
     settings = from_pulumi()
     substrate = substrates.substrate(settings)
     applications(settings, substrate)

@@ -21,9 +21,10 @@ PARALLEL = 24
 
 
 def _program() -> Callable[[], None]:
+    from infra.pace import paced
     from infra.program import program
 
-    return program
+    return paced(program)
 
 
 def _log(stack: str, name: str) -> Callable[[str], None]:

@@ -46,7 +46,8 @@ def test_a_healthy_platform_passes(platform: dict[str, Any]) -> None:
     """All checks: `mlp up` ran them for the fixture `platform`, which fails with them."""
     names = ["serving-correctness", "serving-latency"]
     status, report = command(*names, "--seconds", "3")
-    assert status == 0, report
+    broken = [(row["name"], row["value"]) for check in report["checks"] for row in check["rows"] if not row["ok"]]
+    assert status == 0, (broken, [check["reason"] for check in report["checks"]])
     assert [check["check"] for check in report["checks"]] == names
     assert all(check["ok"] and check["rows"] for check in report["checks"])
     assert (paths.REPORTS / "serving-latency-local.png").is_file()

@@ -56,9 +56,10 @@ class AwsStack(Stack):
     @staticmethod
     def program() -> None:
         """Declare the platform, as `mlp up` does."""
+        from infra.pace import paced
         from infra.program import program
 
-        program()
+        paced(program)()
 
 
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}

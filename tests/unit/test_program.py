@@ -98,4 +98,4 @@ def test_a_registry_moves_every_image(stack: str) -> None:
 
 def test_the_entry_point_of_the_plain_cli_runs_the_program() -> None:
     text = (Path(paths.ROOT) / "infra" / "__main__.py").read_text()
-    assert "program()" in text
+    assert "paced(program)()" in text

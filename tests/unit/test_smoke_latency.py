@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from loopback import Answer, answering
+from typing_extensions import override
 
 from smoke import latency, load
 from smoke.outputs import Budgets
@@ -68,3 +70,60 @@ def test_a_server_that_is_gone_fails_every_request() -> None:
 
 def test_no_requests_are_no_success() -> None:
     assert not all(row.ok for row in latency.judge([], BUDGETS))
+
+
+class Late(dict[str, Answer]):
+    """A table whose first answers report slow features."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.left = count
+        self.asked = 0
+
+    @override
+    def get(self, key: str, default: Any = None) -> Answer:
+        self.asked += 1
+        self.left -= 1
+        return ANSWERS["/slow-features" if self.left >= 0 else "/quick"]
+
+
+@pytest.mark.parametrize(
+    ("late", "asked", "breach", "doubts"),
+    [
+        (0, 30, [], []),
+        (2, 30 + 50, [], [2]),  # a hiccup: measured again and cleared
+        (30 + 2, 30, ["features p99"], []),  # plain at once
+    ],
+)
+def test_a_breach_that_few_requests_make_is_measured_again(
+    late: int, asked: int, breach: list[str], doubts: list[int]
+) -> None:
+    table = Late(late)
+    with answering(table) as address:
+        samples, rows = latency.measure(address, [b"{}"], BUDGETS, rate=50, seconds=0.6, warmup=0, confirm_seconds=1.0)
+    assert table.asked == asked
+    assert [row.name for row in latency.judge(samples, BUDGETS) if not row.ok] == breach
+    assert [row.value for row in rows] == doubts
+    assert all(row.name.startswith("features: over budget in the first 0.6 s, of 30 requests") for row in rows)
+
+
+def test_a_breach_that_lasts_is_confirmed() -> None:
+    class Every(Late):
+        """Every twentieth answer is late: never many in a short time, too many in a long one."""
+
+        @override
+        def get(self, key: str, default: Any = None) -> Answer:
+            self.asked += 1
+            return ANSWERS["/slow-features" if self.asked % 20 == 0 else "/quick"]
+
+    with answering(Every(0)) as address:
+        samples, rows = latency.measure(address, [b"{}"], BUDGETS, rate=50, seconds=0.6, warmup=0, confirm_seconds=1.0)
+    assert [row.value for row in rows] == [1]
+    assert [row.name for row in latency.judge(samples, BUDGETS) if not row.ok] == ["features p99"]
+
+
+def test_failed_requests_are_never_measured_again() -> None:
+    with answering({}) as address:
+        samples, rows = latency.measure(address, [b"{}"], BUDGETS, rate=50, seconds=0.6, warmup=0)
+    assert len(samples) == 30
+    assert rows == []
