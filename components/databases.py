@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.objects import Scope
 
 RESOURCES = kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi")
@@ -79,7 +79,7 @@ def databases_job(
         requires: The server.
     """
     logins = scope.secret(f"{scope.application}-logins", dict(passwords))
-    container = kube.Container(
+    container = pods.Container(
         name="databases",
         image=client.image,
         resources=RESOURCES,
@@ -87,13 +87,13 @@ def databases_job(
         env=client.environment,
         secret_env={client.password_variable: (equipment.admin.metadata.name, "password")},
         mounts=[
-            kube.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
-            kube.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
+            volumes.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
+            volumes.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
         ],
     )
     return scope.job(
         "databases",
-        kube.pod(
+        pods.pod(
             container,
             service_account=equipment.account.metadata.name,
             application=scope.application,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pulumi
 import yaml
 
-from components import kube
+from components import kube, pods, volumes
 from components.objects import Scope, space
 from components.substrate import Grant, Substrate
 
@@ -136,7 +136,7 @@ class Feast(pulumi.ComponentResource):
     ) -> None:
         substrate = args.substrate
         account = scope.service_account("feast")
-        container = kube.Container(
+        container = pods.Container(
             name="feast",
             image=substrate.images["feast"],
             resources=args.resources,
@@ -150,13 +150,13 @@ class Feast(pulumi.ComponentResource):
             ],
             env=ENVIRONMENT,
             ports={"http": PORT},
-            probes=kube.Probes(port=PORT, path="/health", start_seconds=180),
-            mounts=[kube.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
+            probes=pods.Probes(port=PORT, path="/health", start_seconds=180),
+            mounts=[volumes.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
         )
         scope.service(PORT)
         scope.deployment(
             args.replicas,
-            kube.pod(container, service_account=account.metadata.name, application="feast", annotations=rotation),
+            pods.pod(container, service_account=account.metadata.name, application="feast", annotations=rotation),
             requires=[*substrate.postgres["feast"].requires, *substrate.redis.requires],
         )
 
@@ -166,18 +166,18 @@ class Feast(pulumi.ComponentResource):
         access = substrate.object_store.access[GRANT.application]
         account = scope.service_account(GRANT.service_account)
         keys = scope.secret("object-store", access.secret_environment, resource="feast-object-store")
-        container = kube.Container(
+        container = pods.Container(
             name="materialize",
             image=substrate.images["feast"],
             resources=plan.resources,
             command=materialize_command(plan.until),
             env={**ENVIRONMENT, **access.environment},
             env_from_secrets=[keys.metadata.name],
-            mounts=[kube.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
+            mounts=[volumes.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
         )
         scope.cron_job(
             "materialize",
-            kube.pod(
+            pods.pod(
                 container,
                 service_account=account.metadata.name,
                 application="feast",
@@ -193,7 +193,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "FEAST_USAGE": "False",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-SCRATCH = kube.Mount(name="tmp", path="/tmp", size_limit="2Gi")  # noqa: S108
+SCRATCH = volumes.Mount(name="tmp", path="/tmp", size_limit="2Gi")  # noqa: S108
 
 
 def render(substrate: Substrate, cache: CacheMode, ttl: int) -> pulumi.Output[str]:

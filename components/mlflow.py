@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.objects import Scope, password, space
 from components.substrate import Grant, SqlDatabase, Substrate
 
@@ -109,7 +109,7 @@ class MLflow(pulumi.ComponentResource):
             self.password, session_key, database.password, users.password, *access.secret_environment.values()
         )
         migration = self._migration(scope, substrate, account, environment, auth, rotation, (database, users))
-        container = kube.Container(
+        container = pods.Container(
             name="mlflow",
             image=substrate.images["mlflow"],
             resources=args.resources,
@@ -131,17 +131,17 @@ class MLflow(pulumi.ComponentResource):
             },
             env_from_secrets=[environment.metadata.name],
             ports={"http": PORT},
-            probes=kube.Probes(port=PORT, path="/health", start_seconds=240),
+            probes=pods.Probes(port=PORT, path="/health", start_seconds=240),
             mounts=[
-                kube.Mount(name="auth", path="/etc/mlflow", secret=auth.metadata.name),
+                volumes.Mount(name="auth", path="/etc/mlflow", secret=auth.metadata.name),
                 # Uploads are spooled here before they go to the object store.
-                kube.Mount(name="tmp", path="/tmp", size_limit="4Gi"),  # noqa: S108
+                volumes.Mount(name="tmp", path="/tmp", size_limit="4Gi"),  # noqa: S108
             ],
         )
         scope.service(PORT)
         scope.deployment(
             args.replicas,
-            kube.pod(container, service_account=account.metadata.name, application="mlflow", annotations=rotation),
+            pods.pod(container, service_account=account.metadata.name, application="mlflow", annotations=rotation),
             requires=[migration, *access.requires],
         )
         self.register_outputs({"tracking_uri": self.tracking_uri})
@@ -159,7 +159,7 @@ class MLflow(pulumi.ComponentResource):
         """Bring both schemas to the image's version, and the administrator to the password; pods start after it."""
         image = substrate.images["mlflow"]
         script = MIGRATE.read_text(encoding="utf-8")
-        container = kube.Container(
+        container = pods.Container(
             name="migrate",
             image=image,
             resources=kube.Resources(cpu="100m", memory="256Mi", cpu_limit="2", memory_limit="1Gi"),
@@ -167,11 +167,11 @@ class MLflow(pulumi.ComponentResource):
             env={"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"},  # noqa: S108
             env_from_secrets=[environment.metadata.name],
             secret_env={"AUTH_DATABASE_URI": (auth.metadata.name, "AUTH_DATABASE_URI")},
-            mounts=[kube.Mount(name="tmp", path="/tmp")],  # noqa: S108
+            mounts=[volumes.Mount(name="tmp", path="/tmp")],  # noqa: S108
         )
         return scope.job(
             "migrate",
-            kube.pod(
+            pods.pod(
                 container,
                 service_account=account.metadata.name,
                 application="mlflow",

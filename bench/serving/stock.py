@@ -38,7 +38,7 @@ def config_map(namespace: str) -> dict[str, Any]:
 
 
 def modest(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return our server's limits with half its request of CPU, so that both fit on a node of two cores.
+    """Return our server's limits with a request of CPU that fits beside it on a node of two cores.
 
     The servers are measured in turn: while one works the other is idle, and a request only weighs against others.
     """
@@ -47,15 +47,24 @@ def modest(resources: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def inference_service(namespace: str, image: str, served: dict[str, Any]) -> dict[str, Any]:
+def running(platform: Platform) -> dict[str, Any]:
+    """Return requests and limits of our own server as it runs, whoever set them."""
+    from kubernetes import client
+
+    found = client.AppsV1Api(platform.api).read_namespaced_deployment(f"{SERVICE}-predictor", platform.models_namespace)
+    (server,) = [part for part in found.spec.template.spec.containers if part.name == "kserve-container"]
+    return client.ApiClient().sanitize_for_serialization(server.resources)
+
+
+def inference_service(namespace: str, image: str, uri: str, resources: dict[str, Any]) -> dict[str, Any]:
     """Return the InferenceService of the stock server.
 
     Args:
         namespace: Where to.
         image: The image's reference.
-        served: Our own InferenceService, whose model and resources it gets.
+        uri: Where the model is stored.
+        resources: Requests and limits of our own server.
     """
-    model = served["spec"]["predictor"]["model"]
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -72,12 +81,12 @@ def inference_service(namespace: str, image: str, served: dict[str, Any]) -> dic
                         "imagePullPolicy": "IfNotPresent",
                         "command": ["python", "/opt/bench/stock_server.py", f"--model_name={NAME}"],
                         "env": [
-                            {"name": "STORAGE_URI", "value": model["storageUri"]},
+                            {"name": "STORAGE_URI", "value": uri},
                             {"name": "HOME", "value": "/tmp"},  # noqa: S108 -- inside the pod
                             {"name": "OMP_NUM_THREADS", "value": "1"},
                         ],
                         "ports": [{"containerPort": 8080, "name": "http1", "protocol": "TCP"}],
-                        "resources": modest(model["resources"]),
+                        "resources": modest(resources),
                         "securityContext": SECURE,
                         "readinessProbe": {
                             "httpGet": {"path": f"/v2/models/{NAME}/ready", "port": 8080},
@@ -131,7 +140,9 @@ def deployed(platform: Platform, example: dict[str, Any]) -> Iterator[str]:
     images.ensure([IMAGE])
     images.load([IMAGE])
     space = platform.models_namespace
-    items = [config_map(space), inference_service(space, images.reference(IMAGE), served), stock_route(platform)]
+    uri = served["spec"]["predictor"]["model"]["storageUri"]
+    stock = inference_service(space, images.reference(IMAGE), uri, running(platform))
+    items = [config_map(space), stock, stock_route(platform)]
     url = f"{platform.url('serving')}/{NAME}/v1/models/{NAME}:predict"
     try:
         for item in items:

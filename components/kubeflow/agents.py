@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.kubeflow import names, workflows
 from components.kubeflow.workflows import RunPolicy
 from components.objects import Scope
@@ -29,7 +29,7 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
     database = substrate.mysql["metadata"]
     account = scope.service_account(names.METADATA)
     secret = scope.secret("metadata-database", {"password": database.password})
-    container = kube.Container(
+    container = pods.Container(
         name="ml-metadata",
         image=substrate.images["ml-metadata"],
         resources=METADATA,
@@ -44,16 +44,16 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         ports={"grpc": names.METADATA_PORT},
-        probes=kube.Probes(port=names.METADATA_PORT, grpc=True),
+        probes=pods.Probes(port=names.METADATA_PORT, grpc=True),
         mounts=[
-            kube.Mount(name="database", path="/run/secrets/database", secret=secret.metadata.name),
-            kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+            volumes.Mount(name="database", path="/run/secrets/database", secret=secret.metadata.name),
+            volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ],
     )
     scope.service(names.METADATA_PORT, protocol="grpc")
     return scope.deployment(
         1,
-        kube.pod(
+        pods.pod(
             container,
             service_account=account.metadata.name,
             application=names.METADATA,
@@ -90,7 +90,7 @@ def workflow_controller(
         data=config,
         opts=scope.opts,
     )
-    container = kube.Container(
+    container = pods.Container(
         name=names.WORKFLOW_CONTROLLER,
         image=substrate.images["workflow-controller"],
         resources=resources,
@@ -99,12 +99,12 @@ def workflow_controller(
         env=CONTROLLER_ENVIRONMENT,
         field_env={"LEADER_ELECTION_IDENTITY": "metadata.name"},
         ports={"metrics": 9090, "health": 6060},
-        probes=kube.Probes(port=6060, path="/healthz", timeout_seconds=10),
-        mounts=[kube.Mount(name="tmp", path="/tmp")],  # noqa: S108 - a volume of the pod's own
+        probes=pods.Probes(port=6060, path="/healthz", timeout_seconds=10),
+        mounts=[volumes.Mount(name="tmp", path="/tmp")],  # noqa: S108 - a volume of the pod's own
     )
     return scope.deployment(
         1,
-        kube.pod(
+        pods.pod(
             container,
             service_account=account.metadata.name,
             application=names.WORKFLOW_CONTROLLER,
@@ -149,19 +149,19 @@ def _agent(
     requires: Sequence[pulumi.Resource],
 ) -> k8s.apps.v1.Deployment:
     account = scope.service_account(scope.application)
-    container = kube.Container(
+    container = pods.Container(
         name=scope.application,
         image=image,
         resources=AGENT,
         command=command,
         args=["-logtostderr=true", f"--namespace={names.NAMESPACE}", "--logLevel=info", *args],
         env={"CRON_SCHEDULE_TIMEZONE": "UTC"},
-        probes=kube.Probes(port=0, command=WATCHING),
-        mounts=[kube.Mount(name="token", path=TOKENS, token=kube.Token(AUDIENCE, token))],
+        probes=pods.Probes(port=0, command=WATCHING),
+        mounts=[volumes.Mount(name="token", path=TOKENS, token=volumes.Token(AUDIENCE, token))],
     )
     return scope.deployment(
         1,
-        kube.pod(
+        pods.pod(
             container,
             service_account=account.metadata.name,
             application=scope.application,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.kubeflow import names
 from components.objects import Scope
 from components.substrate import MysqlDatabase, ObjectStore, Substrate
@@ -106,7 +106,7 @@ def declare(
     ).apply(lambda known: configuration(substrate, known["bucket"], known["host"]))
     mounted = scope.config_map("ml-pipeline-config", {"config.json": text})
     secret = scope.secret("ml-pipeline-environment", credentials(substrate))
-    container = kube.Container(
+    container = pods.Container(
         name="ml-pipeline-api-server",
         image=substrate.images["pipelines-api"],
         resources=resources,
@@ -115,16 +115,16 @@ def declare(
         env=environment(substrate.images, access.environment),
         env_from_secrets=[secret.metadata.name],
         ports={"http": names.HTTP_PORT, "grpc": names.GRPC_PORT},
-        probes=kube.Probes(port=names.HTTP_PORT, path="/apis/v2beta1/healthz", start_seconds=180),
+        probes=pods.Probes(port=names.HTTP_PORT, path="/apis/v2beta1/healthz", start_seconds=180),
         mounts=[
-            kube.Mount(name="config", path=CONFIG_PATH, config_map=mounted.metadata.name),
-            kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+            volumes.Mount(name="config", path=CONFIG_PATH, config_map=mounted.metadata.name),
+            volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ],
     )
     _service(scope)
     return scope.deployment(
         replicas,
-        kube.pod(
+        pods.pod(
             container,
             service_account=account.metadata.name,
             application=names.API_SERVER,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import MysqlApplication, MysqlDatabase
@@ -99,8 +99,8 @@ class Mysql(pulumi.ComponentResource):
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         ask = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb --no-defaults -h127.0.0.1 -uroot -e 'SELECT 1'"
-        return kube.pod(
-            kube.Container(
+        return pods.pod(
+            pods.Container(
                 name="mysql",
                 image=args.image,
                 resources=args.resources,
@@ -108,11 +108,11 @@ class Mysql(pulumi.ComponentResource):
                 env={"MARIADB_ROOT_PASSWORD_FILE": "/run/secrets/admin/password"},
                 ports={"tcp": PORT},
                 # A TCP connect succeeds before anybody may log in, and counts against the client's address.
-                probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", ask]),
+                probes=pods.Probes(port=PORT, command=["/bin/sh", "-c", ask]),
                 mounts=[
-                    kube.Mount(name="data", path="/var/lib/mysql", claim="data"),
-                    kube.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
-                    kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+                    volumes.Mount(name="data", path="/var/lib/mysql", claim="data"),
+                    volumes.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
+                    volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
                 ],
             ),
             service_account=equipment.account.metadata.name,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube
+from components import kube, pods, volumes
 from components.local.policies import accounts, policy
 from components.objects import Scope, Space, password
 from components.substrate import BucketPurpose, Grant, ObjectStore, ObjectStoreAccess
@@ -84,8 +84,8 @@ class S3Gateway(pulumi.ComponentResource):
         listed = scope.config_map("s3-buckets", files)
         buckets = scope.job(
             "buckets",
-            kube.pod(
-                kube.Container(
+            pods.pod(
+                pods.Container(
                     name="buckets",
                     image=args.client_image,
                     resources=kube.Resources(cpu="50m", memory="96Mi", cpu_limit="1", memory_limit="256Mi"),
@@ -95,7 +95,7 @@ class S3Gateway(pulumi.ComponentResource):
                         "AWS_ACCESS_KEY_ID": (root.metadata.name, "access"),
                         "AWS_SECRET_ACCESS_KEY": (root.metadata.name, "secret"),
                     },
-                    mounts=[kube.Mount(name="buckets", path="/etc/buckets", config_map=listed.metadata.name)],
+                    mounts=[volumes.Mount(name="buckets", path="/etc/buckets", config_map=listed.metadata.name)],
                 ),
                 service_account=account.metadata.name,
                 application="s3",
@@ -132,8 +132,8 @@ class S3Gateway(pulumi.ComponentResource):
         users: k8s.core.v1.Secret,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
-        return kube.pod(
-            kube.Container(
+        return pods.pod(
+            pods.Container(
                 name="s3",
                 image=args.image,
                 resources=args.resources,
@@ -144,11 +144,11 @@ class S3Gateway(pulumi.ComponentResource):
                     "ROOT_SECRET_ACCESS_KEY": (root.metadata.name, "secret"),
                 },
                 ports={"http": PORT},
-                probes=kube.Probes(port=PORT, path="/health"),
+                probes=pods.Probes(port=PORT, path="/health"),
                 mounts=[
-                    kube.Mount(name="data", path="/data", claim="data"),
-                    kube.Mount(name="accounts", path="/etc/s3", secret=users.metadata.name),
-                    kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+                    volumes.Mount(name="data", path="/data", claim="data"),
+                    volumes.Mount(name="accounts", path="/etc/s3", secret=users.metadata.name),
+                    volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
                 ],
             ),
             service_account=account.metadata.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube, scripts
+from components import kube, pods, scripts, volumes
 from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import SqlApplication, SqlDatabase
@@ -105,24 +105,24 @@ class Postgres(pulumi.ComponentResource):
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         env = {"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"}
         mounts = [
-            kube.Mount(name="data", path="/var/lib/postgresql", claim="data"),
-            kube.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
-            kube.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
-            kube.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+            volumes.Mount(name="data", path="/var/lib/postgresql", claim="data"),
+            volumes.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
+            volumes.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
+            volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ]
-        server = kube.Container(
+        server = pods.Container(
             name="postgres",
             image=args.image,
             resources=args.resources,
             args=[part for name, value in SERVER_SETTINGS.items() for part in ("-c", f"{name}={value}")],
             env=env,
             ports={"tcp": PORT},
-            probes=kube.Probes(
+            probes=pods.Probes(
                 port=PORT, command=["pg_isready", "--quiet", "--host", "127.0.0.1", "--username", ADMIN]
             ),
             mounts=mounts,
         )
-        before = kube.Container(
+        before = pods.Container(
             name="password",
             image=args.image,
             resources=args.resources,
@@ -130,7 +130,7 @@ class Postgres(pulumi.ComponentResource):
             env=env,
             mounts=mounts,
         )
-        return kube.pod(
+        return pods.pod(
             server,
             before=before,
             service_account=equipment.account.metadata.name,

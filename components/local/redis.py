@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import kube
+from components import kube, pods, volumes
 from components.objects import Scope, Space, password
 from components.substrate import Redis as RedisAccess
 
@@ -78,8 +78,8 @@ class Redis(pulumi.ComponentResource):
         )
         scope.service(PORT, protocol="tcp")
         server = scope.stateful_set(
-            kube.pod(
-                kube.Container(
+            pods.pod(
+                pods.Container(
                     name="redis",
                     image=args.image,
                     resources=args.resources,
@@ -87,10 +87,10 @@ class Redis(pulumi.ComponentResource):
                     secret_env={"REDISCLI_AUTH": (settings.metadata.name, "password")},
                     ports={"tcp": PORT},
                     # PING answers "LOADING" while the append-only file is read, and redis-cli then exits 0 as well.
-                    probes=kube.Probes(port=PORT, command=["/bin/sh", "-c", "redis-cli ping | grep -q '^PONG$'"]),
+                    probes=pods.Probes(port=PORT, command=["/bin/sh", "-c", "redis-cli ping | grep -q '^PONG$'"]),
                     mounts=[
-                        kube.Mount(name="data", path="/data", claim="data"),
-                        kube.Mount(name="config", path="/etc/redis", secret=settings.metadata.name),
+                        volumes.Mount(name="data", path="/data", claim="data"),
+                        volumes.Mount(name="config", path="/etc/redis", secret=settings.metadata.name),
                     ],
                 ),
                 service_account=account.metadata.name,

@@ -77,8 +77,8 @@ def test_requests_carry_keys_only() -> None:
 
 
 def test_the_stock_server_gets_our_model_and_our_limits() -> None:
-    model = {"storageUri": "s3://models/x", "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "2"}}}
-    item = stock.inference_service("models", "image:1", {"spec": {"predictor": {"model": model}}})
+    resources = {"requests": {"cpu": "500m"}, "limits": {"cpu": "2"}}
+    item = stock.inference_service("models", "image:1", "s3://models/x", resources)
     container = item["spec"]["predictor"]["containers"][0]
     assert {"name": "STORAGE_URI", "value": "s3://models/x"} in container["env"]
     assert container["resources"] == {"requests": {"cpu": stock.CPU_REQUEST}, "limits": {"cpu": "2"}}
