@@ -12,16 +12,26 @@ from components.aws.site import Site
 
 def stored(
     name: str,
+    kept_as: str,
     site: Site,
     key_arn: pulumi.Input[str],
     values: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Keep `values` as one JSON document in Secrets Manager, under `<prefix>/<name>`."""
+    """Keep `values` as one JSON document in Secrets Manager.
+
+    Args:
+        name: Name of the resources.
+        kept_as: Name below the environment's prefix; not taken from the component's, which code may change.
+        site: Where.
+        key_arn: Key that encrypts it.
+        values: What to keep.
+        opts: Of the resources.
+    """
     secret = aws.secretsmanager.Secret(
         name,
-        name=f"{site.prefix}/{name}",
-        description=f"Administrator of {name} in {site.environment}",
+        name=f"{site.prefix}/{kept_as}",
+        description=f"Administrator: {kept_as} of {site.environment}",
         kms_key_id=key_arn,
         # Without protection an environment is made and removed at will, and a name in recovery cannot be used again.
         recovery_window_in_days=30 if site.protect else 0,

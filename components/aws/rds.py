@@ -110,7 +110,8 @@ class RdsServer(pulumi.ComponentResource):
         site, engine, size = args.site, args.engine, args.size
         identifier = site.name(engine.name)
         self.admin_password = password(f"{name}-admin", child)
-        stored(f"{name}-admin", site, args.key_arn, {"username": ADMIN, "password": self.admin_password}, child)
+        credentials = {"username": ADMIN, "password": self.admin_password}
+        stored(f"{name}-admin", f"{engine.name}-admin", site, args.key_arn, credentials, child)
         subnets = aws.rds.SubnetGroup(
             name,
             name=identifier,

@@ -60,7 +60,7 @@ class Redis(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         site, title = args.site, args.site.name("redis")
         token = password(name, child)
-        stored(name, site, args.key_arn, {"auth_token": token}, child)
+        stored(name, "redis", site, args.key_arn, {"auth_token": token}, child)
         subnets = aws.elasticache.SubnetGroup(
             name,
             name=title,

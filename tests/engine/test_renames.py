@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pulumi
+import pulumi_aws as aws
 import pytest
+from typing_extensions import override
 
+from components.aws import postgres
+from components.aws.logs import LogRetention
+from components.aws.rds import RdsServer, RdsServerArgs, ServerSize
+from components.aws.redis import Redis, RedisArgs
+from components.aws.site import Site
 from components.objects import password
+from tests.aws_plugin.emulation import emulation
+from tests.engine.aws import AwsStack
+from tests.engine.aws_program import ACCOUNT, REGION, Everything
 from tests.engine.stacks import Program, Stack
 
 
@@ -65,3 +75,69 @@ def test_the_alias_may_go_once_every_stack_has_seen_it(alone: Stack) -> None:
     after = alone.up(program("database"))
     assert after.outputs == before
     assert set(after.changes) == {"same"}
+
+
+class Stores(Everything):
+    """The program's own database server and Redis, in a network; their names are what changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: tuple[str, str] = ("postgres", "redis")
+        self.known: tuple[str, str] | None = None
+
+    @override
+    def __call__(self) -> None:
+        self.opts = pulumi.ResourceOptions(provider=aws.Provider("aws", region=REGION))
+        self.network()
+        self.keys()
+        site = Site(environment="dev", account=ACCOUNT, region=REGION, protect=False, final_snapshots=True)
+        kept = LogRetention(days=7, key_arn=self.key.arn)
+        subnets = [subnet.id for subnet in self.subnets]
+        size = ServerSize(
+            version="17",
+            instance_class="db.t4g.medium",
+            storage_gib=20,
+            max_storage_gib=100,
+            multi_az=False,
+            backup_days=1,
+        )
+        server = RdsServerArgs(
+            site=site,
+            engine=postgres.ENGINE,
+            size=size,
+            vpc_id=self.vpc.id,
+            subnets=subnets,
+            node_security_group=self.group.id,
+            key_arn=self.key.arn,
+            retention=kept,
+        )
+        store = RedisArgs(
+            site=site,
+            version="7.1",
+            node_type="cache.t4g.small",
+            replicas=1,
+            snapshot_days=1,
+            vpc_id=self.vpc.id,
+            subnets=subnets,
+            node_security_group=self.group.id,
+            key_arn=self.key.arn,
+            retention=kept,
+        )
+        RdsServer(self.names[0], server, self.called(0))
+        Redis(self.names[1], store, self.called(1))
+
+    def called(self, number: int) -> pulumi.ResourceOptions:
+        aliases = [pulumi.Alias(name=self.known[number])] if self.known else []
+        return pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(aliases=aliases))
+
+
+def test_stores_in_aws_stay_as_they_are_when_their_components_are_renamed(tmp_path: Path) -> None:
+    program = Stores()
+    with emulation(tmp_path / "account", ACCOUNT, REGION) as account:
+        stack = AwsStack(tmp_path / "stack", account)
+        stack.up(program)
+        program.known, program.names = program.names, ("offline-store", "online-store")
+        renamed = stack.preview(program)
+        assert renamed.changes.keys() == {"same"}, renamed.operations()
+        program.known = None
+        assert stack.preview(program).changes["create"] > 10, "without the alias they would be made anew"
