@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -228,3 +229,23 @@ def test_parameters_are_whole() -> None:
     assert training.train_from < training.test_from < training.test_until <= params.as_of
     assert params.min_auc > 0.5
     assert params.min_brier_skill > 0
+
+
+def test_a_commit_says_when_files_differ_from_it(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
+        command = ["git", "-C", str(tmp_path), *identity, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert delivery.git_commit(tmp_path) is None
+    git("init", "-q")
+    assert delivery.git_commit(tmp_path) is None, "there is no commit yet"
+    file = tmp_path / "code.py"
+    file.write_text("1\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    git("tag", "v1")
+    commit = git("rev-parse", "HEAD")
+    assert delivery.git_commit(tmp_path) == commit
+    file.write_text("2\n")
+    assert delivery.git_commit(tmp_path) == f"{commit}-dirty"

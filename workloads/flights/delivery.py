@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mlp.errors import UserError
@@ -36,9 +37,9 @@ def identity(image: str) -> str:
     return sha256(image.encode())[:16]
 
 
-def git_commit() -> str | None:
-    """Return the checkout's commit; None outside a repository."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+def git_commit(root: Path = ROOT) -> str | None:
+    """Return a checkout's commit, with `-dirty` behind it where files differ from it; None outside a repository."""
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
     except (OSError, subprocess.CalledProcessError):
