@@ -65,13 +65,15 @@ def test_root_without_a_capability(before: set[str]) -> None:
     assert "CAP_SYS_ADMIN" in failed["capabilities"].seen
 
 
-def test_a_full_cache_disk(before: set[str], tmp_path: Path) -> None:
+def test_a_full_cache_disk(tmp_path: Path) -> None:
+    """Beside the same with a roomy one: on its own disk an empty cache changes what the checkout's disk must hold."""
     folder = shlex.quote(str(tmp_path))
-    failed = doctor(f"mount -t tmpfs -o size=50m small {folder}; export XDG_CACHE_HOME={folder}")
-    # The disk of the checkout counts by itself now; it is too full too where it was together with the cache's.
-    also = {"disk of checkout"} if "disk of checkout and cache" in before else set()
-    assert set(failed) - before - also == {"disk of cache"}
-    assert str(tmp_path) in failed["disk of cache"].mend
+    roomy, full = (
+        doctor(f"mount -t tmpfs -o size={size} cache {folder}; export XDG_CACHE_HOME={folder}")
+        for size in ("200g", "50m")
+    )
+    assert set(full) - set(roomy) == {"disk of cache"}
+    assert str(tmp_path) in full["disk of cache"].mend
 
 
 def test_read_only_kernel_settings(before: set[str]) -> None:
