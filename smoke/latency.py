@@ -50,12 +50,12 @@ def judge(samples: Sequence[load.Sample], budgets: Budgets) -> list[Row]:
         summary = found.get(phase)
         title = _title(phase)
         if summary is None or summary.count == 0:
-            rows.append(Row(name=_p99(phase), value="not reported", allowed=f"< {limit:g} ms", ok=False))
+            rows.append(Row(name=f"{title} p99", value="not reported", allowed=f"< {limit:g} ms", ok=False))
             continue
         rows.append(Row(name=f"{title} p50", value=summary.p50, unit="ms"))
         rows.append(Row(name=f"{title} p95", value=summary.p95, unit="ms"))
         rows.append(
-            Row(name=_p99(phase), value=summary.p99, unit="ms", allowed=f"< {limit:g} ms", ok=summary.p99 < limit)
+            Row(name=f"{title} p99", value=summary.p99, unit="ms", allowed=f"< {limit:g} ms", ok=summary.p99 < limit)
         )
     if samples:
         rows.append(Row(name="of the total, the client's own lag p99", value=found["lag"].p99, unit="ms"))
@@ -68,18 +68,17 @@ def hasty(samples: Sequence[load.Sample], budgets: Budgets) -> dict[str, int]:
     Empty when nothing is wrong, and when the verdict is plain: failed requests, phases not reported, many late.
     """
     values = series(samples)
-    over = {phase: sum(ms >= limit for ms in values[phase]) for phase, limit in limits(budgets).items()}
-    breached = {row.name for row in judge(samples, budgets) if not row.ok}
-    few = {phase: count for phase, count in over.items() if 0 < count < DECISIVE and _p99(phase) in breached}
-    return few if breached == {_p99(phase) for phase in few} else {}
+    late = {
+        phase: sum(ms >= limit for ms in values[phase])
+        for phase, limit in limits(budgets).items()
+        if load.summarize(values[phase]).p99 >= limit
+    }
+    plain = load.failures(samples) or not all(values.values()) or any(count >= DECISIVE for count in late.values())
+    return {} if plain else late
 
 
 def _title(phase: str) -> str:
     return "total" if phase == TOTAL else phase
-
-
-def _p99(phase: str) -> str:
-    return f"{_title(phase)} p99"
 
 
 def series(samples: Sequence[load.Sample]) -> dict[str, list[float]]:

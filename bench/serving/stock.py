@@ -53,7 +53,7 @@ def running(platform: Platform) -> dict[str, Any]:
 
     found = client.AppsV1Api(platform.api).read_namespaced_deployment(f"{SERVICE}-predictor", platform.models_namespace)
     (server,) = [part for part in found.spec.template.spec.containers if part.name == "kserve-container"]
-    return client.ApiClient().sanitize_for_serialization(server.resources)
+    return platform.api.sanitize_for_serialization(server.resources)
 
 
 def inference_service(namespace: str, image: str, uri: str, resources: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,12 @@ def stack(plane: ControlPlane, tmp_path: Path) -> Stack:
 
 
 @pytest.fixture
+def alone(tmp_path: Path) -> Stack:
+    """A stack that needs no cluster."""
+    return Stack(tmp_path, "")
+
+
+@pytest.fixture
 def new_stack(plane: ControlPlane, tmp_path: Path) -> Callable[..., Stack]:
     def make(name: str, **options: Any) -> Stack:
         return Stack(tmp_path / name, options.pop("kubeconfig", plane.kubeconfig.read_text()), name=name, **options)

@@ -14,12 +14,6 @@ from infra.pace import paced
 from tests.engine.stacks import Stack
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Stack:
-    """A stack that needs no cluster."""
-    return Stack(tmp_path, "{}")
-
-
 def chain(length: int) -> pulumi.Output[str]:
     """Declare resources of which each needs what the one before made, and return the last one's value."""
     last: pulumi.Output[str] = pulumi.Output.from_input("start")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
-import pytest
 from typing_extensions import override
 
 from components.aws import postgres
@@ -46,12 +45,6 @@ def program(name: str, *aliases: str) -> Program:
     return lambda: Outer(name, pulumi.ResourceOptions(aliases=known))
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Stack:
-    """A stack that needs no cluster."""
-    return Stack(tmp_path, "")
-
-
 def test_an_alias_on_the_component_keeps_everything_in_it(alone: Stack) -> None:
     before = alone.up(program("postgres")).outputs
     renamed = alone.up(program("database", "postgres"))
@@ -77,7 +70,7 @@ def test_the_alias_may_go_once_every_stack_has_seen_it(alone: Stack) -> None:
     assert set(after.changes) == {"same"}
 
 
-class Stores(Everything):
+class RenamedStores(Everything):
     """The program's own database server and Redis, in a network; their names are what changes."""
 
     def __init__(self) -> None:
@@ -132,7 +125,7 @@ class Stores(Everything):
 
 
 def test_stores_in_aws_stay_as_they_are_when_their_components_are_renamed(tmp_path: Path) -> None:
-    program = Stores()
+    program = RenamedStores()
     with emulation(tmp_path / "account", ACCOUNT, REGION) as account:
         stack = AwsStack(tmp_path / "stack", account)
         stack.up(program)
