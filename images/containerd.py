@@ -83,7 +83,7 @@ def write_archive(out: IO[bytes], records: list[Record], present: set[str], step
 
 def ctr(socket: Path, *arguments: str) -> list[str]:
     """Return the command line of containerd's client."""
-    return ["ctr", "--address", str(socket), "--namespace", NAMESPACE, *arguments]
+    return [str(binary("ctr")), "--address", str(socket), "--namespace", NAMESPACE, *arguments]
 
 
 def _read(socket: Path, *arguments: str) -> str:

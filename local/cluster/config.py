@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -15,7 +13,6 @@ import yaml
 
 from local.cluster import addresses, layout, pki
 from mlp import paths
-from mlp.errors import UserError
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -73,13 +70,13 @@ def programs(known: dict[str, str]) -> list[Program]:
     """Return the supervised processes with their arguments filled in.
 
     Raises:
-        UserError: An executable is neither built nor installed.
+        UserError: An executable is not built.
     """
     from local.toolchain import binary
 
     found: list[Program] = []
     for name, declared in _declared().items():
-        executable = str(binary(declared["binary"])) if "binary" in declared else _system(declared["system"])
+        executable = str(binary(declared["binary"]))
         arguments = [Template(argument).substitute(known) for argument in declared["arguments"]]
         found.append(
             Program(
@@ -96,7 +93,9 @@ def supervisor_config(known: dict[str, str], declared: list[Program]) -> str:
     """Return supervisord's configuration for `declared`; nothing starts by itself, `lifecycle` keeps the order."""
     sections = [Template((TEMPLATES / "supervisord.conf").read_text()).substitute(known)]
     for program in declared:
-        environment = {"PATH": SYSTEM_PATH, "HOME": "/root", **program.environment}
+        # containerd finds its shim beside itself.
+        path = f"{Path(program.command[0]).parent}:{SYSTEM_PATH}"
+        environment = {"PATH": path, "HOME": "/root", **program.environment}
         pairs = ",".join(f'{key}="{value}"' for key, value in environment.items())
         # supervisord expands %(x)s and splits on spaces, so both are escaped.
         command = " ".join(f'"{part}"' if " " in part else part for part in program.command).replace("%", "%%")
@@ -178,10 +177,3 @@ def _write(path: Path, content: str) -> None:
 
 def _declared() -> dict[str, dict[str, Any]]:
     return yaml.safe_load((HERE / "programs.yaml").read_text())
-
-
-def _system(name: str) -> str:
-    found = shutil.which(name, path=SYSTEM_PATH + os.pathsep + os.environ.get("PATH", ""))
-    if found is None:
-        raise UserError(f"The program {name} is not installed.", next_step="run `mlp doctor`")
-    return found

@@ -12,6 +12,7 @@ from local.toolchain import go as compiler
 from local.toolchain.catalog import Tool, key, owner, tool, tools
 from local.toolchain.estimate import in_words
 from local.toolchain.lock import held
+from local.toolchain.modules import module_dir
 from local.toolchain.sources import lay_out
 from local.toolchain.view import View
 from mlp import progress
@@ -75,7 +76,7 @@ def executable_name(package: str) -> str:
 def build_command(item: Tool, output: Path) -> list[str]:
     """Return the `go build` command that puts the tool's executables into `output`."""
     ldflags = " ".join(("-s", "-w", *item.ldflags))
-    packages = list(item.binaries.values())
+    packages = item.packages
     destination = output / next(iter(item.binaries)) if len(packages) == 1 else f"{output}/"
     return ["go", "build", "-v", NO_DWARF, f"-ldflags={ldflags}", "-o", str(destination), *packages]
 
@@ -134,7 +135,7 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
     output = temporary / "bin"
     output.mkdir(parents=True)
     title = f"build {item.name} {item.version or ''}".rstrip() + (f" ({len(after)} more after it)" if after else "")
-    packages = list(item.binaries.values())
+    packages = item.packages
     with progress.step(title, estimate=item.estimate_seconds) as step:
         step.detail = "laying out its sources"
         place = lay_out(item, temporary / "source")
@@ -166,6 +167,7 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
                 ) from None
             log.write(f"took {step.seconds:.1f} s\n")
     _rename_executables(item, output)
+    _copy_module_files(item, output)
     shutil.rmtree(temporary / "source", ignore_errors=True)
     temporary.rename(final)
 
@@ -175,3 +177,10 @@ def _rename_executables(item: Tool, output: Path) -> None:
     for name, package in item.binaries.items():
         if not (output / name).exists():
             (output / executable_name(package)).rename(output / name)
+
+
+def _copy_module_files(item: Tool, output: Path) -> None:
+    """Copy what the tool needs of its modules beside its executables; a name without a suffix is a script."""
+    for name, (module, path) in item.module_files.items():
+        copied = Path(shutil.copyfile(module_dir(item.name, module) / path, output / name))
+        copied.chmod(0o644 if copied.suffix else 0o755)

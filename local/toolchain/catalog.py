@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlp.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = ("go.mod", "go.sum", "*.go", "prepare.py", "requirements.txt")
+PINS = ("go.mod", "go.sum")
+SOURCES = (*PINS, "*.go", "prepare.py", "requirements.txt")
 """Files of a tool's folder that decide its build."""
 
 KEY_LENGTH = 16
@@ -26,9 +27,10 @@ class Tool(BaseModel):
 
     Attributes:
         name: Its name.
-        folder: Where its go.mod is.
+        folder: Its own sources; holds a go.mod where its pins differ from those that the other tools share.
         description: What it is for, as a phrase.
-        binaries: Executable name -> Go package.
+        binaries: Executable name -> Go package; "." is the package in its own folder.
+        module_files: File name -> [Go module, path in it]: files of modules that are copied beside the executables.
         module: Go module the packages come from; None when the program is ours.
         version: Version of that module, as in the folder's go.mod.
         ldflags: Linker flags beside `-s -w`.
@@ -42,6 +44,7 @@ class Tool(BaseModel):
     folder: Path
     description: str
     binaries: Mapping[str, str] = Field(min_length=1)
+    module_files: Mapping[str, tuple[str, str]] = {}
     module: str | None = None
     version: str | None = None
     ldflags: tuple[str, ...] = ()
@@ -53,10 +56,26 @@ class Tool(BaseModel):
         """Whether sources are made before the build, by the folder's prepare.py."""
         return (self.folder / "prepare.py").exists()
 
+    @property
+    def shares_pins(self) -> bool:
+        """Whether the tool is built with the go.mod of all tools, so that packages they need are compiled once."""
+        return not (self.folder / "go.mod").exists()
+
+    @property
+    def module_root(self) -> Path:
+        """The folder whose go.mod and go.sum pin the tool's modules."""
+        return self.folder.parent if self.shares_pins else self.folder
+
+    @property
+    def packages(self) -> list[str]:
+        """The Go packages of the executables, as `go build` takes them in `module_root`."""
+        own = f"./{self.name}" if self.shares_pins else "."
+        return [own if package == "." else package for package in self.binaries.values()]
+
     def sources(self) -> list[Path]:
         """Return the files that decide the build, sorted: go.mod, go.sum, our Go files, what prepares others."""
-        found = [path for pattern in SOURCES for path in self.folder.rglob(pattern)]
-        return sorted(found)
+        found = {path for pattern in SOURCES for path in self.folder.rglob(pattern)}
+        return sorted(found | {self.module_root / name for name in PINS})
 
 
 def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
@@ -111,13 +130,17 @@ def key(item: Tool, go_version: str, platform: str) -> str:
     """
     recipe = {
         "binaries": dict(item.binaries),
+        "module_files": {name: list(place) for name, place in item.module_files.items()},
         "ldflags": list(item.ldflags),
         "cgo": item.cgo,
         "version": item.version,
         "go": go_version,
         "platform": platform,
-        "sources": {
-            str(path.relative_to(item.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in item.sources()
-        },
+        "sources": {_label(item, path): hashlib.sha256(path.read_bytes()).hexdigest() for path in item.sources()},
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def _label(item: Tool, path: Path) -> str:
+    """Return the path of a source file inside the tool's folder, or of a shared pin beside that folder."""
+    return str(path.relative_to(item.folder) if path.is_relative_to(item.folder) else Path("..") / path.name)

@@ -88,7 +88,7 @@ def _machines() -> Go | None:
 @functools.cache
 def choose() -> Go:
     """Return the compiler that builds are made with; installs nothing."""
-    wanted = required([(item.folder / "go.mod").read_text() for item in tools().values()])
+    wanted = required([(item.module_root / "go.mod").read_text() for item in tools().values()])
     own = _machines()
     if own and as_numbers(own.version) >= as_numbers(wanted):
         return own

@@ -10,6 +10,7 @@ from local.toolchain import go as compiler
 from local.toolchain.catalog import tool
 from mlp import progress
 from mlp.errors import UserError
+from mlp.paths import ROOT
 
 
 @functools.cache
@@ -44,9 +45,10 @@ def _known(name: str, module: str) -> Path | None:
 def _go(name: str, *arguments: str) -> str:
     """Return the output of a `go` command that runs in a tool's folder."""
     chosen = compiler.ensure()
+    root = tool(name).module_root
     done = subprocess.run(
         [chosen.executable, *arguments],
-        cwd=tool(name).folder,
+        cwd=root,
         env=compiler.environment(chosen),
         capture_output=True,
         text=True,
@@ -56,6 +58,6 @@ def _go(name: str, *arguments: str) -> str:
         raise UserError(
             f"`go {' '.join(arguments)}` failed for {name}",
             seen=done.stderr.strip()[-600:],
-            next_step=f"see that local/toolchain/{name}/go.mod names the module and that the module proxy answers",
+            next_step=f"see that {root.relative_to(ROOT)}/go.mod names the module and that the module proxy answers",
         )
     return done.stdout

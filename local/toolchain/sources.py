@@ -76,7 +76,7 @@ class Workshop:
     def _run(self, command: list[str], given: bytes = b"") -> bytes:
         done = subprocess.run(
             command,
-            cwd=self.tool.folder,
+            cwd=self.tool.module_root,
             env=compiler.environment(compiler.ensure()),
             input=given,
             capture_output=True,
@@ -103,7 +103,7 @@ def with_replacements(go_mod: str, replacements: Mapping[str, str]) -> str:
 
 
 def lay_out(item: Tool, folder: Path) -> Path:
-    """Return the folder in which to build a tool: its own, or `folder`, prepared, when it has a prepare.py.
+    """Return the folder in which to build a tool: its module's, or `folder`, prepared, when it has a prepare.py.
 
     Args:
         item: The tool.
@@ -113,9 +113,9 @@ def lay_out(item: Tool, folder: Path) -> Path:
         UserError: The sources could not be made.
     """
     if not item.prepared:
-        return item.folder
+        return item.module_root
     for source in item.sources():
-        place = folder / source.relative_to(item.folder)
+        place = folder / source.relative_to(item.module_root)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
     own = importlib.import_module(f"local.toolchain.{item.name}.prepare")

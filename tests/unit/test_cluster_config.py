@@ -60,10 +60,11 @@ def test_only_what_uses_the_block_is_a_conflict(entry: dict[str, str], taken: bo
 
 
 def test_the_runtime_never_pulls_and_may_lack_privileges() -> None:
-    cri = tomllib.loads(rendered("containerd.toml"))["plugins"]["io.containerd.grpc.v1.cri"]
-    assert cri["sandbox_image"] == IMAGES["pause"]
-    assert cri["restrict_oom_score_adj"] is True
-    assert "registry" not in cri
+    plugins = tomllib.loads(rendered("containerd.toml"))["plugins"]
+    images, runtime = plugins["io.containerd.cri.v1.images"], plugins["io.containerd.cri.v1.runtime"]
+    assert images["pinned_images"]["sandbox"] == IMAGES["pause"]
+    assert runtime["restrict_oom_score_adj"] is True
+    assert "registry" not in images
 
 
 def test_the_kubelet_never_collects_images_and_asks_who_calls() -> None:

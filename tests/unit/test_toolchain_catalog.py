@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ one:
   ldflags: [-X main.version=v1.0.0]
   estimate_seconds: 10
 """
+
+RELEASES = {"kubernetes-provider": version("pulumi-kubernetes")}
+"""Tools that call themselves by a release other than their module's version."""
 
 
 @pytest.fixture
@@ -80,20 +84,38 @@ def test_an_unknown_field_in_the_catalog_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_tool_has_its_module_and_the_version_it_says() -> None:
-    folders = {path.parent.name for path in catalog.FOLDER.glob("*/go.mod")}
-    assert folders == set(catalog.tools())
+    of_their_own = {path.parent.name for path in catalog.FOLDER.glob("*/go.mod")}
+    assert of_their_own < set(catalog.tools())
     for item in catalog.tools().values():
-        text = (item.folder / "go.mod").read_text()
-        assert (item.folder / "go.sum").exists()
+        assert item.shares_pins == (item.name not in of_their_own)
+        text = (item.module_root / "go.mod").read_text()
+        assert (item.module_root / "go.sum").exists()
         if item.module:
             pinned = re.search(rf"^(?:require )?\s*{re.escape(item.module)} (\S+)", text, re.MULTILINE)
             assert pinned, f"{item.name}: go.mod does not require {item.module}"
             assert pinned.group(1) == item.version
         for flag in item.ldflags:
             if value := re.search(r"[vV](?:ersion|ERSION)=(\S+)", flag):
-                assert value.group(1) == item.version, f"{item.name}: {flag}"
+                assert value.group(1) == RELEASES.get(item.name, item.version), f"{item.name}: {flag}"
+        for module, _ in item.module_files.values():
+            assert f"{module} v" in text, f"{item.name}: go.mod does not require {module}"
         for package in item.binaries.values():
             assert package == "." or package in text, f"{item.name}: {package} is no tool of its go.mod"
+
+
+def test_a_tool_without_pins_of_its_own_is_built_with_those_of_all_tools(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "main.go").write_text("package main\n")
+    for name in catalog.PINS:
+        (tmp_path / name).write_text("shared\n")
+    sharing = catalog.parse(TEXT.replace("example.org/one/cmd/one", "."), tmp_path)["one"]
+    assert (sharing.module_root, sharing.packages) == (tmp_path, ["./one"])
+    before = key(sharing)
+    (tmp_path / "go.sum").write_text("changed\n")
+    assert key(sharing) != before
+    for name in catalog.PINS:
+        (tmp_path / "one" / name).write_text("its own\n")
+    assert (sharing.module_root, sharing.packages) == (tmp_path / "one", ["."])
 
 
 def test_every_executable_has_one_tool() -> None:
@@ -147,7 +169,7 @@ def test_the_required_version_is_the_highest_of_all_modules() -> None:
 
 
 def test_the_pinned_wheel_is_new_enough_for_every_tool() -> None:
-    wanted = go.required([(item.folder / "go.mod").read_text() for item in catalog.tools().values()])
+    wanted = go.required([(item.module_root / "go.mod").read_text() for item in catalog.tools().values()])
     assert go.as_numbers(go.wheel_version(go.REQUIREMENTS.read_text())) >= go.as_numbers(wanted)
 
 

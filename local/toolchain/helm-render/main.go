@@ -37,7 +37,7 @@ func main() {
 	flag.StringVar(&options.values, "values", "", "YAML file with values")
 	flag.StringVar(&options.release, "release", "release", "name of the release")
 	flag.StringVar(&options.namespace, "namespace", "default", "namespace of the release")
-	flag.StringVar(&options.kubeVersion, "kube-version", "1.34.4", "Kubernetes version the chart sees")
+	flag.StringVar(&options.kubeVersion, "kube-version", "1.36.3", "Kubernetes version the chart sees")
 	flag.StringVar(&options.apiVersions, "api-versions", "", "API versions the chart sees beside the built-in ones, with commas")
 	flag.BoolVar(&options.includeCRDs, "include-crds", false, "also print the chart's crds folder, first")
 	flag.Parse()

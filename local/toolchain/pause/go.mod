@@ -1,3 +1,0 @@
-module mlplatform.local/toolchain/pause
-
-go 1.24.0
