@@ -14,6 +14,7 @@ from pulumi.runtime import mocks
 from stack_programs import AWS, config, made
 
 import upstream
+from components.aws.upstream_images import upstream_copies
 from infra.program import program
 from policy import render
 from policy.model import Resource
@@ -207,7 +208,8 @@ def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() ->
     mirrored = render.render("dev", program, values).resources
     assert not [item for item in mirrored if item.type == "aws:ecr/repository:Repository"]
     text = json.dumps([item.inputs for item in mirrored], default=str)
-    assert "registry.example.com/ml/cluster-autoscaler:v1.34" in text
+    for copy in upstream_copies("registry.example.com/ml"):
+        assert f"{copy.target}@{copy.source.partition('@')[2]}" in text
     assert "registry.k8s.io" not in text
     assert "nvcr.io" not in text
 
