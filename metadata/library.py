@@ -36,7 +36,9 @@ def store(settings: Settings) -> Store:
         connection.mysql.user = settings.mysql.user
         connection.mysql.password = settings.mysql.password
         if settings.mysql.tls:
-            # An empty set of options is one: without it the library never offers TLS.
+            # A set of options, whichever, makes the library offer TLS. It cannot verify: with verify_server_cert it
+            # refuses every server, the right one too (issue 130 of google/ml-metadata; so tried with 1.17.1), and with
+            # `ca` alone it takes any.
             connection.mysql.ssl_options.verify_server_cert = False
     migration = metadata_store_pb2.MigrationOptions(enable_upgrade_migration=True)
     return Store(metadata_store, connection.SerializeToString(), migration.SerializeToString(), settings.wait_seconds)
