@@ -1,4 +1,4 @@
-"""A server that takes no connection without TLS, as RDS is set up: what speaks MySQL reaches it, encrypted."""
+"""A server that takes no connection without TLS, as RDS is set up: what speaks MySQL reaches it, and no other."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def server() -> Iterator[Server]:
             made.ask(PASSWORD, f"CREATE DATABASE {name}")
             made.ask(PASSWORD, f"CREATE USER {name} IDENTIFIED BY '{LOGIN}' REQUIRE SSL")
             made.ask(PASSWORD, f"GRANT ALL ON {name}.* TO {name}")
+        made.secret("authorities", {"own.pem": ISSUED.ca, "others.pem": OTHERS.ca})
         yield made
 
 
@@ -66,31 +67,41 @@ def tables(server: Server, database: str) -> set[str]:
     return set(server.ask(PASSWORD, f"SHOW TABLES IN {database}").split())
 
 
-def metadata(server: Server, name: str, *, tls: bool) -> None:
+AUTHORITIES = {"name": "authorities", "secret": {"secretName": "authorities"}}
+
+
+def metadata(server: Server, name: str, *, ca_file: str = "") -> None:
     """Start ML Metadata, with as little patience as it allows."""
     values = {
         "METADATA_MYSQL_HOST": "mariadb",
         "METADATA_MYSQL_DATABASE": "metadb",
         "METADATA_MYSQL_USER": "metadb",
         "METADATA_MYSQL_PASSWORD": LOGIN,
-        "METADATA_MYSQL_TLS": str(tls).lower(),
+        "METADATA_MYSQL_CA_FILE": ca_file and f"/authorities/{ca_file}",
         "METADATA_WAIT_SECONDS": "10",
     }
     environment = [{"name": key, "value": value} for key, value in values.items()]
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}]
-    server.create(client(name, secured("metadata", "ml-metadata", env=environment, volumeMounts=mounts), []))
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "authorities", "mountPath": "/authorities"}]
+    container = secured("metadata", "ml-metadata", env=environment, volumeMounts=mounts)
+    server.create(client(name, container, [AUTHORITIES]))
 
 
 def test_ml_metadata_without_tls_is_refused_and_says_so(server: Server) -> None:
-    metadata(server, "plain", tls=False)
+    metadata(server, "plain")
     until("refused", lambda: "could not be opened within 10 s" in server.logs("plain"), WAIT_SECONDS)
     assert "metadb" in server.logs("plain")
     assert not tables(server, "metadb")
 
 
-def test_ml_metadata_speaks_tls(server: Server) -> None:
-    """It cannot verify the server (metadata/library.py)."""
-    metadata(server, "encrypted", tls=True)
+def test_ml_metadata_refuses_a_server_that_others_vouch_for(server: Server) -> None:
+    metadata(server, "deceived", ca_file="others.pem")
+    until("refused", lambda: "could not be opened within 10 s" in server.logs("deceived"), WAIT_SECONDS)
+    assert "certificate verify failed" in server.logs("deceived")
+    assert not tables(server, "metadb")
+
+
+def test_ml_metadata_verifies_the_server(server: Server) -> None:
+    metadata(server, "encrypted", ca_file="own.pem")
     until("serving", lambda: "serving ml_metadata" in server.logs("encrypted"), WAIT_SECONDS)
     assert {"Artifact", "Execution"} <= tables(server, "metadb")
 

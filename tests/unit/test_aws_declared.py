@@ -293,7 +293,8 @@ def test_servers_that_speak_mysql_verify_it_too(stack: str) -> None:
         return {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
 
     assert env("Deployment/ml-pipeline")["SSL_CERT_DIR"] == "/config"
-    assert env("Deployment/metadata-grpc-service")["METADATA_MYSQL_TLS"] == "true"
+    assert env("Deployment/metadata-grpc-service")["METADATA_MYSQL_CA_FILE"] == "/run/secrets/database/database-ca.pem"
+    assert "BEGIN CERTIFICATE" in unwrap(found.of_kind("Secret")["metadata-database"])["stringData"]["database-ca.pem"]
     assert env("Job/postgres")["PGSSLMODE"] == "verify-full"
     for kind, variable in (("postgres", "PGSSLROOTCERT"), ("mysql", "MYSQL_AUTHORITIES")):
         assert env(f"Job/{kind}")[variable] == "/scripts/database-ca.pem"
