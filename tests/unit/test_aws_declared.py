@@ -15,7 +15,8 @@ from pulumi.runtime import mocks
 from stack_programs import AWS, config, made
 
 import upstream
-from components.aws.upstream_images import upstream_copies
+from components import pod_security
+from components.aws.upstream_images import upstream_copies, upstream_image
 from infra.program import program
 from policy import render
 from policy.model import Resource
@@ -313,3 +314,12 @@ def test_what_makes_logins_on_mysql_gets_no_password(stack: str) -> None:
     logins = unwrap(made(stack).of_kind("Secret")["mysql-logins"])["stringData"]
     assert set(logins) == {"mlpipeline", "metadb"}
     assert all(re.fullmatch(r"\*[0-9A-F]{40}", value) for value in logins.values())
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_what_goes_with_kubernetes_is_of_its_minor_version(stack: str) -> None:
+    [cluster] = of(stack, "Cluster").values()
+    minor = cluster["version"]
+    assert {item["version"] for item in of(stack, "NodeGroup").values()} == {minor}
+    assert f":v{minor}." in upstream_image("cluster-autoscaler", None)
+    assert f"v{minor}" == pod_security.VERSION
