@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -13,6 +13,9 @@ from components import kube, pods, volumes
 from components.objects import Scope
 
 RESOURCES = kube.Resources(cpu="20m", memory="32Mi", cpu_limit="1", memory_limit="128Mi")
+
+SCRIPTS = "/scripts"
+"""Where the Job finds its scripts and files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,8 @@ class Client:
         scripts: What it runs, the first of them the entry point.
         environment: Where the server is and who the administrator is.
         password_variable: Variable that carries the administrator's password.
+        verifier: Makes what the scripts take in place of a password, of a login and its password.
+        files: Further texts beside the scripts, by file name: certificates.
     """
 
     image: str
@@ -32,6 +37,8 @@ class Client:
     scripts: Sequence[Path]
     environment: Mapping[str, pulumi.Input[str]]
     password_variable: str
+    verifier: Callable[[str, str], str]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +48,7 @@ class Equipment:
     Attributes:
         account: ServiceAccount of the pods.
         admin: Secret with the administrator's `password`.
-        scripts: ConfigMap with the scripts, by file name.
+        scripts: ConfigMap with the scripts and files, by file name.
         texts: The same as text.
     """
 
@@ -53,7 +60,7 @@ class Equipment:
 
 def equip(scope: Scope, client: Client, admin_password: pulumi.Input[str]) -> Equipment:
     """Declare what the Job needs beside the server."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in client.scripts}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in client.scripts} | dict(client.files)
     return Equipment(
         account=scope.service_account(scope.application),
         admin=scope.secret(f"{scope.application}-admin", {"password": admin_password}),
@@ -78,16 +85,17 @@ def databases_job(
         passwords: Password by login; database and login have one name.
         requires: The server.
     """
-    logins = scope.secret(f"{scope.application}-logins", dict(passwords))
+    contents = {login: _verified(client, login, value) for login, value in passwords.items()}
+    logins = scope.secret(f"{scope.application}-logins", contents)
     container = pods.Container(
         name="databases",
         image=client.image,
         resources=RESOURCES,
-        command=["/bin/sh", f"/scripts/{client.scripts[0].name}"],
+        command=["/bin/sh", f"{SCRIPTS}/{client.scripts[0].name}"],
         env=client.environment,
         secret_env={client.password_variable: (equipment.admin.metadata.name, "password")},
         mounts=[
-            volumes.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
+            volumes.Mount(name="scripts", path=SCRIPTS, config_map=equipment.scripts.metadata.name),
             volumes.Mount(name="logins", path="/run/secrets/logins", secret=logins.metadata.name),
         ],
     )
@@ -105,3 +113,7 @@ def databases_job(
         key=[client.image, equipment.texts, sorted(passwords)],
         requires=requires,
     )
+
+
+def _verified(client: Client, login: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
+    return pulumi.Output.secret(password.apply(lambda text: client.verifier(login, text)))

@@ -16,7 +16,10 @@ from components.substrate import Grant, Substrate
 NAMESPACE = "feast"
 PORT = 6566
 PROJECT = "mlplatform"
-CONFIG_PATH = "/etc/feast/feature_store.yaml"
+FOLDER = "/etc/feast"
+"""Where every client mounts the Secret `feast-config`."""
+
+CONFIG_PATH = f"{FOLDER}/feature_store.yaml"
 URL = f"http://feast.{NAMESPACE}.svc:{PORT}"
 """Address of the feature server inside the cluster."""
 
@@ -112,21 +115,23 @@ class Feast(pulumi.ComponentResource):
     """The feature server behind a Service `feast`, and what clients need to use the store.
 
     Attributes:
-        client_config: feature_store.yaml for clients, a secret.
+        client_config: Content of the Secret that clients mount at FOLDER: feature_store.yaml, a secret, and what it
+            refers to.
     """
 
-    client_config: pulumi.Output[str]
+    client_config: Mapping[str, pulumi.Input[str]]
 
     def __init__(self, name: str, args: FeastArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:platform:Feast", name, None, opts)
         substrate = args.substrate
         child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
         scope = Scope(application="feast", namespace=space(NAMESPACE, child), base=child)
-        self.client_config = render(substrate, "sync", args.registry_refresh_seconds)
+        files = substrate.postgres["feast"].files()
+        self.client_config = {"feature_store.yaml": render(substrate, "sync", args.registry_refresh_seconds), **files}
         server_config = render(substrate, "thread", args.registry_refresh_seconds)
-        config = scope.secret("feast-config", {"feature_store.yaml": self.client_config})
-        served = scope.secret("feast-server-config", {"feature_store.yaml": server_config})
-        self._server(scope, args, served.metadata.name, kube.secrets_digest(server_config))
+        config = scope.secret("feast-config", self.client_config)
+        served = scope.secret("feast-server-config", {"feature_store.yaml": server_config, **files})
+        self._server(scope, args, served.metadata.name, kube.secrets_digest(server_config, *files.values()))
         self._materialization(scope, args, config.metadata.name)
         self.register_outputs({})
 
@@ -151,7 +156,7 @@ class Feast(pulumi.ComponentResource):
             env=ENVIRONMENT,
             ports={"http": PORT},
             probes=pods.Probes(port=PORT, path="/health", start_seconds=180),
-            mounts=[volumes.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
+            mounts=[volumes.Mount(name="config", path=FOLDER, secret=config), SCRATCH],
         )
         scope.service(PORT)
         scope.deployment(
@@ -173,7 +178,7 @@ class Feast(pulumi.ComponentResource):
             command=materialize_command(plan.until),
             env={**ENVIRONMENT, **access.environment},
             env_from_secrets=[keys.metadata.name],
-            mounts=[volumes.Mount(name="config", path="/etc/feast", secret=config), SCRATCH],
+            mounts=[volumes.Mount(name="config", path=FOLDER, secret=config), SCRATCH],
         )
         scope.cron_job(
             "materialize",
@@ -200,7 +205,7 @@ def render(substrate: Substrate, cache: CacheMode, ttl: int) -> pulumi.Output[st
     """Return feature_store.yaml for the stores of `substrate`, a secret."""
     redis = substrate.redis
     values = pulumi.Output.all(
-        registry=substrate.postgres["feast"].url(), redis=redis.host, redis_password=redis.password
+        registry=substrate.postgres["feast"].url(folder=FOLDER), redis=redis.host, redis_password=redis.password
     )
     return pulumi.Output.secret(
         values.apply(

@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
+from components import pod_security
 from components.transformations import Object, Transformation, apply_all, with_namespace
 
 TABLE = Path(__file__).with_name("kinds.yaml")
@@ -99,7 +100,7 @@ def namespace(name: str) -> Object:
     labels = {
         "app.kubernetes.io/part-of": "mlplatform",
         "pod-security.kubernetes.io/enforce": "restricted",
-        "pod-security.kubernetes.io/enforce-version": "v1.34",
+        "pod-security.kubernetes.io/enforce-version": pod_security.VERSION,
     }
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 

@@ -19,6 +19,9 @@ ADMIN = "admin"
 TRACKING_URI = f"http://mlflow.{NAMESPACE}.svc:{PORT}"
 """Address of the server inside the cluster."""
 
+CONFIG = "/etc/mlflow"
+"""Folder of basic_auth.ini, and of what its databases are verified with."""
+
 DRIVER = "postgresql+psycopg2"
 """SQLAlchemy's name of the driver in the image `mlflow`."""
 
@@ -94,19 +97,30 @@ class MLflow(pulumi.ComponentResource):
         environment = scope.secret(
             "mlflow-environment",
             {
-                "MLFLOW_BACKEND_STORE_URI": database.url(DRIVER),
+                "MLFLOW_BACKEND_STORE_URI": database.url(DRIVER, folder=CONFIG),
                 "MLFLOW_AUTH_ADMIN_USERNAME": ADMIN,
                 "MLFLOW_AUTH_ADMIN_PASSWORD": self.password,
                 "MLFLOW_FLASK_SERVER_SECRET_KEY": session_key,
                 **access.secret_environment,
             },
         )
+        users_url = users.url(DRIVER, folder=CONFIG)
         auth = scope.secret(
             "mlflow-auth",
-            {"basic_auth.ini": users.url(DRIVER).apply(auth_config), "AUTH_DATABASE_URI": users.url(DRIVER)},
+            {
+                "basic_auth.ini": users_url.apply(auth_config),
+                "AUTH_DATABASE_URI": users_url,
+                **database.files(),
+                **users.files(),
+            },
         )
         rotation = kube.secrets_digest(
-            self.password, session_key, database.password, users.password, *access.secret_environment.values()
+            self.password,
+            session_key,
+            database.password,
+            users.password,
+            *access.secret_environment.values(),
+            *database.files().values(),
         )
         migration = self._migration(scope, substrate, account, environment, auth, rotation, (database, users))
         container = pods.Container(
@@ -123,7 +137,7 @@ class MLflow(pulumi.ComponentResource):
                 **access.environment,
                 **s3_endpoint(substrate),
                 "HOME": "/tmp",  # noqa: S108 - a volume of the pod's own
-                "MLFLOW_AUTH_CONFIG_PATH": "/etc/mlflow/basic_auth.ini",
+                "MLFLOW_AUTH_CONFIG_PATH": f"{CONFIG}/basic_auth.ini",
                 "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(args.hosts),
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -133,7 +147,7 @@ class MLflow(pulumi.ComponentResource):
             ports={"http": PORT},
             probes=pods.Probes(port=PORT, path="/health", start_seconds=240),
             mounts=[
-                volumes.Mount(name="auth", path="/etc/mlflow", secret=auth.metadata.name),
+                volumes.Mount(name="auth", path=CONFIG, secret=auth.metadata.name),
                 # Uploads are spooled here before they go to the object store.
                 volumes.Mount(name="tmp", path="/tmp", size_limit="4Gi"),  # noqa: S108
             ],
@@ -167,7 +181,10 @@ class MLflow(pulumi.ComponentResource):
             env={"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"},  # noqa: S108
             env_from_secrets=[environment.metadata.name],
             secret_env={"AUTH_DATABASE_URI": (auth.metadata.name, "AUTH_DATABASE_URI")},
-            mounts=[volumes.Mount(name="tmp", path="/tmp")],  # noqa: S108
+            mounts=[
+                volumes.Mount(name="auth", path=CONFIG, secret=auth.metadata.name),
+                volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108
+            ],
         )
         return scope.job(
             "migrate",

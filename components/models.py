@@ -34,7 +34,7 @@ class ModelsArgs:
 
     Attributes:
         substrate: What it runs on.
-        feast_config: feature_store.yaml for clients, a secret.
+        feast_config: Content of the Secret `feast-config` of clients.
         mlflow_uri: Address of MLflow inside the cluster.
         mlflow_username: Login of jobs.
         mlflow_password: Its password, a secret.
@@ -42,7 +42,7 @@ class ModelsArgs:
     """
 
     substrate: Substrate
-    feast_config: pulumi.Output[str]
+    feast_config: Mapping[str, pulumi.Input[str]]
     mlflow_uri: str
     mlflow_username: str
     mlflow_password: pulumi.Output[str]
@@ -93,7 +93,7 @@ class Models(pulumi.ComponentResource):
         self._keys(scope, "object-store", store, WORKLOAD_GRANT)
         scope.service_account(SERVING, secrets=[reader.metadata.name])
         scope.service_account(WORKLOAD)
-        scope.secret("feast-config", {"feature_store.yaml": args.feast_config}, resource="models-feast-config")
+        scope.secret("feast-config", args.feast_config, resource="models-feast-config")
         scope.secret(
             "mlflow-client",
             {

@@ -51,6 +51,14 @@ class ImageCatalog(Mapping[str, str]):
         return len(self._references)
 
 
+AUTHORITIES_FILE = "database-ca.pem"
+"""Name of the file in which clients find the certificates of the authorities that sign a database's certificate."""
+
+
+def _files(authorities: str | None) -> dict[str, str]:
+    return {} if authorities is None else {AUTHORITIES_FILE: authorities}
+
+
 @dataclass(frozen=True, kw_only=True)
 class SqlDatabase:
     """One application's database with a login that reaches nothing else.
@@ -62,6 +70,7 @@ class SqlDatabase:
         user: Login, owner of the database.
         password: The login's password, a secret.
         ssl_mode: libpq's sslmode.
+        authorities: Certificates (PEM) that the server's is verified with; None without TLS.
         requires: Resources that must exist before the first connection succeeds.
     """
 
@@ -70,17 +79,33 @@ class SqlDatabase:
     name: str
     user: str
     password: pulumi.Output[str]
-    ssl_mode: Literal["disable", "require", "verify-full"]
+    ssl_mode: Literal["disable", "verify-full"]
+    authorities: str | None = None
     requires: Sequence[pulumi.Resource] = ()
 
-    def url(self, driver: str = "postgresql+psycopg") -> pulumi.Output[str]:
-        """Return SQLAlchemy's URL of the database under `driver`, a secret."""
+    def __post_init__(self) -> None:
+        """Refuse TLS without anything to verify with."""
+        if (self.ssl_mode == "verify-full") != (self.authorities is not None):
+            raise ValueError("sslmode verify-full needs authorities, and no other mode uses them")
+
+    def files(self) -> dict[str, str]:
+        """Return what has to be in the folder that `url` names, by file name."""
+        return _files(self.authorities)
+
+    def url(self, driver: str = "postgresql+psycopg", *, folder: str) -> pulumi.Output[str]:
+        """Return SQLAlchemy's URL of the database under `driver`, a secret.
+
+        Args:
+            driver: SQLAlchemy's name of the driver.
+            folder: Folder in which the client sees `files`.
+        """
+        verified = f"&sslrootcert={folder}/{AUTHORITIES_FILE}" if self.authorities is not None else ""
         parts = pulumi.Output.all(host=self.host, password=self.password)
         return pulumi.Output.secret(
             parts.apply(
                 lambda p: (
                     f"{driver}://{self.user}:{p['password']}@{p['host']}:{self.port}/{self.name}"
-                    f"?sslmode={self.ssl_mode}"
+                    f"?sslmode={self.ssl_mode}{verified}"
                 )
             )
         )
@@ -96,7 +121,7 @@ class MysqlDatabase:
         name: Database name.
         user: Login with all rights on the database.
         password: The login's password, a secret of letters and digits.
-        tls: Whether the connection is encrypted.
+        authorities: Certificates (PEM) that the server's is verified with; None for a connection without TLS.
         requires: Resources that must exist before the first connection succeeds.
     """
 
@@ -105,8 +130,12 @@ class MysqlDatabase:
     name: str
     user: str
     password: pulumi.Output[str]
-    tls: bool
+    authorities: str | None
     requires: Sequence[pulumi.Resource] = ()
+
+    def files(self) -> dict[str, str]:
+        """Return what a client needs to verify the server, by file name."""
+        return _files(self.authorities)
 
 
 @dataclass(frozen=True, kw_only=True)

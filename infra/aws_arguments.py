@@ -11,6 +11,7 @@ from components.aws.site import Site
 from components.aws.stores import RedisSize, StoresArgs
 from components.aws.substrate import AwsSubstrateArgs, ClusterSettings
 from infra import substrates
+from infra.aws_authorities import database_authorities
 from infra.aws_schema import Aws, Database, NodeGroup
 from infra.regions import regions
 from infra.schema import Settings
@@ -55,6 +56,7 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
                 replicas=aws.redis.replicas,
                 snapshot_days=aws.redis.snapshot_days,
             ),
+            authorities=database_authorities(aws.region, aws.database_authorities),
         ),
         noncurrent_days=aws.noncurrent_days,
         log_days=aws.log_days,

@@ -224,6 +224,11 @@ class Aws(Model):
     decommission: str | None = Field(
         default=None, description="the environment's own name lets a production stack go without protect_data"
     )
+    database_authorities: str | None = Field(
+        default=None,
+        description="file (PEM) with the authorities that Postgres and MySQL are verified with, below the checkout's "
+        "root; without it, AWS's of the region",
+    )
     log_days: Literal[30, 60, 90, 180, 365] = Field(description="days that logs are kept")
     noncurrent_days: int = Field(ge=1, le=365, description="days that deleted objects can be brought back")
     network: Network

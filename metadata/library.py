@@ -8,6 +8,7 @@ from ml_metadata.metadata_store.pywrap.metadata_store_extension import metadata_
 # pyrefly: ignore[missing-import]
 from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
+from metadata import tunnel
 from metadata.settings import Settings
 from metadata.store import Store
 
@@ -35,8 +36,10 @@ def store(settings: Settings) -> Store:
         connection.mysql.database = settings.mysql.database
         connection.mysql.user = settings.mysql.user
         connection.mysql.password = settings.mysql.password
-        if settings.mysql.tls:
-            # An empty set of options is one: without it the library never offers TLS.
-            connection.mysql.ssl_options.verify_server_cert = False
+        if settings.mysql.ca_file:
+            # The library encrypts but cannot verify: with verify_server_cert it refuses every server, the right one too
+            # (issue 130 of google/ml-metadata; so tried with 1.17.1), and with `ca` alone it takes any.
+            target = tunnel.Target(settings.mysql.host, settings.mysql.port, settings.mysql.ca_file)
+            connection.mysql.host, connection.mysql.port = "127.0.0.1", tunnel.start(target)
     migration = metadata_store_pb2.MigrationOptions(enable_upgrade_migration=True)
     return Store(metadata_store, connection.SerializeToString(), migration.SerializeToString(), settings.wait_seconds)

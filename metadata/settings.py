@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FLAGS = {"": False, "false": False, "true": True}
-
 
 class SettingError(Exception):
     """A variable is missing or holds what it may not."""
@@ -23,7 +21,7 @@ class MySql:
         database: Its name.
         user: Login.
         password: Password of the login.
-        tls: Whether the connection is encrypted; who the server is, is not verified.
+        ca_file: Certificates (PEM) that the server's is verified with; without TLS when None.
     """
 
     host: str
@@ -31,7 +29,7 @@ class MySql:
     database: str
     user: str
     password: str = field(repr=False)
-    tls: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +64,11 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _flag(environment: Mapping[str, str], name: str) -> bool:
-    text = environment.get(name, "")
-    if text not in FLAGS:
-        raise SettingError(f"{name} is {text!r}; it must be true, false or unset")
-    return FLAGS[text]
+def _file(environment: Mapping[str, str], name: str) -> str | None:
+    path = environment.get(name)
+    if path and not Path(path).is_file():
+        raise SettingError(f"{name} is {path!r}; there is no such file")
+    return path or None
 
 
 def _password(environment: Mapping[str, str]) -> str:
@@ -105,7 +103,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             database=environment.get("METADATA_MYSQL_DATABASE") or "metadb",
             user=user,
             password=_password(environment),
-            tls=_flag(environment, "METADATA_MYSQL_TLS"),
+            ca_file=_file(environment, "METADATA_MYSQL_CA_FILE"),
         )
     return Settings(
         port=_number(environment, "METADATA_PORT", 8080),

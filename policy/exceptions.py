@@ -54,11 +54,13 @@ class Judged:
         violations: What no exception covers.
         excused: What one covers, with it.
         unused: Exceptions for the stack that cover nothing.
+        warnings: What is no violation yet, and covered by none.
     """
 
     violations: Sequence[Finding]
     excused: Sequence[tuple[Finding, Exemption]]
     unused: Sequence[Exemption]
+    warnings: Sequence[Finding] = ()
 
 
 @functools.cache
@@ -74,13 +76,14 @@ def exemptions(file: Path = FILE) -> tuple[Exemption, ...]:
 def judge(findings: Iterable[Finding], entries: Iterable[Exemption], stack: str) -> Judged:
     """Set the findings of a stack against the exceptions."""
     violations: list[Finding] = []
+    warnings: list[Finding] = []
     excused: list[tuple[Finding, Exemption]] = []
     own = [entry for entry in entries if stack in entry.stacks]
     for finding in findings:
         found = next((entry for entry in own if entry.excuses(finding, stack)), None)
         if found is None:
-            violations.append(finding)
+            (warnings if finding.warning else violations).append(finding)
         else:
             excused.append((finding, found))
     used = {entry for _, entry in excused}
-    return Judged(violations, excused, [entry for entry in own if entry not in used])
+    return Judged(violations, excused, [entry for entry in own if entry not in used], warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import enum
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ class Area(enum.StrEnum):
     IMAGES = "images"
     PODS = "pods"
     SECRETS = "secrets"
+    SUPPORT = "support"
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,13 @@ class Stack:
         name: Its name.
         profile: What its environment demands.
         resources: Its resources.
+        today: The day that support ends are held against; the clock's, in UTC, unless told otherwise.
     """
 
     name: str
     profile: Profile
     resources: Sequence[Resource]
+    today: datetime.date = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).date())
 
     @functools.cached_property
     def by_type(self) -> Mapping[str, Sequence[Resource]]:
@@ -206,10 +210,17 @@ class Stack:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a rule found in one resource: which part of it, and what is wrong there."""
+    """What a rule found in one resource: which part of it, and what is wrong there.
+
+    Attributes:
+        where: The part.
+        message: What is wrong.
+        warning: Whether it will be wrong by a day to come and is not yet: a report shows it, nothing fails.
+    """
 
     where: str
     message: str
+    warning: bool = False
 
 
 Check = Callable[[Resource, Stack], Iterator[str | Problem]]
@@ -243,7 +254,7 @@ class Rule:
             with contextlib.suppress(NotKnown):
                 for problem in self.check(resource, stack):
                     said = problem if isinstance(problem, Problem) else Problem("", problem)
-                    yield Finding(rule=self, resource=resource, where=said.where, message=said.message)
+                    yield Finding(self, resource, said.where, said.message, warning=said.warning)
 
 
 @dataclass(frozen=True)
@@ -254,6 +265,7 @@ class Finding:
     resource: Resource
     where: str
     message: str
+    warning: bool = False
 
     @property
     def subject(self) -> str:

@@ -49,23 +49,25 @@ def document(found: Report) -> dict[str, Any]:
         "passed": found.passed,
         "resources": len(found.stack.resources),
         "rules": len(found.rules),
-        "violations": [
-            {
-                "rule": item.rule.id,
-                "severity": item.rule.severity.value,
-                "area": item.rule.area.value,
-                "subject": item.subject,
-                "urn": item.resource.urn,
-                "message": item.message,
-                "remedy": item.rule.remedy,
-            }
-            for item in judged.violations
-        ],
+        "violations": [_entry(item) for item in judged.violations],
+        "warnings": [_entry(item) for item in judged.warnings],
         "exceptions": [
             {"rule": item.rule.id, "subject": item.subject, "message": item.message, "reason": entry.reason}
             for item, entry in judged.excused
         ],
         "unused_exceptions": [{"rule": entry.rule, "resource": entry.resource} for entry in judged.unused],
+    }
+
+
+def _entry(item: Finding) -> dict[str, str]:
+    return {
+        "rule": item.rule.id,
+        "severity": item.rule.severity.value,
+        "area": item.rule.area.value,
+        "subject": item.subject,
+        "urn": item.resource.urn,
+        "message": item.message,
+        "remedy": item.rule.remedy,
     }
 
 
@@ -75,8 +77,10 @@ def tables(found: Report) -> RenderableType:
     parts: list[RenderableType] = [_summary(found)]
     if judged.excused:
         parts.append(_excused(judged))
+    if judged.warnings:
+        parts.append(_findings("Warnings: no violations yet", judged.warnings))
     if judged.violations:
-        parts.append(_violations(judged))
+        parts.append(_findings("Violations", judged.violations))
     parts += [
         Text(f"Exception {entry.rule} for {entry.resource} excuses nothing in stack {found.stack.name}: remove it.")
         for entry in judged.unused
@@ -103,11 +107,11 @@ def _worst_first(item: Finding) -> tuple[int, str, str]:
     return list(Severity).index(item.rule.severity), item.rule.id, item.subject
 
 
-def _violations(judged: Judged) -> Table:
-    table = Table(title="Violations", title_justify="left", show_lines=True)
+def _findings(title: str, found: Sequence[Finding]) -> Table:
+    table = Table(title=title, title_justify="left", show_lines=True)
     for column in ("severity", "rule", "resource", "what is wrong", "what to do"):
         table.add_column(column, overflow="fold")
-    for item in sorted(judged.violations, key=_worst_first):
+    for item in sorted(found, key=_worst_first):
         severity = Text(item.rule.severity.value, style=COLORS[item.rule.severity])
         table.add_row(severity, item.rule.id, Text(item.subject), Text(item.message), Text(item.rule.remedy))
     return table

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pulumi
 
+from components import verifiers
 from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
+from components.databases import SCRIPTS as MOUNTED
 from components.databases import Client, databases_job, equip
 from components.objects import Scope, Space, password
-from components.substrate import MysqlApplication, MysqlDatabase
+from components.substrate import AUTHORITIES_FILE, MysqlApplication, MysqlDatabase
 
 ENGINE = Engine(
     name="mysql",
@@ -63,8 +65,14 @@ class Mysql(pulumi.ComponentResource):
             image=args.image,
             uid=UID,
             scripts=[SCRIPT],
-            environment={"MYSQL_HOST": server.host, "MYSQL_USER": ADMIN},
+            environment={
+                "MYSQL_HOST": server.host,
+                "MYSQL_USER": ADMIN,
+                "MYSQL_AUTHORITIES": f"{MOUNTED}/{AUTHORITIES_FILE}",
+            },
             password_variable="MYSQL_PWD",  # noqa: S106 - a name
+            verifier=verifiers.mysql_native,
+            files={AUTHORITIES_FILE: args.server.authorities},
         )
         scope = Scope(application=name, namespace=args.namespace, base=child)
         equipment = equip(scope, client, server.admin_password)
@@ -76,7 +84,7 @@ class Mysql(pulumi.ComponentResource):
                 name=database,
                 user=database,
                 password=passwords[database],
-                tls=True,
+                authorities=args.server.authorities,
                 requires=[job],
             )
             for application, database in args.databases.items()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pulumi
 
-from components import scripts
+from components import scripts, verifiers
 from components.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
+from components.databases import SCRIPTS as MOUNTED
 from components.databases import Client, databases_job, equip
 from components.objects import Scope, Space, password
-from components.substrate import SqlApplication, SqlDatabase
+from components.substrate import AUTHORITIES_FILE, SqlApplication, SqlDatabase
 
 ENGINE = Engine(
     name="postgres",
@@ -25,6 +27,7 @@ ENGINE = Engine(
         "log_min_duration_statement": "1000",
     },
 )
+SSL_MODE: Literal["verify-full"] = "verify-full"
 UID = 10002
 """User of the image `postgres`."""
 
@@ -67,8 +70,16 @@ class Postgres(pulumi.ComponentResource):
             image=args.image,
             uid=UID,
             scripts=SCRIPTS,
-            environment={"PGHOST": server.host, "PGUSER": ADMIN, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "5"},
+            environment={
+                "PGHOST": server.host,
+                "PGUSER": ADMIN,
+                "PGSSLMODE": SSL_MODE,
+                "PGSSLROOTCERT": f"{MOUNTED}/{AUTHORITIES_FILE}",
+                "PGCONNECT_TIMEOUT": "5",
+            },
             password_variable="PGPASSWORD",  # noqa: S106 - a name
+            verifier=verifiers.scram,
+            files={AUTHORITIES_FILE: args.server.authorities},
         )
         scope = Scope(application=name, namespace=args.namespace, base=child)
         equipment = equip(scope, client, server.admin_password)
@@ -80,9 +91,8 @@ class Postgres(pulumi.ComponentResource):
                 name=login(application),
                 user=login(application),
                 password=passwords[login(application)],
-                # Not verified: RDS' certificate authority is none of those that images trust. What the name resolves
-                # to is in the VPC, and only the database's security group answers there.
-                ssl_mode="require",
+                ssl_mode=SSL_MODE,
+                authorities=args.server.authorities,
                 requires=[job],
             )
             for application in args.applications

@@ -78,6 +78,7 @@ class RdsServerArgs:
         subnets: Database subnets.
         node_security_group: Security group that may connect.
         key_arn: Key that encrypts storage, insights and the administrator's password.
+        authorities: Certificates (PEM) of the region's authorities, CERTIFICATE_AUTHORITY's among them.
         retention: How its logs are kept.
     """
 
@@ -88,6 +89,7 @@ class RdsServerArgs:
     subnets: Sequence[pulumi.Input[str]]
     node_security_group: pulumi.Input[str]
     key_arn: pulumi.Input[str]
+    authorities: str
     retention: LogRetention
 
 

@@ -52,12 +52,14 @@ class StoresArgs:
         postgres: Size of Postgres.
         mysql: Size of MySQL.
         redis: Size of Redis.
+        authorities: Certificates (PEM) of the authorities that sign the certificates of Postgres and MySQL.
     """
 
     site: Site
     postgres: ServerSize
     mysql: ServerSize
     redis: RedisSize
+    authorities: str
 
 
 class Stores(pulumi.ComponentResource):
@@ -94,6 +96,7 @@ class Stores(pulumi.ComponentResource):
                 subnets=subnets,
                 node_security_group=cluster.security_group,
                 key_arn=key_arn,
+                authorities=args.authorities,
                 retention=retention,
             )
 

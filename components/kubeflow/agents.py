@@ -11,10 +11,11 @@ from components import kube, pods, volumes
 from components.kubeflow import names, workflows
 from components.kubeflow.workflows import RunPolicy
 from components.objects import Scope
-from components.substrate import Substrate
+from components.substrate import AUTHORITIES_FILE, Substrate
 
 TOKENS = "/var/run/secrets/kubeflow/tokens"
 AUDIENCE = "pipelines.kubeflow.org"
+DATABASE = "/run/secrets/database"
 
 METADATA = kube.Resources(cpu="20m", memory="96Mi", cpu_limit="1", memory_limit="384Mi")
 AGENT = kube.Resources(cpu="10m", memory="32Mi", cpu_limit="500m", memory_limit="192Mi")
@@ -28,7 +29,8 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
     """Declare ML Metadata, which knows every execution and artifact, with its Service."""
     database = substrate.mysql["metadata"]
     account = scope.service_account(names.METADATA)
-    secret = scope.secret("metadata-database", {"password": database.password})
+    files = database.files()
+    secret = scope.secret("metadata-database", {"password": database.password, **files})
     container = pods.Container(
         name="ml-metadata",
         image=substrate.images["ml-metadata"],
@@ -39,14 +41,14 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
             "METADATA_MYSQL_PORT": str(database.port),
             "METADATA_MYSQL_DATABASE": database.name,
             "METADATA_MYSQL_USER": database.user,
-            "METADATA_MYSQL_TLS": str(database.tls).lower(),
-            "METADATA_MYSQL_PASSWORD_FILE": "/run/secrets/database/password",
+            "METADATA_MYSQL_PASSWORD_FILE": f"{DATABASE}/password",
+            **({"METADATA_MYSQL_CA_FILE": f"{DATABASE}/{AUTHORITIES_FILE}"} if files else {}),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         ports={"grpc": names.METADATA_PORT},
         probes=pods.Probes(port=names.METADATA_PORT, grpc=True),
         mounts=[
-            volumes.Mount(name="database", path="/run/secrets/database", secret=secret.metadata.name),
+            volumes.Mount(name="database", path=DATABASE, secret=secret.metadata.name),
             volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ],
     )
@@ -57,7 +59,7 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
             container,
             service_account=account.metadata.name,
             application=names.METADATA,
-            annotations=kube.secrets_digest(database.password),
+            annotations=kube.secrets_digest(database.password, *files.values()),
         ),
         requires=database.requires,
     )

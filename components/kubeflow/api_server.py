@@ -17,6 +17,9 @@ from components.transformations import Object
 
 CONFIG_PATH = "/config"
 
+AUTHORITIES = {"SSL_CERT_DIR": CONFIG_PATH}
+"""Variable by which Go trusts, beside the image's own authorities, those in files of the folder."""
+
 
 def object_store_config(store: ObjectStore, bucket: str) -> Object:
     """Return the section `ObjectStoreConfig`; keys of accounts come from the environment."""
@@ -33,8 +36,8 @@ def object_store_config(store: ObjectStore, bucket: str) -> Object:
 
 def database_config(database: MysqlDatabase, host: str) -> Object:
     """Return the section `DBConfig` without the password."""
-    # RDS' authority is none of those that upstream's image trusts; the network between is the cluster's own.
-    tls = {"ExtraParams": {"tls": "skip-verify"}} if database.tls else {}
+    # `true` verifies with what Go trusts, to which AUTHORITIES adds.
+    tls = {"ExtraParams": {"tls": "true"}} if database.authorities is not None else {}
     mysql = {
         "User": database.user,
         "Host": host,
@@ -104,7 +107,8 @@ def declare(
     text = pulumi.Output.all(
         bucket=substrate.object_store.buckets["pipelines"], host=pulumi.Output.from_input(database.host)
     ).apply(lambda known: configuration(substrate, known["bucket"], known["host"]))
-    mounted = scope.config_map("ml-pipeline-config", {"config.json": text})
+    files = database.files()
+    mounted = scope.config_map("ml-pipeline-config", {"config.json": text, **files})
     secret = scope.secret("ml-pipeline-environment", credentials(substrate))
     container = pods.Container(
         name="ml-pipeline-api-server",
@@ -112,7 +116,7 @@ def declare(
         resources=resources,
         command=["/bin/apiserver"],
         args=[f"--config={CONFIG_PATH}", "-logtostderr=true", "--logLevel=info"],
-        env=environment(substrate.images, access.environment),
+        env={**environment(substrate.images, access.environment), **(AUTHORITIES if files else {})},
         env_from_secrets=[secret.metadata.name],
         ports={"http": names.HTTP_PORT, "grpc": names.GRPC_PORT},
         probes=pods.Probes(port=names.HTTP_PORT, path="/apis/v2beta1/healthz", start_seconds=180),
@@ -129,7 +133,7 @@ def declare(
             service_account=account.metadata.name,
             application=names.API_SERVER,
             annotations={
-                "mlplatform/config": text.apply(kube.digest),
+                "mlplatform/config": text.apply(lambda content: kube.digest("".join([content, *files.values()]))),
                 **kube.secrets_digest(*credentials(substrate).values()),
             },
             kubernetes_token=True,

@@ -28,13 +28,13 @@ class Clients:
     """How steps reach the platform's other applications.
 
     Attributes:
-        feast_config: feature_store.yaml for clients, a secret.
+        feast_config: Content of the Secret `feast-config` of clients.
         mlflow_uri: Address of MLflow inside the cluster.
         mlflow_username: Login of steps.
         mlflow_password: Its password, a secret.
     """
 
-    feast_config: pulumi.Output[str]
+    feast_config: Mapping[str, pulumi.Input[str]]
     mlflow_uri: str
     mlflow_username: str
     mlflow_password: pulumi.Output[str]
@@ -91,7 +91,7 @@ def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPol
         ),
         scope.config_map(names.METADATA_CONFIG, metadata),
         scope.secret(KEYS, keys, resource="pipelines-object-store"),
-        scope.secret("feast-config", {"feature_store.yaml": clients.feast_config}, resource="pipelines-feast-config"),
+        scope.secret("feast-config", clients.feast_config, resource="pipelines-feast-config"),
         scope.secret(
             "mlflow-client",
             {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube, pods, volumes
+from components import kube, pods, verifiers, volumes
 from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import MysqlApplication, MysqlDatabase
@@ -67,6 +67,7 @@ class Mysql(pulumi.ComponentResource):
             scripts=[SCRIPT],
             environment={"MYSQL_HOST": host},
             password_variable="MYSQL_PWD",  # noqa: S106 - a name
+            verifier=verifiers.mysql_native,
         )
         equipment = equip(scope, client, admin_password)
         scope.service(PORT, protocol="tcp")
@@ -85,7 +86,7 @@ class Mysql(pulumi.ComponentResource):
                 name=database,
                 user=database,
                 password=passwords[application],
-                tls=False,
+                authorities=None,
                 requires=[databases],
             )
             for application, database in args.databases.items()

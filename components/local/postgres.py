@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import kube, pods, scripts, volumes
+from components import kube, pods, scripts, verifiers, volumes
 from components.databases import Client, Equipment, databases_job, equip
 from components.objects import Scope, Space, password
 from components.substrate import SqlApplication, SqlDatabase
@@ -73,6 +73,7 @@ class Postgres(pulumi.ComponentResource):
             scripts=SCRIPTS,
             environment={"PGHOST": service.metadata.name, "PGUSER": ADMIN, "PGCONNECT_TIMEOUT": "5"},
             password_variable="PGPASSWORD",  # noqa: S106 - a name
+            verifier=verifiers.scram,
         )
         equipment = equip(scope, client, admin_password)
         server = scope.stateful_set(

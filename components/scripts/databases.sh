@@ -1,4 +1,5 @@
-# One database for each file of the logins Secret: the file's name is the login, its content the password.
+# One database for each file of the logins Secret: the file's name is the login, its content the verifier of the
+# password (components/verifiers.py).
 set -eu
 for file in /run/secrets/logins/*; do
   name=$(basename "$file")

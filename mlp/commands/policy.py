@@ -39,7 +39,7 @@ def command(
         console.print(tables(found))
         console.print(
             f"{len(found.rules)} rules, {len(found.judged.violations)} violations,"
-            f" {len(found.judged.excused)} findings excused with a reason"
+            f" {len(found.judged.warnings)} warnings, {len(found.judged.excused)} findings excused with a reason"
         )
     if not found.passed:
         raise typer.Exit(1)

@@ -53,6 +53,13 @@ def _policy(area: Area) -> StackValidationPolicy:
     )
 
 
+def _warn(args: StackValidationArgs, report: ReportViolation) -> None:
+    found = stack(args.resources, SEEN, UnknownValueError)
+    findings = [finding for rule in all_rules() if rule.area is Area.SUPPORT for finding in rule.problems(found)]
+    for finding in judge(findings, exemptions(), found.name).warnings:
+        report(message(finding), finding.resource.urn)
+
+
 PolicyPack(
     name="mlplatform",
     enforcement_level=EnforcementLevel.MANDATORY,
@@ -61,5 +68,11 @@ PolicyPack(
             name="inputs", description="Keeps what is registered, for the others.", validate=_keep
         ),
         *(_policy(area) for area in Area),
+        StackValidationPolicy(
+            name="warnings",
+            description="What leaves standard support within the next months; stops nothing.",
+            validate=_warn,
+            enforcement_level=EnforcementLevel.ADVISORY,
+        ),
     ],
 )

@@ -20,6 +20,7 @@ MODULES = (
     "protection",
     "tags",
     "images",
+    "support",
     "pods",
     "workloads",
     "secrets",

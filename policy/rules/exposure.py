@@ -144,7 +144,9 @@ def _sources(spec: object) -> bool:
     return bool(found) and not any(map(open_to_all, found))
 
 
-INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-scheme"
+INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-internal"
+"""Read by the controller that is there, AWS's cloud controller manager in EKS' control plane. `...-scheme: internal` is
+of the AWS Load Balancer Controller, which is not installed: it would change nothing, and the balancer be public."""
 
 
 @rule(
@@ -152,7 +154,7 @@ INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-scheme"
     Area.EXPOSURE,
     Severity.HIGH,
     "Load balancers are internal, or open to listed networks only",
-    remedy=f"annotate the Service {INTERNAL}: internal, or set loadBalancerSourceRanges",
+    remedy=f"annotate the Service {INTERNAL}: true, or set loadBalancerSourceRanges",
     types=("kubernetes:core/v1:Service", "kubernetes:gateway.envoyproxy.io/*:EnvoyProxy"),
 )
 def load_balancers_listed(resource: Resource, _stack: Stack) -> Iterator[str | Problem]:
@@ -168,5 +170,5 @@ def load_balancers_listed(resource: Resource, _stack: Stack) -> Iterator[str | P
     kind = at(service, "type") or ("LoadBalancer" if resource.kind == "EnvoyProxy" else "ClusterIP")
     if kind == "NodePort":
         yield "type is NodePort: every node's address is an entrance"
-    if kind == "LoadBalancer" and at(notes, INTERNAL) != "internal" and not _sources(service):
+    if kind == "LoadBalancer" and not is_true(at(notes, INTERNAL)) and not _sources(service):
         yield "type is LoadBalancer, neither internal nor with loadBalancerSourceRanges"

@@ -1,6 +1,6 @@
 """Pod Security's `restricted` level and a little more, for every pod of the program.
 
-The fields and values are those of the Kubernetes documentation, "Pod Security Standards", policy v1.34.
+The fields and values are those of the Kubernetes documentation, "Pod Security Standards", policy v1.36.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from policy.model import UNKNOWN, Area, Data, Problem, Resource, Severity, Stack, at, is_set, is_true, rule
-from policy.reading import ENVOY_PROXY, entries, statements, texts
+from policy.reading import ENVOY_PROXY, entries, pod, statements, texts
 
 SECURE = "aws:SecureTransport"
 
@@ -117,12 +117,18 @@ PLAIN = {
     r"http://[a-z0-9.-]*\.amazonaws\.com": "speaks to AWS without TLS",
 }
 
+UNVERIFIED = {
+    r"sslmode=(require|verify-ca)\b": "encrypts without knowing whom it talks to",
+    r"\"tls\": *\"(skip-verify|preferred)\"": "encrypts without knowing whom it talks to",
+}
+"""What turns TLS into a talk with anybody, in a connection string or a configuration file."""
+
 
 @rule(
     "connections-use-tls",
     Area.TRANSIT,
     Severity.HIGH,
-    "No configured connection goes without TLS",
+    "No configured connection goes without TLS, or to a database that is not verified",
     remedy="use sslmode=verify-full, rediss:// and https://",
     types=("kubernetes:*",),
 )
@@ -130,8 +136,14 @@ def connections_use_tls(resource: Resource, stack: Stack) -> Iterator[Problem]:
     """Connection strings in Secrets, ConfigMaps and pods; inside one machine there is no wire."""
     if not stack.profile.cloud:
         return
+    patterns = PLAIN | UNVERIFIED
     for path, text in texts(resource.inputs):
-        yield from (Problem(path, message) for pattern, message in PLAIN.items() if re.search(pattern, text))
+        yield from (Problem(path, message) for pattern, message in patterns.items() if re.search(pattern, text))
+    found = pod(resource)
+    for name, container, _ in found.containers() if found else ():
+        for item in entries(container.get("env")):
+            if at(item, "name") == "PGSSLMODE" and at(item, "value") not in {"verify-full", UNKNOWN}:
+                yield Problem(name, f"PGSSLMODE is {at(item, 'value')}")
 
 
 CERTIFICATE = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -22,8 +24,22 @@ from kubernetes import client
 from tests.cluster.support import address, online_store, secret
 
 
+def password_of(core: client.CoreV1Api, login: str) -> str:
+    """Return a password as its application gets it: what made the login knows a verifier only."""
+    if login == "feast":
+        url = yaml.safe_load(secret(core, "feast", "feast-config")["feature_store.yaml"])["registry"]["path"]
+    elif login == "mlflow":
+        url = secret(core, "mlflow", "mlflow-environment")["MLFLOW_BACKEND_STORE_URI"]
+    else:
+        url = secret(core, "mlflow", "mlflow-auth")["AUTH_DATABASE_URI"]
+    parts = urlsplit(url)
+    assert parts.username == login
+    return parts.password or ""
+
+
 def connect(core: client.CoreV1Api, login: str, database: str) -> psycopg.Connection[Any]:
-    password = secret(core, "data", "postgres-logins")[login]
+    password = password_of(core, login)
+    assert password not in json.dumps(secret(core, "data", "postgres-logins"))
     return psycopg.connect(
         host=address(core, "postgres"), user=login, password=password, dbname=database, connect_timeout=5
     )

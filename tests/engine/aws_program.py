@@ -153,7 +153,7 @@ class Everything(Stores):
             "cluster",
             name="cluster",
             role_arn=self.role.arn,
-            version="1.34",
+            version="1.36",
             vpc_config={
                 "subnet_ids": subnets,
                 "endpoint_private_access": True,

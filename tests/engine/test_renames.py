@@ -102,6 +102,7 @@ class RenamedStores(Everything):
             subnets=subnets,
             node_security_group=self.group.id,
             key_arn=self.key.arn,
+            authorities="PEM",
             retention=kept,
         )
         store = RedisArgs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,9 @@ import yaml
 
 from policy.model import Resource, SecretText, Stack
 from policy.profiles import profile
+
+TODAY = datetime.date(2026, 11, 26)
+"""The day in the small stack, whatever the clock says."""
 
 HERE = Path(__file__).parent
 TAGS = {"defaultTags": {"tags": {"Project": "ml", "Environment": "prod", "ManagedBy": "pulumi", "CostCenter": "ml"}}}
@@ -57,7 +61,7 @@ def kubernetes(item: Mapping[str, Any]) -> Resource:
 def world(name: str = "prod") -> Stack:
     found = load("policy_world.yaml")
     resources = [*map(aws, found["aws"]), *map(kubernetes, found["kubernetes"])]
-    return Stack(name, profile(name), resources)
+    return Stack(name, profile(name), resources, TODAY)
 
 
 @dataclass(frozen=True)

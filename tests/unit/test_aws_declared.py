@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Any
@@ -14,6 +15,8 @@ from pulumi.runtime import mocks
 from stack_programs import AWS, config, made
 
 import upstream
+from components import pod_security
+from components.aws.upstream_images import upstream_copies, upstream_image
 from infra.program import program
 from policy import render
 from policy.model import Resource
@@ -207,7 +210,8 @@ def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() ->
     mirrored = render.render("dev", program, values).resources
     assert not [item for item in mirrored if item.type == "aws:ecr/repository:Repository"]
     text = json.dumps([item.inputs for item in mirrored], default=str)
-    assert "registry.example.com/ml/cluster-autoscaler:v1.34" in text
+    for copy in upstream_copies("registry.example.com/ml"):
+        assert f"{copy.target}@{copy.source.partition('@')[2]}" in text
     assert "registry.k8s.io" not in text
     assert "nvcr.io" not in text
 
@@ -247,3 +251,75 @@ def test_a_password_in_plain_text_would_be_found() -> None:
     spoiled = Declared()
     spoiled.resources["aws:rds/instance:Instance", "x"] = {"password": "password-of-x"}
     assert leaks(spoiled) == ["aws:rds/instance:Instance x"]
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: str) -> None:
+    """Each Secret or ConfigMap that names the file has it, and is mounted where the name says."""
+    secrets = {name: unwrap(inputs).get("stringData", {}) for name, inputs in made(stack).of_kind("Secret").items()}
+    for name in ("feast-config", "feast-server-config", "models-feast-config", "pipelines-feast-config", "mlflow-auth"):
+        folder = "/etc/mlflow" if name == "mlflow-auth" else "/etc/feast"
+        text = json.dumps(secrets[name])
+        assert f"sslmode=verify-full&sslrootcert={folder}/database-ca.pem" in text, name
+        assert "BEGIN CERTIFICATE" in secrets[name]["database-ca.pem"], name
+    assert "sslrootcert=/etc/mlflow/database-ca.pem" in secrets["mlflow-environment"]["MLFLOW_BACKEND_STORE_URI"]
+    pods = dict(made(stack).pods())
+    for name, secret in {
+        "Deployment/mlflow": "mlflow-auth",
+        "Deployment/feast": "feast-server-config",
+        "CronJob/feast-materialize": "feast-config",
+    }.items():
+        folder = "/etc/mlflow" if secret == "mlflow-auth" else "/etc/feast"
+        assert folder in places(pods[name], secret), name
+    [migrate] = [pod for name, pod in pods.items() if name.startswith("Job/mlflow-migrate")]
+    assert places(migrate, "mlflow-auth") == ["/etc/mlflow"]
+
+
+def places(pod: dict[str, Any], secret: str) -> list[str]:
+    """Where the first container of a pod sees a Secret."""
+    names = {item["name"] for item in pod["volumes"] if item.get("secret", {}).get("secretName") == secret}
+    return [item["mountPath"] for item in pod["containers"][0]["volumeMounts"] if item["name"] in names]
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_servers_that_speak_mysql_verify_it_too(stack: str) -> None:
+    found = made(stack)
+    config = found.of_kind("ConfigMap")["ml-pipeline-config"]["data"]
+    assert json.loads(config["config.json"])["DBConfig"]["MySQLConfig"]["ExtraParams"] == {"tls": "true"}
+    assert "BEGIN CERTIFICATE" in config["database-ca.pem"]
+    pods = dict(found.pods())
+
+    def env(name: str) -> dict[str, Any]:
+        [pod] = [pod for key, pod in pods.items() if key == name or key.startswith(f"{name}-databases")]
+        return {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+
+    assert env("Deployment/ml-pipeline")["SSL_CERT_DIR"] == "/config"
+    assert env("Deployment/metadata-grpc-service")["METADATA_MYSQL_CA_FILE"] == "/run/secrets/database/database-ca.pem"
+    assert "BEGIN CERTIFICATE" in unwrap(found.of_kind("Secret")["metadata-database"])["stringData"]["database-ca.pem"]
+    assert env("Job/postgres")["PGSSLMODE"] == "verify-full"
+    for kind, variable in (("postgres", "PGSSLROOTCERT"), ("mysql", "MYSQL_AUTHORITIES")):
+        assert env(f"Job/{kind}")[variable] == "/scripts/database-ca.pem"
+        assert "BEGIN CERTIFICATE" in found.of_kind("ConfigMap")[f"{kind}-scripts"]["data"]["database-ca.pem"]
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_what_makes_logins_on_postgres_gets_no_password(stack: str) -> None:
+    logins = unwrap(made(stack).of_kind("Secret")["postgres-logins"])["stringData"]
+    assert set(logins) == {"mlflow", "mlflow_auth", "feast"}
+    assert all(value.startswith("SCRAM-SHA-256$4096:") for value in logins.values())
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_what_makes_logins_on_mysql_gets_no_password(stack: str) -> None:
+    logins = unwrap(made(stack).of_kind("Secret")["mysql-logins"])["stringData"]
+    assert set(logins) == {"mlpipeline", "metadb"}
+    assert all(re.fullmatch(r"\*[0-9A-F]{40}", value) for value in logins.values())
+
+
+@pytest.mark.parametrize("stack", AWS)
+def test_what_goes_with_kubernetes_is_of_its_minor_version(stack: str) -> None:
+    [cluster] = of(stack, "Cluster").values()
+    minor = cluster["version"]
+    assert {item["version"] for item in of(stack, "NodeGroup").values()} == {minor}
+    assert f":v{minor}." in upstream_image("cluster-autoscaler", None)
+    assert f"v{minor}" == pod_security.VERSION

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -15,7 +16,7 @@ from components.aws.node_groups import Group
 from components.aws.object_storage import bucket_name, statements
 from components.aws.registry import expiry, registry_url
 from components.aws.site import Site
-from components.aws.upstream_images import upstream_image
+from components.aws.upstream_images import upstream_copies, upstream_image
 from components.substrate import BUCKET_PURPOSES, Grant
 from infra import networks
 
@@ -139,10 +140,21 @@ def test_databases_take_nothing_but_tls() -> None:
 
 
 def test_a_registry_replaces_all_but_name_and_version() -> None:
-    assert upstream_image("cluster-autoscaler", "r.example.com/x/").startswith(
-        "r.example.com/x/cluster-autoscaler:v1.34"
-    )
-    assert upstream_image("nvidia-device-plugin", None).partition(":")[2].startswith("v")
+    mirrored, own = (upstream_image("cluster-autoscaler", registry) for registry in ("r.example.com/x/", None))
+    assert mirrored.startswith("r.example.com/x/cluster-autoscaler:v")
+    assert own.startswith("registry.k8s.io/autoscaling/cluster-autoscaler:v")
+    assert mirrored.partition("@sha256:")[2] == own.partition("@sha256:")[2]
+    assert re.fullmatch("[0-9a-f]{64}", own.partition("@sha256:")[2])
+    assert [copy.target for copy in upstream_copies("r.example.com/x/")] == [
+        upstream_image(name, "r.example.com/x").partition("@")[0]
+        for name in ("cluster-autoscaler", "nvidia-device-plugin")
+    ]
+    for copy in upstream_copies("r.example.com/x"):
+        source, _, digest = copy.source.partition("@")
+        assert ":" not in source, "skopeo takes no tag beside a digest"
+        assert digest in {
+            upstream_image(name, None).partition("@")[2] for name in ("cluster-autoscaler", "nvidia-device-plugin")
+        }
     assert registry_url(SITE) == "111111111111.dkr.ecr.eu-central-1.amazonaws.com/mlplatform-dev"
     assert json.loads(expiry(5))["rules"][0]["selection"]["countNumber"] == 5
 

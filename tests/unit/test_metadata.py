@@ -201,7 +201,7 @@ def test_settings_of_mysql(tmp_path: Path) -> None:
     )
     assert read.mysql is not None
     assert (read.mysql.port, read.mysql.database, read.mysql.password, read.port) == (3306, "metadb", "pa'ss", 8080)
-    assert not read.mysql.tls
+    assert read.mysql.ca_file is None
     assert "pa'ss" not in repr(read)
     assert read.database() == "mysql://mariadb.data.svc:3306/metadb"
 
@@ -214,8 +214,8 @@ def test_settings_of_mysql(tmp_path: Path) -> None:
         ({"METADATA_MYSQL_HOST": "y"}, "METADATA_MYSQL_USER"),
         ({"METADATA_SQLITE_PATH": "x", "METADATA_PORT": "tcp://1.2.3.4:80"}, "METADATA_PORT is 'tcp://"),
         (
-            {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_TLS": "yes"},
-            "METADATA_MYSQL_TLS is 'yes'; it must be true, false",
+            {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_CA_FILE": "/none"},
+            "METADATA_MYSQL_CA_FILE is '/none'; there is no such file",
         ),
         (
             {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_PASSWORD_FILE": "/nowhere"},

@@ -99,7 +99,7 @@ def platform(*, static_keys: bool = True) -> None:
             argo=rendered("argo"),
             upstream=rendered("pipelines"),
             clients=Clients(
-                feast_config=pulumi.Output.secret("project: x"),
+                feast_config={"feature_store.yaml": pulumi.Output.secret("project: x")},
                 mlflow_uri="http://mlflow",
                 mlflow_username="admin",
                 mlflow_password=pulumi.Output.secret("password-of-mlflow"),
@@ -181,9 +181,9 @@ def test_aws_is_reached_by_its_own_name_and_with_tls() -> None:
     section = api_server.object_store_config(store(static_keys=False), "bucket")
     assert (section["Host"], section["Port"], section["Secure"]) == ("s3.eu-west-1.amazonaws.com", "", True)
     database = MysqlDatabase(
-        host="h", port=3306, name="mlpipeline", user="u", password=pulumi.Output.secret("p"), tls=True
+        host="h", port=3306, name="mlpipeline", user="u", password=pulumi.Output.secret("p"), authorities="PEM"
     )
-    assert api_server.database_config(database, "h")["MySQLConfig"]["ExtraParams"] == {"tls": "skip-verify"}
+    assert api_server.database_config(database, "h")["MySQLConfig"]["ExtraParams"] == {"tls": "true"}
 
 
 def test_the_launcher_knows_the_object_store(declared: Declared) -> None:
