@@ -30,12 +30,20 @@ def image(tmp_path: Path) -> Image:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "m.py").write_text("one = 1\n")
     return Image(
-        name="x", description="d", folder=folder, requirements=True, sources=("code",), binaries=("tool",), debian=True
+        name="x",
+        description="d",
+        folder=folder,
+        requirements=True,
+        sources=("code",),
+        binaries=("tool",),
+        packages=("p",),
     )
 
 
-def tag(image: Image, book: Catalog = BOOK, parent: str | None = "p", key: str = "k") -> str:
-    return tag_of(recipe(book, image, parent, lambda _: key, image.folder.parent.parent))
+def tag(
+    image: Image, book: Catalog = BOOK, parent: str | None = "p", key: str = "k", versions: dict[str, str] | None = None
+) -> str:
+    return tag_of(recipe(book, image, parent, lambda _: key, versions, image.folder.parent.parent))
 
 
 def edit(path: Path, text: str) -> None:
@@ -70,7 +78,7 @@ def test_a_reference_changes_with_each_file(image: Image, change: str) -> None:
         {"binaries": ("other", "tool")},
         {"wheel_files": {"a": "b"}},
         {"from_source": ("a",)},
-        {"debian": False},
+        {"packages": ("p", "q")},
         {"root": ("dash",)},
     ],
     ids=lambda changed: next(iter(changed)),

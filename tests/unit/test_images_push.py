@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -29,9 +30,14 @@ BUILT = store.Record(
 
 SKOPEO = """#!/bin/sh
 echo "$@" >> "$FOLDER/calls"
-for word in "$@"; do case "$last" in --authfile) cp "$word" "$FOLDER/auth.json";; esac; last="$word"; done
-case "$1" in inspect) test -e "$FOLDER/present";; *) test ! -e "$FOLDER/refused" || { echo denied; exit 1; };; esac
+for word in "$@"; do case "$last" in --*authfile) cp "$word" "$FOLDER/auth.json";; esac; last="$word"; done
+case "$1" in
+  inspect) cat "$FOLDER/present" ;;
+  *) test ! -e "$FOLDER/refused" || { echo denied; exit 1; }; cp "$FOLDER/manifest" "$FOLDER/present" ;;
+esac
 """
+
+MANIFEST = '{"config": {"digest": "sha256:config"}, "layers": []}'
 
 
 @pytest.fixture
@@ -45,13 +51,17 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FOLDER", str(tmp_path))
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(store, "find", {"redis": BUILT}.get)
+    monkeypatch.setattr(store, "manifest", {BUILT.digest: json.loads(MANIFEST)}.get)
+    (tmp_path / "manifest").write_text(MANIFEST)
     return tmp_path
 
 
 def test_what_is_missing_is_copied_from_the_layout(registry: Path) -> None:
     there = Registry("registry.example.com/ml/", "AWS", "pass:word")
-    assert push.push(["redis"], there) == ["registry.example.com/ml/redis:0123456789ab"]
-    copied = (registry / "calls").read_text().splitlines()[-1]
+    known, new = push.push(["redis"], there)
+    assert new == ["registry.example.com/ml/redis:0123456789ab"]
+    assert known["redis"].digest == f"sha256:{hashlib.sha256(MANIFEST.encode()).hexdigest()}"
+    copied = next(line for line in (registry / "calls").read_text().splitlines() if "copy" in line)
     assert f"oci:{store.layout()}:{BUILT.reference} docker://registry.example.com/ml/redis:0123456789ab" in copied
     assert "pass:word" not in (registry / "calls").read_text()
     login = json.loads((registry / "auth.json").read_text())["auths"]["registry.example.com"]["auth"]
@@ -60,8 +70,9 @@ def test_what_is_missing_is_copied_from_the_layout(registry: Path) -> None:
 
 
 def test_what_is_there_is_left_alone(registry: Path) -> None:
-    (registry / "present").touch()
-    assert push.push(["redis"], Registry("registry.example.com/ml")) == []
+    (registry / "present").write_text(MANIFEST)
+    _, new = push.push(["redis"], Registry("registry.example.com/ml"))
+    assert new == []
     assert "copy" not in (registry / "calls").read_text()
 
 

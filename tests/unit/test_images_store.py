@@ -54,7 +54,7 @@ def test_an_image_exists_only_with_its_record_and_its_manifest(
     assert store.records() == []
 
 
-def test_a_layout_is_mended_from_the_records(record: store.Record) -> None:
+def test_a_layout_is_restored_from_the_records(record: store.Record) -> None:
     (store.layout() / "index.json").write_text('{"manifests": [{"dig')
     store.prepare_layout()
     assert store.digest_in_index(record.reference) == (record.digest, record.manifest_bytes)
@@ -139,6 +139,19 @@ def test_only_debians_own_sources_are_passed_on(tmp_path: Path) -> None:
     assert not [name for name in ("two", "three", "five", "six") if f"mirror://{name}" in text]
 
 
+def test_a_machine_of_another_release_is_asked_for_the_same_mirror(tmp_path: Path) -> None:
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (folder / "debian.sources").write_text(DEB822)
+    (tmp_path / "sources.list").write_text("deb mirror://four bookworm-security main\n")
+    text = apt.sources("trixie", tmp_path)
+    assert "URIs: mirror://one\nSuites: trixie trixie-updates\nComponents: main\nSigned-By: /k.gpg" in text
+    assert "Suites: trixie-security" in text
+    assert "bookworm" not in text
+    (folder / "own.sources").write_text("Types: deb\nURIs: mirror://own\nSuites: trixie\nComponents: main\n")
+    assert "mirror://one" not in apt.sources("trixie", tmp_path)
+
+
 def test_a_machine_without_the_suite_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no apt source of Debian bookworm"):
         apt.sources("bookworm", tmp_path)
@@ -164,6 +177,7 @@ def test_a_build_pulls_nothing_and_levels_times(tmp_path: Path) -> None:
     words = bud_arguments(book, book.image("redis"), tmp_path, "own:1", "parent:1")
     assert {"--pull-never", "PARENT=parent:1"} <= set(words)
     assert words[words.index("--timestamp") + 1] == "0"
-    assert any("/etc/apt/sources.list.d" in word for word in words)
-    static = bud_arguments(book, book.image("coredns"), tmp_path, "own:1", None)
-    assert not any("apt" in word or "PARENT" in word for word in static)
+    assert "PACKAGES=redis-server" in words
+    assert any(word.endswith(":/var/lib/apt/lists:ro") for word in words)
+    static = bud_arguments(book, book.image("coredns"), tmp_path / "context", "own:1", None)
+    assert not any("PACKAGES" in word or "--volume" in word or "PARENT" in word for word in static)
