@@ -17,6 +17,9 @@ from mlp.progress import Step
 TIMESTAMP = "0"
 """Seconds since 1970 that every file and image bears: equal inputs give equal bits."""
 
+OLD_DAYS = 30
+"""Age of Debian's package lists at which a build mentions it."""
+
 
 def missing(names: Iterable[str] | None = None) -> list[str]:
     """Return the images that must be built to have `names`, in build order."""
@@ -37,10 +40,14 @@ def ensure(names: Iterable[str] | None = None) -> None:
         UserError: A name is unknown or a build failed.
     """
     book = catalog()
-    if debian.lock() is None and any(
-        book.image(name).packages or book.image(name).root for name in book.with_parents(book.wanted(names))
-    ):
-        mirror.have()
+    known = debian.lock()
+    if debian.unresolved(known, book.wanted(names)):
+        known = mirror.have()
+    if known is not None and known.age_days >= OLD_DAYS:
+        progress.console.print(
+            f"Debian's package lists are {known.age_days} days old: `mlp images outdated` shows what has updates.",
+            style="dim",
+        )
     absent = missing(names)
     if not absent:
         return

@@ -6,15 +6,14 @@ one tag, one set of bits. docs/images.md says why the versions are not committed
 
     debian/current                   name of the generation in use
     debian/GENERATION/SUITE/         apt.conf, sources, lists/, archives/: one suite's apt, as of that moment
-    debian/GENERATION/lock-KEY.json  image -> package -> version, for one state of the catalog
+    debian/GENERATION/lock.json      package -> version, of each set of packages that an image asked for
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,9 @@ MERGED_USR = "usr-is-merged"
 
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 """Form of a generation's name: when its package lists were fetched."""
+
+Ask = tuple[str, list[str]]
+"""Suite, and what apt is asked for."""
 
 Versions = Mapping[str, Mapping[str, str]]
 """Image -> package -> version, for every image that adds Debian packages; parents' packages included."""
@@ -73,7 +75,7 @@ def suite_folder(generation: str, suite: str) -> Path:
     return home() / generation / suite
 
 
-def wanted(book: Catalog) -> dict[str, tuple[str, list[str]]]:
+def wanted(book: Catalog) -> dict[str, Ask]:
     """Return image -> (suite, what apt is asked for) of every image that adds Debian packages."""
     found = {}
     for name, image in book.images.items():
@@ -84,9 +86,9 @@ def wanted(book: Catalog) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def key(book: Catalog) -> str:
-    """Return what tells one state of the catalog from another, as far as Debian packages go."""
-    return hashlib.sha256(json.dumps(wanted(book), sort_keys=True).encode()).hexdigest()[:12]
+def key(ask: Ask) -> str:
+    """Return the name of one resolution."""
+    return hashlib.sha256(json.dumps(ask).encode()).hexdigest()[:12]
 
 
 def installed_by(simulation: str) -> dict[str, str]:
@@ -116,29 +118,38 @@ def changes(old: Versions, new: Versions) -> list[str]:
     return [f"{line} ({', '.join(names)})" for line, names in sorted(seen.items())]
 
 
-@functools.cache
-def _read(path: Path) -> Versions | None:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def lock() -> Lock | None:
-    """Return the packages that images are built of on this machine, None before they were resolved; asks nobody."""
+    """Return the packages that images are built of on this machine, None before any were resolved; asks nobody."""
     generation = current()
     if generation is None:
         return None
-    versions = _read(home() / generation / f"lock-{key(catalog())}.json")
-    return Lock.of(generation, versions) if versions is not None else None
+    known = _entries(home() / generation / "lock.json")
+    book = catalog()
+    return Lock.of(generation, {name: known[key(ask)] for name, ask in wanted(book).items() if key(ask) in known})
 
 
-def keep(generation: str, versions: dict[str, dict[str, str]]) -> Lock:
-    """Write down the packages of every image; only `switch` makes them the ones that images are built of."""
-    path = home() / generation / f"lock-{key(catalog())}.json"
-    write_atomically(path, json.dumps(versions, indent=1, sort_keys=True))
-    _read.cache_clear()
-    return Lock.of(generation, versions)
+def _entries(path: Path) -> dict[str, dict[str, str]]:
+    """Return what was resolved so far, by `key`."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def keep(generation: str, versions: Versions) -> Lock:
+    """Write down the packages of images; only `switch` makes them the ones that images are built of."""
+    path = home() / generation / "lock.json"
+    asked = wanted(catalog())
+    entries = _entries(path) | {key(asked[name]): dict(own) for name, own in versions.items()}
+    write_atomically(path, json.dumps(entries, indent=1, sort_keys=True))
+    return Lock.of(generation, {name: entries[key(ask)] for name, ask in asked.items() if key(ask) in entries})
+
+
+def unresolved(known: Lock | None, names: Iterable[str] | None = None) -> list[str]:
+    """Return which of `names` (all images when None) add Debian packages whose versions `known` lacks."""
+    book = catalog()
+    chosen = book.with_parents(book.images if names is None else names)
+    return [name for name in chosen if name in wanted(book) and (known is None or name not in known.versions)]
 
 
 def switch(generation: str) -> None:

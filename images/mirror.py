@@ -11,7 +11,7 @@ from pathlib import Path
 
 from images import apt, shell
 from images.catalog import Catalog, catalog
-from images.debian import STAMP, Lock, changes, current, home, installed_by, keep, lock, suite_folder, switch, wanted
+from images.debian import STAMP, Lock, changes, home, installed_by, keep, lock, suite_folder, switch, unresolved, wanted
 from local.toolchain.lock import held
 from mlp import paths, progress
 from mlp.errors import UserError
@@ -68,13 +68,14 @@ def _apt(folder: Path, arguments: list[str], *, log: Path, step: Step) -> str:
         return text.read()
 
 
-def _resolve(book: Catalog, generation: str, *, log: Path, step: Step) -> dict[str, dict[str, str]]:
-    """Return the packages of every image, from lists that are there."""
+def _resolve(generation: str, names: Iterable[str], *, step: Step) -> dict[str, dict[str, str]]:
+    """Return the packages of images, from lists that are there."""
     found = {}
-    for name, (suite, asked) in wanted(book).items():
+    for name in names:
+        suite, asked = wanted(catalog())[name]
         step.detail = f"resolving image {name}"
         arguments = ["--simulate", "install", "--no-install-recommends", *asked]
-        found[name] = installed_by(_apt(suite_folder(generation, suite), arguments, log=log, step=step))
+        found[name] = installed_by(_apt(suite_folder(generation, suite), arguments, log=_log(), step=step))
     return found
 
 
@@ -89,7 +90,14 @@ def _fetch_lists(book: Catalog, generation: str, *, step: Step) -> None:
     for suite in sorted({suite for suite, _ in wanted(book).values()}):
         folder = suite_folder(generation, suite)
         prepare(folder, suite)
-        _apt(folder, ["update", "--error-on=any"], log=_log(), step=step)
+        try:
+            _apt(folder, ["update", "--error-on=any"], log=_log(), step=step)
+        except UserError as fault:
+            raise UserError(
+                f"the package lists of Debian {suite} could not be fetched",
+                seen=fault.seen,
+                next_step=f"see that the mirror in /etc/apt/sources.list.d has {suite}, or add one that has it there",
+            ) from None
 
 
 def fetch(name: str, *, log: Path, step: Step) -> None:
@@ -119,19 +127,22 @@ def have() -> Lock:
         UserError: This machine has no apt source of a suite, or apt failed.
     """
     known = lock()
-    if known is not None:
+    if known is not None and not unresolved(known):
         return known
     with held(home() / "lock", "the list of Debian packages"):
-        return lock() or _lock_again(current()) or _refresh()
+        return _lock_again(lock()) or _refresh()
 
 
-def _lock_again(generation: str | None) -> Lock | None:
-    """Resolve another state of the catalog against the lists that are there; None when they lack a suite."""
-    book = catalog()
-    if generation is None or any(not suite_folder(generation, suite).exists() for suite, _ in wanted(book).values()):
+def _lock_again(known: Lock | None) -> Lock | None:
+    """Resolve what is new in the catalog against the lists that are there; None when they lack a suite."""
+    if known is None:
+        return None
+    if not (missing := unresolved(known)):
+        return known
+    if any(not suite_folder(known.generation, wanted(catalog())[name][0]).exists() for name in missing):
         return None
     with progress.step("resolving the images' Debian packages", estimate=5) as step:
-        return keep(generation, _resolve(book, generation, log=_log(), step=step))
+        return keep(known.generation, _resolve(known.generation, missing, step=step))
 
 
 def _refresh() -> Lock:
@@ -141,7 +152,7 @@ def _refresh() -> Lock:
         _log().write_text("")
         shutil.rmtree(home() / generation, ignore_errors=True)
         _fetch_lists(catalog(), generation, step=step)
-        fresh = keep(generation, _resolve(catalog(), generation, log=_log(), step=step))
+        fresh = keep(generation, _resolve(generation, wanted(catalog()), step=step))
         switch(generation)
     return fresh
 
@@ -182,6 +193,6 @@ def outdated() -> list[str]:
     with held(home() / "lock", "a look at Debian's updates"), progress.step("asking Debian's mirror") as step:
         try:
             _fetch_lists(catalog(), generation, step=step)
-            return changes(before.versions, _resolve(catalog(), generation, log=_log(), step=step))
+            return changes(before.versions, _resolve(generation, wanted(catalog()), step=step))
         finally:
             shutil.rmtree(home() / generation, ignore_errors=True)

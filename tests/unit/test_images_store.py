@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from images import apt, containerd, store, wheels
+from images import apt, containerd, contents, store, wheels
 from images.build import bud_arguments
 from images.catalog import catalog
 from mlp.errors import UserError
@@ -95,6 +95,68 @@ def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not answer") as fault:
         containerd.load(["pause"], tmp_path / "none.sock")
     assert fault.value.next_step == "mlp cluster start"
+
+
+def layer(files: dict[str, str]) -> bytes:
+    """Return a layer with `files`."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+STATUS = """Package: libc6
+Status: install ok installed
+Version: 2.36-9
+Description: a
+ Package: not this
+
+Package: old
+Status: deinstall ok config-files
+Version: 1
+"""
+
+
+def test_the_packages_of_an_image_are_those_of_its_newest_layer(record: store.Record) -> None:
+    store.blob("sha256:parent").write_bytes(layer({"var/lib/dpkg/status": STATUS.replace("2.36-9", "2.36-8")}))
+    store.blob("sha256:own").write_bytes(layer({"etc/x": "", "./var/lib/dpkg/status": STATUS}))
+    assert contents.packages(record.digest) == {"libc6": "2.36-9"}
+    contents.check("pause", record.digest, {"libc6": "2.36-9"})
+    store.blob("sha256:own").write_bytes(layer({"etc/x": ""}))
+    assert contents.packages(record.digest) == {"libc6": "2.36-8"}
+
+
+def test_an_image_with_other_packages_than_its_tag_says_is_refused(record: store.Record) -> None:
+    store.blob("sha256:parent").write_bytes(layer({}))
+    store.blob("sha256:own").write_bytes(layer({"var/lib/dpkg/status": STATUS}))
+    with pytest.raises(UserError, match="does not have the Debian packages") as fault:
+        contents.check("pause", record.digest, {"libc6": "2.36-8", "libx": "1"})
+    assert fault.value.seen == "libc6 2.36-9 instead of 2.36-8; libx absent instead of 1"
+
+
+def test_an_image_that_containerd_has_under_another_digest_is_imported_again(
+    record: store.Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "reference", {"pause": record.reference}.get)
+    held = {record.reference: "sha256:other"}
+    sent: list[list[store.Record]] = []
+
+    def import_(_socket: Path, wanted: list[store.Record], _blobs: set[str], _step: object) -> None:
+        sent.append(wanted)
+        held[record.reference] = record.digest
+
+    def nothing(_socket: Path, *_words: str) -> str:
+        return ""
+
+    monkeypatch.setattr(containerd, "present", {containerd.SOCKET: held}.get)
+    monkeypatch.setattr(containerd, "_read", nothing)
+    monkeypatch.setattr(containerd, "_import", import_)
+    containerd.load(["pause"])
+    containerd.load(["pause"])
+    assert sent == [[record]]
 
 
 def test_mounts_below_a_folder_are_found_innermost_first() -> None:
