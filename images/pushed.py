@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from images.files import write_atomically
-from images.inputs import inputs_tag, references, tag
+from images.inputs import inputs_tag, references
 from mlp.paths import ROOT
 
-HEAD = """# What the program deploys from the stack's registry. Written by `mlp images push --stack {stack}`; commit it.
+HEAD = """# What the program deploys from this environment's registry. Written by `mlp images push`; commit it.
 #   inputs  tag of the image's inputs in this repository; the entry holds while they are the same
 #   tag     the same with the versions of the Debian packages that it was built with
 #   digest  of the manifest in the registry
@@ -39,9 +39,9 @@ class Pushed:
     digest: str
 
 
-def path(stack: str, folder: Path = ROOT / "stacks") -> Path:
-    """Return the file of a stack; it need not exist."""
-    return folder / f"Images.{stack}.yaml"
+def path(environment: str, folder: Path = ROOT / "stacks") -> Path:
+    """Return the file of an environment; it need not exist."""
+    return folder / f"Images.{environment}.yaml"
 
 
 def read(file: Path, url: str) -> dict[str, Pushed]:
@@ -55,30 +55,31 @@ def read(file: Path, url: str) -> dict[str, Pushed]:
     return {name: Pushed(**entry) for name, entry in content["images"].items()}
 
 
-def write(file: Path, stack: str, url: str, images: Mapping[str, Pushed]) -> None:
-    """Write the file of a stack."""
+def write(file: Path, url: str, images: Mapping[str, Pushed]) -> None:
+    """Write the file of an environment."""
     content = {
         "registry": url.rstrip("/"),
         "images": {name: asdict(images[name]) for name in sorted(images)},
     }
-    write_atomically(file, HEAD.format(stack=stack) + yaml.safe_dump(content, sort_keys=False, width=120))
+    write_atomically(file, HEAD + yaml.safe_dump(content, sort_keys=False, width=120))
 
 
 def catalog_of(file: Path, url: str) -> dict[str, str]:
     """Return name -> reference in the registry `url` of every image that a cluster can run; asks no registry.
 
-    What was pushed is named by tag and digest. What was not pushed since its inputs changed has a tag alone: a preview
-    shows the change, and `unpushed` names the image.
+    What was pushed is named by tag and digest. What was not pushed since its inputs changed has the tag of its inputs,
+    which no registry has: a preview shows the change, the same on every machine, and `unpushed` names the image.
 
     Args:
-        file: The stack's file.
+        file: The environment's file.
         url: Registry and path that stand before an image's name.
     """
     known = read(file, url)
     found = {}
     for name in references():
         entry = known.get(name)
-        own = f"{entry.tag}@{entry.digest}" if entry is not None and entry.inputs == inputs_tag(name) else tag(name)
+        inputs = inputs_tag(name)
+        own = f"{entry.tag}@{entry.digest}" if entry is not None and entry.inputs == inputs else inputs
         found[name] = f"{url.rstrip('/')}/{name}:{own}"
     return found
 

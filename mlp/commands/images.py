@@ -99,8 +99,8 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     # Without a registry of its own, a stack pulls upstream's images from upstream.
     if settings.registry is not None:
         new += push_upstream(upstream_copies(url), registry)
-    file = pushed.path(stack)
-    pushed.write(file, stack, url, there)
+    file = pushed.path(settings.environment)
+    pushed.write(file, url, there)
     console.print(f"{len(new)} images were new to {url}", style="green")
     console.print(f"Commit {file.relative_to(file.parent.parent)}: the stack deploys what it names.", markup=False)
 

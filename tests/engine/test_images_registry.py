@@ -81,7 +81,7 @@ def test_what_is_pushed_is_named_by_the_digest_that_the_registry_gives(registry:
     assert push.push(["redis"], registry) == (there, [])
 
     file = tmp_path / "Images.dev.yaml"
-    pushed.write(file, "dev", registry.url, there)
+    pushed.write(file, registry.url, there)
     assert pushed.catalog_of(file, registry.url)["redis"] == f"{registry.url}/redis:{TAG}@{there['redis'].digest}"
 
 
@@ -146,7 +146,7 @@ def test_an_upstream_image_that_is_gone_is_named(registry: Registry, address: st
 def test_an_entry_holds_while_the_inputs_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "Images.dev.yaml"
     entry = pushed.Pushed(inputs=inputs.inputs_tag("redis"), tag=TAG, digest="sha256:1")
-    pushed.write(file, "dev", "r.example/ml/", {"redis": entry})
+    pushed.write(file, "r.example/ml/", {"redis": entry})
     assert pushed.unpushed(file, "r.example/ml", ["redis", "feast"]) == ["feast"]
     assert pushed.unpushed(file, "other.example/ml", ["redis"]) == ["redis"]
     monkeypatch.setattr(pushed, "inputs_tag", {"redis": "changed", "feast": "changed"}.get)
