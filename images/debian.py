@@ -160,6 +160,8 @@ def switch(generation: str) -> None:
 def current() -> str | None:
     """Return the generation in use, None on a machine that never built an image."""
     try:
-        return (home() / "current").read_text().strip()
-    except FileNotFoundError:
+        generation = (home() / "current").read_text().strip()
+        datetime.strptime(generation, STAMP).replace(tzinfo=UTC)
+    except (FileNotFoundError, ValueError):
         return None
+    return generation

@@ -68,7 +68,9 @@ def upstream(address: str, folder: Path, text: str = "upstream") -> tuple[str, s
     target = f"{address}/maker/tool:v1"
     with progress.step("pushing as upstream") as step:
         log = folder / "maker.log"
-        found = copy(f"oci:{layout}:made", target, ["--all"], Login(), what="upstream", log=log, step=step)
+        found = copy(
+            f"oci:{layout}:made", target, ["--all", "--preserve-digests"], Login(), what="upstream", log=log, step=step
+        )
     return target, digest_of(found)
 
 

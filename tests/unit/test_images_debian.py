@@ -112,6 +112,16 @@ def test_packages_that_are_gone_are_named_with_the_way_out(shelf: Mirror, tmp_pa
     assert "mlp images update" in str(fault.value.next_step)
 
 
+def test_a_torn_cache_is_as_good_as_an_empty_one(shelf: Mirror) -> None:
+    first = mirror.have()
+    assert shelf.packages
+    (debian.home() / first.generation / "lock.json").write_text('{"half')
+    assert mirror.have() == first
+    (debian.home() / "current").write_text("")
+    assert debian.lock() is None
+    assert mirror.have().versions == first.versions
+
+
 def test_an_update_that_fails_changes_nothing(shelf: Mirror) -> None:
     before = mirror.have()
     shelf.lose_lists()
