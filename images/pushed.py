@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from images.files import write_atomically
-from images.inputs import inputs_tag, references
+from images.inputs import inputs_tag, references, tag
 from mlp.paths import ROOT
 
 HEAD = """# What the program deploys from this environment's registry. Written by `mlp images push`; commit it.
@@ -67,8 +67,8 @@ def write(file: Path, url: str, images: Mapping[str, Pushed]) -> None:
 def catalog_of(file: Path, url: str) -> dict[str, str]:
     """Return name -> reference in the registry `url` of every image that a cluster can run; asks no registry.
 
-    What was pushed is named by tag and digest. What was not pushed since its inputs changed has the tag of its inputs,
-    which no registry has: a preview shows the change, the same on every machine, and `unpushed` names the image.
+    What was pushed is named by tag and digest. What was not pushed since its inputs changed has the tag that a push
+    from this machine gives it: a preview shows the change, pods that wait for it find it, and `unpushed` names it.
 
     Args:
         file: The environment's file.
@@ -78,8 +78,7 @@ def catalog_of(file: Path, url: str) -> dict[str, str]:
     found = {}
     for name in references():
         entry = known.get(name)
-        inputs = inputs_tag(name)
-        own = f"{entry.tag}@{entry.digest}" if entry is not None and entry.inputs == inputs else inputs
+        own = f"{entry.tag}@{entry.digest}" if entry is not None and entry.inputs == inputs_tag(name) else tag(name)
         found[name] = f"{url.rstrip('/')}/{name}:{own}"
     return found
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from images import push, store
+from images import push, pushed, store
+from images.inputs import inputs_tag, reference
 from images.push import Registry
 from infra.settings import load_stack
-from infra.substrates import pushed_images
+from infra.substrates import image_catalog, pushed_images
 from mlp import account, paths
 from mlp.errors import UserError
 from policy import render
@@ -100,6 +101,17 @@ def test_everything_that_a_stack_pulls_is_pushed() -> None:
     assert pulled <= set(names)
     repositories = {i.inputs["name"].partition("/")[2] for i in made if i.type == "aws:ecr/repository:Repository"}
     assert repositories == set(names)
+
+
+def test_the_program_deploys_the_digests_that_were_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushed, "path", {"dev": tmp_path / "dev.yaml", "prod": tmp_path / "prod.yaml"}.get)
+    url = "registry.example.com/ml"
+    entry = pushed.Pushed(inputs=inputs_tag("redis"), tag="0123456789ab", digest=f"sha256:{'0' * 64}")
+    pushed.write(tmp_path / "dev.yaml", url, {"redis": entry})
+    assert image_catalog(url, "dev")["redis"] == f"{url}/redis:0123456789ab@{entry.digest}"
+    for other in (image_catalog(url, "prod"), image_catalog("other.example.com", "dev"), image_catalog(None, "dev")):
+        assert "@" not in other["redis"]
+    assert image_catalog(None, "dev")["redis"] == reference("redis")
 
 
 def test_the_login_of_ecr_is_user_and_password(monkeypatch: pytest.MonkeyPatch) -> None:
