@@ -23,20 +23,25 @@ done
 """
 
 
-def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Start the entry script on `folder`/data."""
+ENTRY = ROOT / "images" / "postgres" / "entrypoint"
+PASSWORD = ROOT / "components" / "local" / "scripts" / "password.sh"
+"""Runs on the volume before the entry script does."""
+
+
+def run(folder: Path, script: Path = ENTRY) -> subprocess.CompletedProcess[str]:
+    """Run one of the server's scripts on `folder`/data."""
     programs = folder / "bin"
     programs.mkdir()
-    for name, script in {"postgres": POSTGRES, "initdb": INITDB}.items():
-        (programs / name).write_text(script)
+    for name, text in {"postgres": POSTGRES, "initdb": INITDB}.items():
+        (programs / name).write_text(text)
         (programs / name).chmod(0o755)
+    (programs / "postgres-check-data").symlink_to(ROOT / "images" / "postgres" / "check-data")
     (folder / "password").write_text("p")
     environment = {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PGDATA": str(folder / "data"),
         "POSTGRES_PASSWORD_FILE": str(folder / "password"),
     }
-    script = ROOT / "images" / "postgres" / "entrypoint"
     return subprocess.run(["sh", str(script)], env=environment, capture_output=True, text=True, check=False)
 
 
@@ -45,14 +50,15 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("script", [ENTRY, PASSWORD], ids=lambda path: path.name)
 @pytest.mark.parametrize("found", ["15", "18"])
-def test_data_of_another_major_version_are_refused_and_kept(tmp_path: Path, found: str) -> None:
+def test_data_of_another_major_version_are_refused_and_kept(tmp_path: Path, found: str, script: Path) -> None:
     data = tmp_path / "data"
     (data / "base").mkdir(parents=True)
     (data / "PG_VERSION").write_text(f"{found}\n")
     (data / "base" / "1").write_text("rows")
     before = content(data)
-    ended = run(tmp_path)
+    ended = run(tmp_path, script)
     assert ended.returncode == 78
     assert f"holds data of PostgreSQL {found}, this image is PostgreSQL 17. Nothing was changed." in ended.stderr
     assert "mlp cluster reset" in ended.stderr
