@@ -32,10 +32,10 @@ def run(folder: Path, script: Path = ENTRY) -> subprocess.CompletedProcess[str]:
     """Run one of the server's scripts on `folder`/data."""
     programs = folder / "bin"
     programs.mkdir()
-    for name, text in {"postgres": POSTGRES, "initdb": INITDB}.items():
+    check = (ENTRY.parent / "check-data").read_text()
+    for name, text in {"postgres": POSTGRES, "initdb": INITDB, "postgres-check-data": check}.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    (programs / "postgres-check-data").symlink_to(ROOT / "images" / "postgres" / "check-data")
     (folder / "password").write_text("p")
     environment = {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -12,6 +12,7 @@ import pytest
 from images import apt, containerd, contents, store, wheels
 from images.build import bud_arguments
 from images.catalog import catalog
+from local import toolchain
 from mlp.errors import UserError
 
 
@@ -91,7 +92,8 @@ def test_only_whole_and_unpacked_images_count_as_present() -> None:
     assert containerd.complete(check) == {"a:1": "sha256:1"}
 
 
-def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path) -> None:
+def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "binary", {"ctr": tmp_path / "ctr"}.get)
     with pytest.raises(UserError, match="does not answer") as fault:
         containerd.load(["pause"], tmp_path / "none.sock")
     assert fault.value.next_step == "mlp cluster start"
