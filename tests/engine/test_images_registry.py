@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from images import inputs, push, pushed, store
-from images.registry import Login, Registry, copy, digest_of, manifest
+from images.registry import Login, Registry, by_digest, copy, digest_of, manifest
+from infra import settings, substrates
+from infra.settings import load_stack
 from mlp import paths, progress
+from mlp.commands import images as command
 from mlp.errors import UserError
 from tests.engine import container_registry as real
 
@@ -143,6 +146,34 @@ def test_an_upstream_image_that_is_gone_is_named(registry: Registry, address: st
     gone = f"{address}/maker/gone@sha256:{'0' * 64}"
     with pytest.raises(UserError, match="could not be pushed"):
         push.push_upstream([(gone, f"{registry.url}/gone:v1")], registry)
+
+
+def test_the_command_fills_a_stacks_registry_and_records_what_it_has(
+    registry: Registry, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, digest = upstream(address, tmp_path)
+    stack = load_stack(paths.ROOT / "stacks" / "Pulumi.dev.yaml").model_copy(update={"registry": registry.url})
+    (tmp_path / "stacks").mkdir()
+    file = tmp_path / "stacks" / "Images.dev.yaml"
+
+    def pulled(*_: object) -> tuple[list[str], str]:
+        return ["redis"], registry.url
+
+    def asked(*_: object) -> object:
+        return stack
+
+    monkeypatch.setattr(settings, "load_stack", asked)
+    monkeypatch.setattr(substrates, "pushed_images", pulled)
+    monkeypatch.setattr(pushed, "path", {"dev": file}.get)
+    monkeypatch.setattr(
+        command, "upstream_copies", {registry.url: [(f"{source}@{digest}", f"{registry.url}/t:v1")]}.get
+    )
+    command.push("dev")
+    assert manifest(f"{registry.url}/t@{digest}", Login()) is not None
+    named = substrates.image_catalog(registry.url, "dev")["redis"]
+    assert named.startswith(f"{registry.url}/redis:{TAG}@sha256:")
+    assert manifest(by_digest(named, named.partition("@")[2]), Login()) is not None
+    assert pushed.unpushed(file, registry.url, ["redis"]) == []
 
 
 def test_an_entry_holds_while_the_inputs_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
