@@ -6,7 +6,42 @@ from collections.abc import Iterable
 
 from images.inputs import reference, references
 
-__all__ = ["ensure", "load", "reference", "references"]
+__all__ = ["ensure", "load", "ready", "reference", "references", "resolve"]
+
+
+def resolve() -> None:
+    """Have the versions of the images' Debian packages on this machine; from then on references are final.
+
+    A command that shows references before anything is built, a preview of the local stack, calls it first; `ensure`
+    calls it itself. It fetches package lists once (20 s), and never again until `mlp images update`.
+
+    Raises:
+        UserError: This machine has no apt source of a suite, or apt failed.
+    """
+    from images.mirror import have
+
+    have()
+
+
+def ready(tools: Iterable[str] = (), names: Iterable[str] | None = None) -> list[str]:
+    """Return the images, in build order, that need no other tools than `tools`; builds nothing.
+
+    `ensure(ready())` can run in a thread while the toolchain compiles; what it has not reached when it is stopped is
+    built by the next `ensure`.
+
+    Args:
+        tools: Names of tools (local/toolchain/tools.yaml) that are built.
+        names: Images to choose from; all that the platform runs when None.
+    """
+    from images.catalog import catalog
+    from local.toolchain.catalog import owner
+
+    book, built = catalog(), set(tools)
+
+    def needs(name: str) -> set[str]:
+        return {owner(binary).name for image in book.lineage(name) for binary in image.binaries}
+
+    return [name for name in book.wanted(names) if needs(name) <= built]
 
 
 def ensure(names: Iterable[str] | None = None) -> None:

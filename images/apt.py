@@ -12,6 +12,9 @@ SOURCES = Path("/etc/apt")
 PASSED_ON = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::http::Proxy", "Acquire::https::Proxy")
 """Settings of the machine's apt that a build needs too: a snapshot's age, a proxy."""
 
+SUITES = ("bookworm", "trixie")
+"""Releases whose mirrors have the same layout: the address of one is known from the address of another."""
+
 
 def is_of_suite(suites: Iterable[str], suite: str) -> bool:
     """Return whether all `suites` are Debian's `suite` itself or one of its pockets, `bookworm-security`."""
@@ -55,13 +58,42 @@ def from_one_line(text: str, suite: str) -> list[str]:
 def sources(suite: str, folder: Path = SOURCES) -> str:
     """Return the machine's sources of `suite` as the text of a `.sources` file.
 
+    A machine that only has sources of another release is taken to have a mirror of both.
+
     Args:
         suite: Debian's code name.
         folder: apt's configuration.
 
     Raises:
-        UserError: The machine has none.
+        UserError: The machine has no source of Debian.
     """
+    stanzas = _stanzas(suite, folder)
+    for other in SUITES:
+        if not stanzas and suite in SUITES:
+            stanzas = [renamed(stanza, other, suite) for stanza in _stanzas(other, folder)]
+    if not stanzas:
+        raise UserError(
+            f"this machine has no apt source of Debian {suite}",
+            seen=f"{folder}/sources.list and {folder}/sources.list.d",
+            allowed=f"at least one entry whose suite is {' or '.join(dict.fromkeys([suite, *SUITES]))}",
+            next_step=f"add a mirror of Debian {suite} to {folder}/sources.list.d and run again",
+        )
+    return "\n\n".join(stanzas) + "\n"
+
+
+def renamed(stanza: str, suite: str, other: str) -> str:
+    """Return a deb822 stanza with suite `other` in place of `suite`; its other fields stay."""
+    lines = stanza.splitlines()
+    for number, line in enumerate(lines):
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "suites":
+            names = [f"{other}{name.removeprefix(suite)}" for name in value.split()]
+            lines[number] = f"{key}: {' '.join(names)}"
+    return "\n".join(lines)
+
+
+def _stanzas(suite: str, folder: Path) -> list[str]:
+    """Return the machine's own entries of `suite`."""
     stanzas: list[str] = []
     listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
     for path in listed:
@@ -69,14 +101,7 @@ def sources(suite: str, folder: Path = SOURCES) -> str:
             stanzas += from_one_line(path.read_text(), suite)
     for path in sorted((folder / "sources.list.d").glob("*.sources")):
         stanzas += from_deb822(path.read_text(), suite)
-    if not stanzas:
-        raise UserError(
-            f"this machine has no apt source of Debian {suite}",
-            seen=f"{folder}/sources.list and {folder}/sources.list.d",
-            allowed=f"at least one entry whose suite is {suite}",
-            next_step=f"add a mirror of Debian {suite} to {folder}/sources.list.d and run again",
-        )
-    return "\n\n".join(stanzas) + "\n"
+    return stanzas
 
 
 def options() -> list[str]:

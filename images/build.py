@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from images import apt, root, shell, store, wheels
+from images import contents, debian, mirror, root, shell, store, wheels
 from images.catalog import Catalog, Image, catalog
 from images.inputs import containerfile, reference
 from mlp import paths, progress
@@ -16,6 +16,9 @@ from mlp.progress import Step
 
 TIMESTAMP = "0"
 """Seconds since 1970 that every file and image bears: equal inputs give equal bits."""
+
+OLD_DAYS = 30
+"""Age of Debian's package lists at which a build mentions it."""
 
 
 def missing(names: Iterable[str] | None = None) -> list[str]:
@@ -36,10 +39,18 @@ def ensure(names: Iterable[str] | None = None) -> None:
     Raises:
         UserError: A name is unknown or a build failed.
     """
+    book = catalog()
+    known = debian.lock()
+    if debian.unresolved(known, book.wanted(names)):
+        known = mirror.have()
+    if known is not None and known.age_days >= OLD_DAYS:
+        progress.console.print(
+            f"Debian's package lists are {known.age_days} days old: `mlp images outdated` shows what has updates.",
+            style="dim",
+        )
     absent = missing(names)
     if not absent:
         return
-    book = catalog()
     _have_tools(book, absent)
     total = sum(book.image(name).estimate_seconds for name in absent)
     if len(absent) > 1:
@@ -85,6 +96,9 @@ def _build(book: Catalog, image: Image, title: str) -> None:
         if image.name not in book.parents():
             _buildah(image, ["rmi", own], log=log, step=step)
         digest, size = store.digest_in_index(own)
+        if (known := debian.lock()) is not None and image.name in known.versions:
+            step.detail = "comparing its packages with the list"
+            contents.check(image.name, digest, known.versions[image.name])
         inherited = store.find(image.parent) if image.parent is not None else None
         everything = store.layer_bytes(digest)
         store.save(
@@ -101,7 +115,7 @@ def _build(book: Catalog, image: Image, title: str) -> None:
 
 
 def prepare_context(book: Catalog, image: Image, context: Path, *, log: Path, step: Step) -> None:
-    """Lay out the build context: the image's own files, bin/, python/, source/, root.tar, apt/."""
+    """Lay out the build context: the image's own files, bin/, python/, source/, root.tar."""
     shutil.copytree(image.folder, context, ignore=shutil.ignore_patterns("__pycache__", "requirements.*"))
     if image.binaries:
         from local.toolchain import binary
@@ -111,16 +125,20 @@ def prepare_context(book: Catalog, image: Image, context: Path, *, log: Path, st
             shutil.copy2(binary(name), context / "bin" / name)
     for name in image.sources:
         shutil.copytree(paths.ROOT / name, context / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if image.root or image.packages:
+        mirror.fetch(image.name, log=log, step=step)
     if image.root:
-        root.make(book.suite, image.root, context, log=log, step=step)
+        suite = book.suite_of(image)
+        root.make(suite, image.root, suite_folder(book, image), context, log=log, step=step)
     if image.requirements:
         wheels.layer(book, image, context, log=log, step=step)
     if image.wheel_files:
         wheels.wheel_files(book, image, context, log=log, step=step)
-    if image.debian:
-        (context / "apt").mkdir()
-        (context / "apt" / "machine.sources").write_text(apt.sources(book.suite))
-        (context / "apt" / "90machine").write_text("\n".join(apt.options()) + "\n")
+
+
+def suite_folder(book: Catalog, image: Image) -> Path:
+    """Return the package lists and packages that a build of `image` reads."""
+    return debian.suite_folder(debian.current() or "", book.suite_of(image))
 
 
 def bud_arguments(book: Catalog, image: Image, context: Path, own: str, parent: str | None) -> list[str]:
@@ -137,9 +155,9 @@ def bud_arguments(book: Catalog, image: Image, context: Path, own: str, parent: 
     words += ["--pull-never", "--tag", own, "--file", str(containerfile(image.name))]
     if parent is not None:
         words += ["--build-arg", f"PARENT={parent}"]
-    if image.debian:
-        words += ["--volume", f"{context}/apt/machine.sources:/etc/apt/sources.list.d/machine.sources:ro"]
-        words += ["--volume", f"{context}/apt/90machine:/etc/apt/apt.conf.d/90machine:ro"]
+    if image.packages:
+        words += ["--build-arg", f"PACKAGES={' '.join(image.packages)}"]
+        words += ["--volume", f"{suite_folder(book, image)}:/var/lib/apt/lists:ro"]
     return [*words, str(context)]
 
 

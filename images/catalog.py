@@ -33,8 +33,9 @@ class Image:
     from_source: tuple[str, ...] = ()
     strip: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    debian: bool = False
+    packages: tuple[str, ...] = ()
     root: tuple[str, ...] = ()
+    suite: str | None = None
     internal: bool = False
     bench: bool = False
     estimate_seconds: float = 10
@@ -61,7 +62,7 @@ class Catalog:
     """Every image, and what they share.
 
     Attributes:
-        suite: Debian's code name.
+        suite: Debian's code name, where an image names no other.
         python: Minor version of Python in the images, `3.11`.
         python_platform: Newest platform tag of wheels that the suite's C library can load.
         strip_everywhere: Globs below site-packages that no image needs.
@@ -91,6 +92,11 @@ class Catalog:
         while found[-1].parent is not None:
             found.append(self.image(found[-1].parent))
         return found
+
+    def suite_of(self, image: Image) -> str:
+        """Return the Debian suite that an image and all it is built on are of."""
+        lineage = [image, *(self.lineage(image.parent) if image.parent is not None else [])]
+        return next((each.suite for each in lineage if each.suite is not None), self.suite)
 
     def parents(self) -> set[str]:
         """Return the names that another image is built on."""
@@ -126,7 +132,7 @@ def parse(text: str, folder: Path = FOLDER) -> Catalog:
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
         }
-        image = Image(name=name, folder=folder / name, **values)
+        image = Image(name=name, folder=folder / values.pop("files_of", name), **values)
         if image.parent is not None and image.parent not in images:
             raise ValueError(f"image {name}: its parent {image.parent} does not stand before it")
         images[name] = image

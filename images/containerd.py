@@ -83,6 +83,8 @@ def write_archive(out: IO[bytes], records: list[Record], present: set[str], step
 
 def ctr(socket: Path, *arguments: str) -> list[str]:
     """Return the command line of containerd's client."""
+    from local.toolchain import binary
+
     return [str(binary("ctr")), "--address", str(socket), "--namespace", NAMESPACE, *arguments]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from images.catalog import FOLDER, REGISTRY, Catalog, Image, catalog
+from images.catalog import REGISTRY, Catalog, Image, catalog
+from images.debian import Lock, lock
 from mlp.paths import ROOT
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the code here begins to make something else of the same inputs."""
 
 TAG_LENGTH = 12
@@ -38,7 +39,12 @@ def files(folder: Path, name: str = "") -> dict[str, list[str]]:
 
 
 def recipe(
-    book: Catalog, image: Image, parent_tag: str | None, tool_key: Callable[[str], str], repository: Path = ROOT
+    book: Catalog,
+    image: Image,
+    parent_tag: str | None,
+    tool_key: Callable[[str], str],
+    versions: Mapping[str, str] | None = None,
+    repository: Path = ROOT,
 ) -> dict[str, Any]:
     """Return everything that decides the content of `image`, as plain data.
 
@@ -47,6 +53,7 @@ def recipe(
         image: The image.
         parent_tag: Tag of its parent.
         tool_key: Content key of the tool that builds an executable, by the executable's name.
+        versions: Version of each of its Debian packages, its parents' included; None when they are not resolved.
         repository: Where its `sources` are.
     """
     content: dict[str, Any] = {
@@ -56,8 +63,9 @@ def recipe(
         "binaries": {name: tool_key(name) for name in image.binaries},
         "sources": {name: files(repository / name) for name in image.sources},
     }
-    if image.root or image.debian:
-        content["debian"] = [book.suite, *image.root]
+    if image.root or image.packages:
+        content["debian"] = [book.suite_of(image), list(image.root), list(image.packages)]
+        content["versions"] = dict(versions) if versions is not None else None
     if image.has_requirements:
         content["python"] = [book.python, book.python_platform]
         content["strip"] = [*book.strip_everywhere, *image.strip]
@@ -80,15 +88,34 @@ def tool_key_of_binary(binary: str) -> str:
 
 
 @functools.cache
-def tag(name: str) -> str:
-    """Return the tag of image `name`: the first 12 hex digits of the sha256 of its inputs, its parent's included."""
+def _tag(name: str, lock: Lock | None) -> str:
     image = catalog().image(name)
-    parent = tag(image.parent) if image.parent is not None else None
-    return tag_of(recipe(catalog(), image, parent, tool_key_of_binary))
+    parent = _tag(image.parent, lock) if image.parent is not None else None
+    versions = lock.versions.get(name) if lock is not None else None
+    return tag_of(recipe(catalog(), image, parent, tool_key_of_binary, versions))
+
+
+def forget() -> None:
+    """Compute tags again, for those who change the inputs of images while this process runs."""
+    _tag.cache_clear()
+
+
+def tag(name: str) -> str:
+    """Return the tag of image `name`: the first 12 hex digits of the sha256 of its inputs, its parent's included.
+
+    Versions of Debian packages are among the inputs once this machine has resolved them. Before that, the tag is that
+    of the inputs alone, under which nothing is ever built.
+    """
+    return _tag(name, lock())
+
+
+def inputs_tag(name: str) -> str:
+    """Return the tag that image `name` has without the versions of Debian packages: the same on every machine."""
+    return _tag(name, None)
 
 
 def reference(name: str) -> str:
-    """Return the full reference of image `name`; builds nothing.
+    """Return the full reference of image `name`; builds nothing and asks no mirror.
 
     Raises:
         UserError: There is no such image.
@@ -103,4 +130,4 @@ def references() -> dict[str, str]:
 
 def containerfile(name: str) -> Path:
     """Return the Containerfile of image `name`."""
-    return FOLDER / name / "Containerfile"
+    return catalog().image(name).folder / "Containerfile"

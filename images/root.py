@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from images import apt, shell
+from images.debian import MERGED_USR as MERGED_USR_PACKAGE
 from mlp.progress import Step
 
 NOT_UNPACKED = (
@@ -26,36 +28,36 @@ FORGOTTEN = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf
 """What names this machine or its mirror."""
 
 
-def command(suite: str, packages: Iterable[str], sources: Path, output: Path, options: Iterable[str]) -> list[str]:
+def command(suite: str, packages: Iterable[str], folder: Path, output: Path, options: Iterable[str]) -> list[str]:
     """Return the mmdebstrap command that writes `output`, a tar file with levelled times.
 
     Args:
         suite: Debian's code name.
         packages: Beside the minimal base.
-        sources: A `.sources` file.
+        folder: The suite's package lists and packages; nothing is fetched.
         output: The tar file.
         options: apt settings, one configuration line each.
     """
+    lists, archives = shlex.quote(f"{folder}/lists"), shlex.quote(f"{folder}/archives")
     words = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--hook-dir={MERGED_USR}"]
-    words += [f"--include={','.join(['usr-is-merged', *packages])}"]
+    words += ["--skip=update", f"--include={','.join([MERGED_USR_PACKAGE, *packages])}"]
+    words += [f'--setup-hook=cp -r {lists}/. "$1/var/lib/apt/lists/"']
+    words += [f'--setup-hook=mkdir -p "$1/var/cache/apt/archives"; cp {archives}/*.deb "$1/var/cache/apt/archives/"']
     words += [f"--dpkgopt=path-exclude={path}" for path in NOT_UNPACKED]
     words += [f"--dpkgopt=path-include={path}" for path in UNPACKED_ALL_THE_SAME]
     words += [f"--aptopt={line}" for line in options]
     words += [f'--customize-hook=rm -rf "$1/{path}"' for path in FORGOTTEN]
     words += ['--customize-hook=mkdir "$1/etc/apt/sources.list.d"']
     words += ['--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/var/lib/apt/lists/* "$1"/tmp/*']
-    words += [suite, str(output), str(sources)]
+    words += [suite, str(output), f"{folder}/etc/sources.list.d/machine.sources"]
     return words
 
 
-def make(suite: str, packages: Iterable[str], context: Path, *, log: Path, step: Step) -> None:
-    """Write root.tar into the build context.
+def make(suite: str, packages: Iterable[str], folder: Path, context: Path, *, log: Path, step: Step) -> None:
+    """Write root.tar into the build context, from what is in the suite's `folder`.
 
     Raises:
-        UserError: The machine has no apt source of `suite`, or mmdebstrap failed.
+        UserError: mmdebstrap failed.
     """
-    sources = context / "machine.sources"
-    sources.write_text(apt.sources(suite))
-    words = command(suite, packages, sources, context / "root.tar", apt.options())
+    words = command(suite, packages, folder, context / "root.tar", apt.options())
     shell.run(words, what="the Debian root", log=log, step=step, environment={"SOURCE_DATE_EPOCH": "0"})
-    sources.unlink()

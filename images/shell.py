@@ -72,5 +72,5 @@ def run(
         raise UserError(
             f"{what} could not be built: {Path(words[4]).name} ended with status {process.returncode}",
             seen="\n" + tail(log),
-            next_step=f"read {log}, mend the cause and run the same command again; what is built stays built",
+            next_step=f"read {log}, remove the cause and run the same command again; what is built stays built",
         )

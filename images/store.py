@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from images.files import write_atomically
 from images.inputs import reference
 from local.toolchain.lock import held
 from mlp.paths import cache
@@ -68,17 +68,6 @@ def find(name: str) -> Record | None:
     except FileNotFoundError:
         return None
     return record if blob(record.digest).exists() else None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is either whole or not there, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with new.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
 
 
 def save(record: Record) -> None:

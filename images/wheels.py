@@ -156,7 +156,7 @@ def wheel_files(book: Catalog, image: Image, context: Path, *, log: Path, step: 
         if not (unpacked / source).is_file():
             raise UserError(
                 f"image {image.name}: its wheels have no file {source}",
-                next_step="mend wheel_files in images/catalog.yaml",
+                next_step="correct wheel_files in images/catalog.yaml",
             )
         (context / place).parent.mkdir(parents=True, exist_ok=True)
         (unpacked / source).rename(context / place)

@@ -23,7 +23,7 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
 
     site, tags = site_of(settings, aws), tags_of(settings, aws)
     names, registry = substrates.pushed_images(settings, aws)
-    images = substrates.image_catalog(registry)
+    images = substrates.image_catalog(registry, settings.environment)
     return AwsSubstrateArgs(
         site=site,
         tags=tags,

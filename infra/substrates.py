@@ -8,24 +8,23 @@ from infra.aws_schema import Aws
 from infra.schema import Local, Server, Settings
 from mlp.errors import UserError
 
-BUILT_HERE = "mlplatform.local"
-"""Registry part of the references of images that were built here and never left the machine."""
-
 ONLY_LOCAL = {"coredns", "kserve-stock", "local-path-provisioner", "metrics-server", "pause", "redis", "s3"}
 """Images that stand in for what AWS has itself, or that only a benchmark runs."""
 
 
-def image_catalog(registry: str | None) -> ImageCatalog:
-    """Return the references of all images, in `registry` where there is one."""
-    import images
+def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
+    """Return the references of all images: in `registry` where there is one, by the digests that were pushed to it.
 
-    references = images.references()
+    Args:
+        registry: Registry and path that stand before an image's name; None for images loaded into the node.
+        environment: Whose record of pushed images counts.
+    """
+    import images
+    from images import pushed
+
     if registry is None:
-        return ImageCatalog(references)
-    base = registry.rstrip("/")
-    return ImageCatalog(
-        {name: f"{base}/{reference.removeprefix(BUILT_HERE + '/')}" for name, reference in references.items()}
-    )
+        return ImageCatalog(images.references())
+    return ImageCatalog(pushed.catalog_of(pushed.path(environment), registry))
 
 
 def pushed_images(settings: Settings, aws: Aws) -> tuple[list[str], str]:
@@ -34,7 +33,7 @@ def pushed_images(settings: Settings, aws: Aws) -> tuple[list[str], str]:
     from infra.aws_arguments import site_of
 
     registry = settings.registry or registry_url(site_of(settings, aws))
-    return [name for name in image_catalog(registry) if name not in ONLY_LOCAL], registry
+    return [name for name in image_catalog(registry, settings.environment) if name not in ONLY_LOCAL], registry
 
 
 def substrate(settings: Settings) -> Substrate:
@@ -65,7 +64,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
         LocalSubstrateArgs(
             environment=settings.environment,
             kubeconfig=kubeconfig_path(local),
-            images=image_catalog(settings.registry),
+            images=image_catalog(settings.registry, settings.environment),
             storage_class=local.storage_class,
             gateway_cluster_ip=str(local.gateway_cluster_ip),
             object_store_cluster_ip=str(local.object_store.cluster_ip),

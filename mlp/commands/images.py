@@ -1,4 +1,4 @@
-"""`mlp images`: build, list, load and pin the platform's own container images."""
+"""`mlp images`: build, list, load, push and pin the platform's own container images."""
 
 from __future__ import annotations
 
@@ -31,10 +31,52 @@ def load(names: Names = None) -> None:
     progress.console.print("the cluster has every image", style="green")
 
 
+def upstream_copies(registry: str) -> list[tuple[str, str]]:
+    """Return (source by digest, target) of every upstream image that a stack with a registry of its own needs."""
+    import yaml
+
+    from components.aws import upstream_images
+
+    copies = getattr(upstream_images, "upstream_copies", None)
+    if copies is None:
+        names = yaml.safe_load(upstream_images.TABLE.read_text())
+        return [(source, upstream_images.upstream_image(name, registry)) for name, source in names.items()]
+    return [(copy.source, copy.target) for copy in copies(registry)]
+
+
+@app.command()
+def outdated() -> None:
+    """List the Debian packages of images that have updates; exit status 1 when there are any. Changes nothing."""
+    from images import mirror
+    from mlp import progress
+
+    found = mirror.outdated()
+    for line in found:
+        progress.console.print(line, markup=False)
+    if found:
+        progress.console.print(f"{len(found)} packages have updates. Next: mlp images update", style="yellow")
+        raise typer.Exit(1)
+    progress.console.print("every Debian package is the newest", style="green")
+
+
+@app.command()
+def update() -> None:
+    """Switch the images to the newest Debian packages; those that change get another tag and are built again."""
+    from images import mirror
+    from mlp import progress
+
+    changed = mirror.update()
+    for line in changed:
+        progress.console.print(line, markup=False)
+    after = "Next: mlp up, or mlp images build" if changed else "Nothing to build."
+    progress.console.print(f"{len(changed)} packages changed. {after}", style="green")
+
+
 @app.command()
 def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS.")]) -> None:
-    """Push the built images that a stack's registry lacks; without one of its own, that is the account's ECR."""
-    from images.push import Registry
+    """Push the images that a stack's registry lacks, and record their digests beside its settings."""
+    from images import pushed
+    from images.push import Registry, push_upstream
     from images.push import push as push_images
     from infra.settings import load_stack
     from infra.substrates import pushed_images
@@ -53,8 +95,14 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     if settings.registry is None:
         check_account(settings, stack)
         registry = Registry(url, *ecr_login(settings.aws.region))
-    pushed = push_images(names, registry)
-    console.print(f"{len(pushed)} of {len(names)} images were new to {url}", style="green")
+    there, new = push_images(names, registry)
+    # Without a registry of its own, a stack pulls upstream's images from upstream.
+    if settings.registry is not None:
+        new += push_upstream(upstream_copies(url), registry)
+    file = pushed.path(settings.environment)
+    pushed.write(file, url, there)
+    console.print(f"{len(new)} images were new to {url}", style="green")
+    console.print(f"Commit {file.relative_to(file.parent.parent)}: the stack deploys what it names.", markup=False)
 
 
 @app.command("list")
@@ -62,7 +110,7 @@ def list_() -> None:
     """List every image with its reference, size, build time, and whether it is built."""
     from rich.table import Table
 
-    from images import store
+    from images import debian, store
     from images.catalog import catalog
     from images.inputs import reference
     from mlp import progress
@@ -77,11 +125,27 @@ def list_() -> None:
         )
         table.add_row(name, reference(name), *figures, image.description)
     progress.console.print(table, soft_wrap=False)
+    if (known := debian.lock()) is not None:
+        progress.console.print(f"Debian's package lists are of {known.generation} ({known.age_days} days old)")
+
+
+@app.command()
+def packages(name: Annotated[str, typer.Argument(help="A built image.")]) -> None:
+    """List the Debian packages inside a built image, with their versions."""
+    from images import contents, store
+    from mlp import progress
+    from mlp.errors import UserError
+
+    record = store.find(name)
+    if record is None:
+        raise UserError(f"image {name} is not built", next_step=f"mlp images build {name}")
+    for package, version in sorted(contents.packages(record.digest).items()):
+        progress.console.print(f"{package} {version}", markup=False)
 
 
 @app.command()
 def lock() -> None:
-    """Resolve every image's requirements.in anew into requirements.txt, for whoever changes them."""
+    """Resolve every image's requirements.in again into requirements.txt."""
     from images.lock import lock as pin
     from mlp import progress
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from images import ready
 from images.catalog import Catalog, Image, catalog, parse
 from images.inputs import TAG_LENGTH, recipe, reference, references, tag_of
 from images.wheels import additions, pins
@@ -30,12 +31,20 @@ def image(tmp_path: Path) -> Image:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "m.py").write_text("one = 1\n")
     return Image(
-        name="x", description="d", folder=folder, requirements=True, sources=("code",), binaries=("tool",), debian=True
+        name="x",
+        description="d",
+        folder=folder,
+        requirements=True,
+        sources=("code",),
+        binaries=("tool",),
+        packages=("p",),
     )
 
 
-def tag(image: Image, book: Catalog = BOOK, parent: str | None = "p", key: str = "k") -> str:
-    return tag_of(recipe(book, image, parent, lambda _: key, image.folder.parent.parent))
+def tag(
+    image: Image, book: Catalog = BOOK, parent: str | None = "p", key: str = "k", versions: dict[str, str] | None = None
+) -> str:
+    return tag_of(recipe(book, image, parent, lambda _: key, versions, image.folder.parent.parent))
 
 
 def edit(path: Path, text: str) -> None:
@@ -70,7 +79,7 @@ def test_a_reference_changes_with_each_file(image: Image, change: str) -> None:
         {"binaries": ("other", "tool")},
         {"wheel_files": {"a": "b"}},
         {"from_source": ("a",)},
-        {"debian": False},
+        {"packages": ("p", "q")},
         {"root": ("dash",)},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -116,6 +125,26 @@ def test_a_parents_change_reaches_its_children() -> None:
     lineage = [image.name for image in BOOK.lineage("job")]
     assert lineage == ["job", "job-python", "python-learning", "feast", "python-data", "python-base", "base"]
     assert BOOK.with_parents(["job"]) == lineage[::-1]
+
+
+def test_images_that_need_no_tool_come_before_any_is_built() -> None:
+    first = ready()
+    assert {"base", "postgres", "redis", "mariadb", "envoy", "mlflow", "feast", "job", "serving"} <= set(first)
+    assert not {name for image in first for name in BOOK.image(image).binaries}
+    assert first == [name for name in BOOK.wanted(None) if name in first]
+    more = ready([owner("coredns").name], ["coredns", "pause"])
+    assert more == ["coredns"]
+    assert ready([tool.name for tool in map(owner, (b for i in IMAGES for b in i.binaries))]) == BOOK.wanted(None)
+
+
+def test_children_are_of_their_parents_suite() -> None:
+    assert BOOK.suite_of(BOOK.image("postgres")) == "trixie"
+    assert BOOK.suite_of(BOOK.image("redis")) == BOOK.suite
+
+
+def test_a_reference_changes_with_the_version_of_a_debian_package(image: Image) -> None:
+    assert tag(image, versions={"p": "1"}) != tag(image, versions={"p": "2"})
+    assert tag(image, versions={"p": "1"}) == tag(image, versions={"p": "1"})
 
 
 def test_an_unknown_image_is_named_with_the_known_ones() -> None:

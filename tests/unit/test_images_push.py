@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from images import push, store
+from images import push, pushed, store
+from images.inputs import inputs_tag, reference
 from images.push import Registry
 from infra.settings import load_stack
-from infra.substrates import pushed_images
+from infra.substrates import image_catalog, pushed_images
 from mlp import account, paths
 from mlp.errors import UserError
 from policy import render
@@ -29,9 +31,14 @@ BUILT = store.Record(
 
 SKOPEO = """#!/bin/sh
 echo "$@" >> "$FOLDER/calls"
-for word in "$@"; do case "$last" in --authfile) cp "$word" "$FOLDER/auth.json";; esac; last="$word"; done
-case "$1" in inspect) test -e "$FOLDER/present";; *) test ! -e "$FOLDER/refused" || { echo denied; exit 1; };; esac
+for word in "$@"; do case "$last" in --*authfile) cp "$word" "$FOLDER/auth.json";; esac; last="$word"; done
+case "$1" in
+  inspect) cat "$FOLDER/present" ;;
+  *) test ! -e "$FOLDER/refused" || { echo denied; exit 1; }; cp "$FOLDER/manifest" "$FOLDER/present" ;;
+esac
 """
+
+MANIFEST = '{"config": {"digest": "sha256:config"}, "layers": []}'
 
 
 @pytest.fixture
@@ -45,13 +52,17 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FOLDER", str(tmp_path))
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(store, "find", {"redis": BUILT}.get)
+    monkeypatch.setattr(store, "manifest", {BUILT.digest: json.loads(MANIFEST)}.get)
+    (tmp_path / "manifest").write_text(MANIFEST)
     return tmp_path
 
 
 def test_what_is_missing_is_copied_from_the_layout(registry: Path) -> None:
     there = Registry("registry.example.com/ml/", "AWS", "pass:word")
-    assert push.push(["redis"], there) == ["registry.example.com/ml/redis:0123456789ab"]
-    copied = (registry / "calls").read_text().splitlines()[-1]
+    known, new = push.push(["redis"], there)
+    assert new == ["registry.example.com/ml/redis:0123456789ab"]
+    assert known["redis"].digest == f"sha256:{hashlib.sha256(MANIFEST.encode()).hexdigest()}"
+    copied = next(line for line in (registry / "calls").read_text().splitlines() if "copy" in line)
     assert f"oci:{store.layout()}:{BUILT.reference} docker://registry.example.com/ml/redis:0123456789ab" in copied
     assert "pass:word" not in (registry / "calls").read_text()
     login = json.loads((registry / "auth.json").read_text())["auths"]["registry.example.com"]["auth"]
@@ -60,8 +71,9 @@ def test_what_is_missing_is_copied_from_the_layout(registry: Path) -> None:
 
 
 def test_what_is_there_is_left_alone(registry: Path) -> None:
-    (registry / "present").touch()
-    assert push.push(["redis"], Registry("registry.example.com/ml")) == []
+    (registry / "present").write_text(MANIFEST)
+    _, new = push.push(["redis"], Registry("registry.example.com/ml"))
+    assert new == []
     assert "copy" not in (registry / "calls").read_text()
 
 
@@ -89,6 +101,17 @@ def test_everything_that_a_stack_pulls_is_pushed() -> None:
     assert pulled <= set(names)
     repositories = {i.inputs["name"].partition("/")[2] for i in made if i.type == "aws:ecr/repository:Repository"}
     assert repositories == set(names)
+
+
+def test_the_program_deploys_the_digests_that_were_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushed, "path", {"dev": tmp_path / "dev.yaml", "prod": tmp_path / "prod.yaml"}.get)
+    url = "registry.example.com/ml"
+    entry = pushed.Pushed(inputs=inputs_tag("redis"), tag="0123456789ab", digest=f"sha256:{'0' * 64}")
+    pushed.write(tmp_path / "dev.yaml", url, {"redis": entry})
+    assert image_catalog(url, "dev")["redis"] == f"{url}/redis:0123456789ab@{entry.digest}"
+    for other in (image_catalog(url, "prod"), image_catalog("other.example.com", "dev"), image_catalog(None, "dev")):
+        assert "@" not in other["redis"]
+    assert image_catalog(None, "dev")["redis"] == reference("redis")
 
 
 def test_the_login_of_ecr_is_user_and_password(monkeypatch: pytest.MonkeyPatch) -> None:

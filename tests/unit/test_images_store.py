@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from images import apt, containerd, store, wheels
+from images import apt, containerd, contents, store, wheels
 from images.build import bud_arguments
 from images.catalog import catalog
+from local import toolchain
 from mlp.errors import UserError
 
 
@@ -54,7 +55,7 @@ def test_an_image_exists_only_with_its_record_and_its_manifest(
     assert store.records() == []
 
 
-def test_a_layout_is_mended_from_the_records(record: store.Record) -> None:
+def test_a_layout_is_restored_from_the_records(record: store.Record) -> None:
     (store.layout() / "index.json").write_text('{"manifests": [{"dig')
     store.prepare_layout()
     assert store.digest_in_index(record.reference) == (record.digest, record.manifest_bytes)
@@ -91,10 +92,73 @@ def test_only_whole_and_unpacked_images_count_as_present() -> None:
     assert containerd.complete(check) == {"a:1": "sha256:1"}
 
 
-def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path) -> None:
+def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "binary", {"ctr": tmp_path / "ctr"}.get)
     with pytest.raises(UserError, match="does not answer") as fault:
         containerd.load(["pause"], tmp_path / "none.sock")
     assert fault.value.next_step == "mlp cluster start"
+
+
+def layer(files: dict[str, str]) -> bytes:
+    """Return a layer with `files`."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+STATUS = """Package: libc6
+Status: install ok installed
+Version: 2.36-9
+Description: a
+ Package: not this
+
+Package: old
+Status: deinstall ok config-files
+Version: 1
+"""
+
+
+def test_the_packages_of_an_image_are_those_of_its_newest_layer(record: store.Record) -> None:
+    store.blob("sha256:parent").write_bytes(layer({"var/lib/dpkg/status": STATUS.replace("2.36-9", "2.36-8")}))
+    store.blob("sha256:own").write_bytes(layer({"etc/x": "", "./var/lib/dpkg/status": STATUS}))
+    assert contents.packages(record.digest) == {"libc6": "2.36-9"}
+    contents.check("pause", record.digest, {"libc6": "2.36-9"})
+    store.blob("sha256:own").write_bytes(layer({"etc/x": ""}))
+    assert contents.packages(record.digest) == {"libc6": "2.36-8"}
+
+
+def test_an_image_with_other_packages_than_its_tag_says_is_refused(record: store.Record) -> None:
+    store.blob("sha256:parent").write_bytes(layer({}))
+    store.blob("sha256:own").write_bytes(layer({"var/lib/dpkg/status": STATUS}))
+    with pytest.raises(UserError, match="does not have the Debian packages") as fault:
+        contents.check("pause", record.digest, {"libc6": "2.36-8", "libx": "1"})
+    assert fault.value.seen == "libc6 2.36-9 instead of 2.36-8; libx absent instead of 1"
+
+
+def test_an_image_that_containerd_has_under_another_digest_is_imported_again(
+    record: store.Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "reference", {"pause": record.reference}.get)
+    held = {record.reference: "sha256:other"}
+    sent: list[list[store.Record]] = []
+
+    def import_(_socket: Path, wanted: list[store.Record], _blobs: set[str], _step: object) -> None:
+        sent.append(wanted)
+        held[record.reference] = record.digest
+
+    def nothing(_socket: Path, *_words: str) -> str:
+        return ""
+
+    monkeypatch.setattr(containerd, "present", {containerd.SOCKET: held}.get)
+    monkeypatch.setattr(containerd, "_read", nothing)
+    monkeypatch.setattr(containerd, "_import", import_)
+    containerd.load(["pause"])
+    containerd.load(["pause"])
+    assert sent == [[record]]
 
 
 def test_mounts_below_a_folder_are_found_innermost_first() -> None:
@@ -139,6 +203,19 @@ def test_only_debians_own_sources_are_passed_on(tmp_path: Path) -> None:
     assert not [name for name in ("two", "three", "five", "six") if f"mirror://{name}" in text]
 
 
+def test_a_machine_of_another_release_is_asked_for_the_same_mirror(tmp_path: Path) -> None:
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (folder / "debian.sources").write_text(DEB822)
+    (tmp_path / "sources.list").write_text("deb mirror://four bookworm-security main\n")
+    text = apt.sources("trixie", tmp_path)
+    assert "URIs: mirror://one\nSuites: trixie trixie-updates\nComponents: main\nSigned-By: /k.gpg" in text
+    assert "Suites: trixie-security" in text
+    assert "bookworm" not in text
+    (folder / "own.sources").write_text("Types: deb\nURIs: mirror://own\nSuites: trixie\nComponents: main\n")
+    assert "mirror://one" not in apt.sources("trixie", tmp_path)
+
+
 def test_a_machine_without_the_suite_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no apt source of Debian bookworm"):
         apt.sources("bookworm", tmp_path)
@@ -164,6 +241,7 @@ def test_a_build_pulls_nothing_and_levels_times(tmp_path: Path) -> None:
     words = bud_arguments(book, book.image("redis"), tmp_path, "own:1", "parent:1")
     assert {"--pull-never", "PARENT=parent:1"} <= set(words)
     assert words[words.index("--timestamp") + 1] == "0"
-    assert any("/etc/apt/sources.list.d" in word for word in words)
-    static = bud_arguments(book, book.image("coredns"), tmp_path, "own:1", None)
-    assert not any("apt" in word or "PARENT" in word for word in static)
+    assert "PACKAGES=redis-server" in words
+    assert any(word.endswith(":/var/lib/apt/lists:ro") for word in words)
+    static = bud_arguments(book, book.image("coredns"), tmp_path / "context", "own:1", None)
+    assert not any("PACKAGES" in word or "--volume" in word or "PARENT" in word for word in static)

@@ -1,5 +1,6 @@
 # Set the administrator's password to that of its Secret, before the server starts; nothing to do on an empty volume.
 set -eu
 [ -s "$PGDATA/PG_VERSION" ] || exit 0
+postgres-check-data "$PGDATA"
 password=$(cat "$POSTGRES_PASSWORD_FILE")
 printf "ALTER ROLE postgres PASSWORD '%s'\n" "$password" | postgres --single -D "$PGDATA" postgres > /dev/null
