@@ -69,8 +69,12 @@ def _policy_environment() -> None:
 
 def _create(stack: str, environment: Mapping[str, str]) -> None:
     """Make an empty stack, as `mlp up` does, so that the first command need not be `pulumi stack init`."""
+    from mlp.engine.environment import SECRETS_PROVIDER
+
+    provider = environment.get(SECRETS_PROVIDER)
+    encrypted = ["--secrets-provider", provider] if provider else []
     done = subprocess.run(
-        ["pulumi", "stack", "init", stack, "--no-select", "--non-interactive"],
+        ["pulumi", "stack", "init", stack, "--no-select", "--non-interactive", *encrypted],
         cwd=paths.ROOT,
         env=dict(environment),
         capture_output=True,
