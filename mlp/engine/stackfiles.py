@@ -13,8 +13,8 @@ from pathlib import Path
 SALT = "encryptionsalt:"
 ENCRYPTED = "secure: "
 FILTER = "filter.mlp-stack.clean"
-COMMAND = "awk -v file=%f -f mlp/engine/stack_file.awk"
-"""Git runs it at the top of a work tree."""
+COMMAND = "if test -f {0}; then awk -v file=%f -f {0}; else cat; fi".format("mlp/engine/stack_file.awk")
+"""Git runs it in a shell, at the top of a work tree; older commits have no such script."""
 
 
 def keep_out_of_commits(root: Path) -> None:
