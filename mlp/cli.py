@@ -14,7 +14,7 @@ from mlp.progress import console
 GROUPS = ("cluster", "images", "pipeline", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
-SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "bootstrap", "vendor", "policy")
+SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "bootstrap", "vendor", "policy", "env")
 
 app = typer.Typer(
     no_args_is_help=True,

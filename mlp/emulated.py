@@ -52,6 +52,7 @@ def emulated_account(settings: Settings) -> Iterator[None]:
             **account.environment,
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
             "PULUMI_BACKEND_URL": f"file://{STATE}",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "false",
         }
         running.enter_context(mock.patch.dict(os.environ, variables))
         yield

@@ -14,6 +14,8 @@ from mlp.errors import UserError
 
 FOLDER = paths.WORK / "environments"
 KEY_LENGTH = 12
+PACK_LINK = FOLDER / "policy-pack"
+PACK_REQUIREMENTS = Path(__file__).parent / "pack" / "requirements.txt"
 
 
 def place(name: str, requirements: Path) -> Path:
@@ -47,6 +49,20 @@ def ensure(name: str, requirements: Path, *, estimate: float) -> Path:
     except OSError:  # another process was quicker
         shutil.rmtree(building, ignore_errors=True)
     return folder / "bin" / "python"
+
+
+def ensure_policy_pack() -> Path:
+    """Make the policy pack's environment and return its link, the place that PulumiPolicy.yaml names.
+
+    Raises:
+        UserError: The requirements could not be installed.
+    """
+    folder = ensure("policy-pack", PACK_REQUIREMENTS, estimate=30).parent.parent
+    if not PACK_LINK.is_symlink() or PACK_LINK.readlink() != folder:
+        fresh = PACK_LINK.with_name(f".{PACK_LINK.name}.{os.getpid()}")
+        fresh.symlink_to(folder)
+        fresh.replace(PACK_LINK)
+    return PACK_LINK
 
 
 def _run(command: list[str], name: str) -> None:

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Delete every resource of a stack; the embedded cluster itself stays (`mlp cluster reset` removes it)."""
     from infra.settings import load_stack
-    from local import toolchain
+    from local import plugins, toolchain
     from mlp import engine
     from mlp.account import check_account
     from mlp.engine.workspace import stack_file
@@ -41,7 +41,7 @@ def command(
     check_account(settings, stack)
     if not (yes or local) and not typer.confirm(f"Delete everything in stack {stack}?", default=False):
         raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
-    toolchain.ensure(["pulumi", "helm-render"])
+    toolchain.ensure([*plugins.tools(), "helm-render"])
     if local:
         _remove_deployments(stack)
     changes = engine.destroy(stack)

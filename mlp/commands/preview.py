@@ -23,7 +23,7 @@ def command(
     import images
     import upstream
     from infra.settings import load_stack
-    from local import toolchain
+    from local import plugins, toolchain
     from mlp import engine
     from mlp.account import check_account
     from mlp.emulated import emulated_account
@@ -32,7 +32,7 @@ def command(
     settings = load_stack(stack_file(stack))
     with emulated_account(settings) if emulate else nullcontext():
         check_account(settings, stack)
-        toolchain.ensure(["pulumi", "helm-render"])
+        toolchain.ensure([*plugins.tools(), "helm-render"])
         upstream.ensure()
         images.references()
         changes = engine.preview(stack, diff=diff)

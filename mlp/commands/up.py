@@ -63,9 +63,9 @@ def _machine(stages: Stages) -> None:
 
 def _tools(stages: Stages) -> None:
     import upstream
-    from local import toolchain
+    from local import plugins, toolchain
 
-    stages.run("toolchain", lambda: toolchain.ensure(["pulumi", "helm-render"]))
+    stages.run("toolchain", lambda: toolchain.ensure([*plugins.tools(), "helm-render"]))
     stages.run("upstream", upstream.ensure)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,31 @@ from typing import Any
 from pulumi import automation as auto
 
 from mlp import paths
+from mlp.engine import recorded
+from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.workspace import PROJECT, open_stack
+from mlp.engine.workspace import open_stack
 from mlp.errors import UserError
 from mlp.progress import console, step
 from mlp.protection import refuse_protected_resources
 
-PARALLEL = 24
-"""Resource operations at once: most only wait for a pod, and two cores serve more than that."""
+UNREADABLE = "incorrect passphrase"
+"""How the engine says that it cannot read the secrets in a state."""
 
 
-def _program() -> Callable[[], None]:
-    from infra.pace import paced
-    from infra.program import program
+def _open(stack: str, *, writes: bool) -> auto.Stack:
+    """Select a stack, once nothing speaks against working on it.
 
-    return paced(program)
+    What must be refused before anything is touched is refused here.
+
+    Raises:
+        UserError: Something does.
+    """
+    recorded.refuse_foreign(recorded.deployment(backend_url(), stack), backend_url(), stack)
+    selected = open_stack(stack, writes=writes)
+    if writes and not backend_url().startswith("file://"):
+        recorded.refuse_foreign(selected.export_stack().deployment or {}, backend_url(), stack)
+    return selected
 
 
 def _log(stack: str, name: str) -> Callable[[str], None]:
@@ -40,12 +51,25 @@ def _log(stack: str, name: str) -> Callable[[str], None]:
 
 
 def _fail(stack: str, name: str, recorder: Recorder, error: Exception) -> UserError:
+    if UNREADABLE in str(error):
+        return UserError(
+            f"The state of stack {stack} was encrypted with another passphrase; nothing was touched.",
+            seen=_passphrase_source(),
+            allowed="the passphrase that the stack was made with",
+            next_step="set PULUMI_CONFIG_PASSPHRASE_FILE to it, or unset it for this checkout's own, .mlp/passphrase",
+        )
     seen = "\n".join(recorder.errors[:8]) or str(error).strip()[-3000:]
     return UserError(
         f"{name} of stack {stack} failed.",
         seen=seen,
-        next_step=f"see .mlp/logs/pulumi-{stack}-{name}.log, mend it, run the command again: it goes on from here",
+        next_step=f"see .mlp/logs/pulumi-{stack}-{name}.log, correct it, run the command again: it goes on from here",
     )
+
+
+def _passphrase_source() -> str:
+    if "PULUMI_CONFIG_PASSPHRASE" in os.environ:
+        return "PULUMI_CONFIG_PASSPHRASE (its value is not shown)"
+    return f"the passphrase in {os.environ.get('PULUMI_CONFIG_PASSPHRASE_FILE') or passphrase_file()}"
 
 
 def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
@@ -58,7 +82,7 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
         recorder = Recorder(progress, verbose=True)
         log = _log(stack, "preview")
         try:
-            open_stack(stack, _program(), writes=False).preview(
+            _open(stack, writes=False).preview(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
             )
         except auto.CommandError as error:
@@ -77,9 +101,8 @@ def up(stack: str) -> dict[str, int]:
     with step(f"Update of stack {stack}", estimate=90) as progress:
         recorder = Recorder(progress)
         log = _log(stack, "up")
-        selected = open_stack(stack, _program(), writes=True)
         try:
-            result = selected.up(
+            result = _open(stack, writes=True).up(
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -133,9 +156,9 @@ def destroy(stack: str) -> dict[str, int]:
     with step(f"Destroy of stack {stack}", estimate=60) as progress:
         recorder = Recorder(progress)
         log = _log(stack, "destroy")
-        selected = open_stack(stack, _program(), writes=True)
-        refuse_protected_resources(selected.export_stack().deployment or {}, stack)
         try:
+            selected = _open(stack, writes=True)
+            refuse_protected_resources(selected.export_stack().deployment or {}, stack)
             selected.destroy(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
             )
@@ -147,5 +170,5 @@ def destroy(stack: str) -> dict[str, int]:
 
 def state_size(stack: str) -> int:
     """Return the size of the checkpoint in a file backend, in bytes; 0 when there is none."""
-    path = paths.STATE / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
-    return path.stat().st_size if path.is_file() else 0
+    path = recorded.state_path(backend_url(), stack)
+    return path.stat().st_size if path and path.is_file() else 0

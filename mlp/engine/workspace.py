@@ -1,50 +1,21 @@
-"""The Pulumi workspace of one stack: engine, backend, passphrase, plugins and configuration."""
+"""The Pulumi workspace of one stack: project, values, environment, and the stack in its backend."""
 
 from __future__ import annotations
 
 import os
-import secrets
-import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pulumi import automation as auto
 
 from mlp import paths
+from mlp.engine.environment import SECRETS_PROVIDER, backend_url, engine_environment
 from mlp.engine.lock import clear_stale_lock, drop_pending_operations, drop_torn_attributes
+from mlp.engine.recorded import PROJECT, deployment, salt
 from mlp.errors import UserError
 
-PROJECT = "mlplatform"
-
-GENERATED_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider")
-"""Keys that the engine itself adds to a stack file; they stay out of the committed one for a file backend."""
-
-
-SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
-"""Variable that names who encrypts secrets in the state, as `mlp bootstrap` prints it."""
-
-SHARED_BACKENDS = ("s3://", "gs://", "azblob://")
-"""Backends that keep state for several people and encrypt nothing themselves."""
-
-
-def refuse_missing_secret(environment: Mapping[str, str]) -> None:
-    """Refuse a shared backend without anything that encrypts the secrets in it.
-
-    A passphrase that was made up on this machine would lock everybody else out.
-
-    Raises:
-        UserError: Neither a secrets provider nor a passphrase is given.
-    """
-    backend = environment.get("PULUMI_BACKEND_URL", "")
-    given = {SECRETS_PROVIDER, "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & environment.keys()
-    if backend.startswith(SHARED_BACKENDS) and not given:
-        raise UserError(
-            "Nothing encrypts the secrets in the shared state.",
-            seen=f"PULUMI_BACKEND_URL={backend}, and no {SECRETS_PROVIDER}",
-            allowed=f"{SECRETS_PROVIDER}=awskms://..., or PULUMI_CONFIG_PASSPHRASE_FILE for everybody alike",
-            next_step="mlp bootstrap --stack <stack> prints the value; export it and run the command again",
-        )
+__all__ = ["PROJECT", "open_stack", "stack_file", "work_dir"]
 
 
 def stack_file(stack: str) -> Path:
@@ -70,88 +41,82 @@ def work_dir(stack: str) -> Path:
     return paths.WORK / "workspaces" / stack
 
 
-def _write_workspace(stack: str) -> Path:
-    """Copy project and stack values to the work folder, keeping what the engine added there before."""
+def project() -> dict[str, Any]:
+    """Return Pulumi.yaml for another folder: the same program and environment, by absolute paths."""
+    content = yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text())
+    options = content["runtime"]["options"]
+    options["virtualenv"] = str(paths.ROOT / options["virtualenv"])
+    content["main"] = str(paths.ROOT / content["main"])
+    del content["stackConfigDir"]
+    return content
+
+
+def values(stack: str, backend: str) -> dict[str, Any]:
+    """Return the values of `stack` with what the state says of its encryption, so that the engine checks it at once."""
+    content = yaml.safe_load(stack_file(stack).read_text()) or {}
+    content.pop("encryptionsalt", None)
+    known = salt(deployment(backend, stack))
+    provider = os.environ.get(SECRETS_PROVIDER)
+    if known:
+        content["encryptionsalt"] = known
+    elif provider:
+        content.setdefault("secretsprovider", provider)
+    return content
+
+
+def _write_workspace(stack: str, backend: str) -> Path:
+    """Write project and values to the work folder.
+
+    The engine completes a stack file when it first encrypts something. The committed file is not its to write.
+    """
     folder = work_dir(stack)
     folder.mkdir(parents=True, exist_ok=True)
-    project = {"name": PROJECT, "runtime": "python"}
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    values = yaml.safe_load(stack_file(stack).read_text()) or {}
-    target = folder / f"Pulumi.{stack}.yaml"
-    before = (yaml.safe_load(target.read_text()) or {}) if target.is_file() else {}
-    values.update({key: before[key] for key in GENERATED_KEYS if key in before})
-    provider = os.environ.get(SECRETS_PROVIDER)
-    if provider and "encryptionsalt" not in values:
-        values.setdefault("secretsprovider", provider)
-    fresh = target.with_suffix(".tmp")
-    fresh.write_text(yaml.safe_dump(values, sort_keys=False))
-    fresh.replace(target)
+    for name, content in {"Pulumi.yaml": project(), f"Pulumi.{stack}.yaml": values(stack, backend)}.items():
+        fresh = folder / f".{name}.{os.getpid()}"
+        fresh.write_text(yaml.safe_dump(content, sort_keys=False))
+        fresh.replace(folder / name)
     return folder
 
 
-def passphrase_file() -> Path:
-    """Return the file with the passphrase that encrypts secrets in a file backend; made once, readable by its owner."""
-    path = paths.WORK / "passphrase"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_urlsafe(32))
-    return path
-
-
-def engine_env() -> dict[str, str]:
-    """Return the environment of the engine and its plugins."""
-    from local.plugins import plugin_path
-    from local.toolchain import binary
-
-    refuse_missing_secret(os.environ)
-    env = {
-        "PATH": os.pathsep.join([str(plugin_path()), str(binary("pulumi").parent), os.environ.get("PATH", "")]),
-        "PYTHONPATH": str(paths.ROOT),
-        "MLP_PYTHON": sys.executable,
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    }
-    if "PULUMI_BACKEND_URL" not in os.environ:
-        paths.STATE.mkdir(parents=True, exist_ok=True)
-        env["PULUMI_BACKEND_URL"] = f"file://{paths.STATE}"
-    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", SECRETS_PROVIDER} & os.environ.keys():
-        env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
-    return env
-
-
-def open_stack(stack: str, program: Callable[[], None], *, writes: bool) -> auto.Stack:
+def open_stack(stack: str, *, writes: bool) -> auto.Stack:
     """Select `stack`, creating it when it is new.
 
     Args:
         stack: Name of a file `stacks/Pulumi.<stack>.yaml`.
-        program: The program that declares the resources.
         writes: True when the operation changes state: what a killed run left in the way is then cleared.
 
     Raises:
-        UserError: No such stack, or another living process is updating it.
+        UserError: No such stack, the engine is missing, or another living process is updating it.
     """
-    folder = _write_workspace(stack)
-    env = engine_env()
-    backend_url = env.get("PULUMI_BACKEND_URL", os.environ.get("PULUMI_BACKEND_URL", ""))
-    if writes:
-        drop_torn_attributes(backend_url)
-    from local.toolchain import binary
+    from local.plugins import ambient
 
+    environment = engine_environment()
+    ambient.refuse_foreign({**os.environ, **environment})
+    backend = environment.get("PULUMI_BACKEND_URL") or backend_url()
+    if writes:
+        drop_torn_attributes(backend)
+    folder = _write_workspace(stack, backend)
     selected = auto.create_or_select_stack(
         stack_name=stack,
-        project_name=PROJECT,
-        program=program,
+        work_dir=str(folder),
         opts=auto.LocalWorkspaceOptions(
             work_dir=str(folder),
-            env_vars=env,
+            env_vars={**environment, "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true"},
             secrets_provider=os.environ.get(SECRETS_PROVIDER),
-            pulumi_command=auto.PulumiCommand(root=str(binary("pulumi").parent.parent), skip_version_check=True),
+            pulumi_command=_command(environment),
         ),
     )
     if writes:
-        clear_stale_lock(selected, backend_url)
+        clear_stale_lock(selected, backend)
         drop_pending_operations(selected)
     return selected
+
+
+def _command(environment: dict[str, str]) -> auto.PulumiCommand:
+    """Return the CLI: a user's own, or ours."""
+    from local.plugins import cli
+
+    executable = cli.theirs() or Path(environment["PULUMI_HOME"]) / "bin" / "pulumi"
+    folder = executable.parent
+    # The Automation API takes a root with a folder `bin`, or what is first on PATH.
+    return auto.PulumiCommand(root=str(folder.parent) if folder.name == "bin" else None, skip_version_check=True)

@@ -1,4 +1,4 @@
-"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy/pack`, once `pulumi install` ran in here.
+"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy/pack`, after `eval "$(mlp env)"`.
 
 The engine tells a resource's inputs when it is registered, and the whole stack at the end with outputs only: none of
 those in a first preview, whose cluster does not exist. So one policy keeps the inputs, and the others judge them at the

@@ -59,7 +59,7 @@ def declared(api: client.ApiClient) -> dict[str, set[tuple[str, str]]]:
 
 def recorded(stack: str) -> dict[str, Any]:
     """Return the stack's deployment: its resources, and operations that are marked as under way."""
-    deployment: Any = open_stack(stack, lambda: None, writes=False).export_stack().deployment
+    deployment: Any = open_stack(stack, writes=False).export_stack().deployment
     return deployment
 
 

@@ -106,7 +106,7 @@ def complete() -> str:
 
 def remove_parts() -> int:
     """Delete PARTS and what depends on them from the stack; return how many resources there were."""
-    stack = open_stack(STACK, lambda: None, writes=True)
+    stack = open_stack(STACK, writes=True)
     urns = inventory.downstream(inventory.recorded(STACK), PARTS)
     stack.destroy(target=urns, parallel=24, color="never")
     return len(urns)

@@ -1,0 +1,96 @@
+"""`mlp env`: what a shell needs for plain `pulumi` on the state that `mlp up` uses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+import typer
+
+from mlp import paths
+from mlp.errors import UserError
+from mlp.options import Stack
+from mlp.progress import console
+
+
+def command(stack: Stack = "local") -> None:
+    """Print shell commands: after `eval "$(mlp env)"`, plain `pulumi` works on the stack."""
+    with _progress_apart():
+        variables = prepare(stack)
+    typer.echo("\n".join(f"export {name}={shlex.quote(text)}" for name, text in sorted(variables.items())))
+
+
+def prepare(stack: str) -> dict[str, str]:
+    """Make what the CLI and the program need, and return the variables that tell the CLI where it is.
+
+    Raises:
+        UserError: A setting is wrong, a part cannot be made, or the state is another program's.
+    """
+    import upstream
+    from infra.settings import load_stack
+    from local import toolchain
+    from local.plugins import ambient, tools
+    from mlp.engine import recorded, stackfiles
+    from mlp.engine.environment import backend_url, engine_environment
+    from mlp.engine.workspace import stack_file
+
+    file = stack_file(stack)
+    load_stack(file)
+    held = recorded.deployment(backend_url(), stack)
+    recorded.refuse_foreign(held, backend_url(), stack)
+    toolchain.ensure([*tools(), "helm-render"])
+    upstream.ensure()
+    _policy_environment()
+    variables = {**engine_environment(), "PULUMI_STACK": stack}
+    environment = {**os.environ, **variables}
+    ambient.refuse_foreign(environment)
+    stackfiles.keep_out_of_commits(paths.ROOT)
+    if backend_url().startswith("file://"):
+        stackfiles.agree(file, recorded.salt(held))
+        if not held:
+            _create(stack, environment)
+        stackfiles.note_unchanged(paths.ROOT, file)
+    return variables
+
+
+def _policy_environment() -> None:
+    """Make the Python environment of the policy pack, which only `--policy-pack` needs."""
+    from policy import environments
+
+    try:
+        environments.ensure_policy_pack()
+    except UserError as error:
+        console.print(f"  [yellow]--policy-pack policy/pack does not work yet:[/] {error.what}", markup=True)
+
+
+def _create(stack: str, environment: Mapping[str, str]) -> None:
+    """Make an empty stack, as `mlp up` does, so that the first command need not be `pulumi stack init`."""
+    from mlp.engine.environment import SECRETS_PROVIDER
+
+    provider = environment.get(SECRETS_PROVIDER)
+    encrypted = ["--secrets-provider", provider] if provider else []
+    done = subprocess.run(
+        ["pulumi", "stack", "init", stack, "--no-select", "--non-interactive", *encrypted],
+        cwd=paths.ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and "already exists" not in done.stderr:
+        raise UserError(f"Stack {stack} could not be made.", seen=done.stderr.strip()[-1000:], next_step="mlp doctor")
+
+
+@contextlib.contextmanager
+def _progress_apart() -> Iterator[None]:
+    """Send progress to standard error: the shell runs what is on standard output."""
+    before = console.file
+    console.file = sys.stderr
+    try:
+        yield
+    finally:
+        console.file = before

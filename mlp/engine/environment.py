@@ -1,0 +1,108 @@
+"""The environment of the Pulumi CLI, of ours and of a user's own: what `mlp` runs it with and `mlp env` prints."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlp import paths
+from mlp.errors import UserError
+
+SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
+"""Variable that names who encrypts secrets in the state, as `mlp bootstrap` prints it."""
+
+PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+SHARED_BACKENDS = ("s3://", "gs://", "azblob://")
+"""Backends that keep state for several people and encrypt nothing themselves."""
+
+PARALLEL = 24
+"""Resource operations at once: most only wait for a pod, and two cores serve more than that."""
+
+ALWAYS = {
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    # The state knows who encrypts it; stack files need not.
+    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+    "PULUMI_PARALLEL": str(PARALLEL),
+}
+"""For any CLI, unless set otherwise."""
+
+OURS = {
+    "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    # Needs the schema of each type, which the stand-in for pulumi-random does not have.
+    "PULUMI_OPTION_GENERATE_CODE": "false",
+}
+"""For our CLI, unless set otherwise: its plugins lie in its home, and nowhere else."""
+
+
+def refuse_missing_secret(environment: Mapping[str, str]) -> None:
+    """Refuse to go on without anything that encrypts the secrets in the state.
+
+    A passphrase that was made up on this machine would lock everybody else out of a shared backend.
+
+    Raises:
+        UserError: A shared backend without a secrets provider or a passphrase, or a passphrase file that is missing.
+    """
+    backend = environment.get("PULUMI_BACKEND_URL", "")
+    given = {SECRETS_PROVIDER, *PASSPHRASES} & environment.keys()
+    if backend.startswith(SHARED_BACKENDS) and not given:
+        raise UserError(
+            "Nothing encrypts the secrets in the shared state.",
+            seen=f"PULUMI_BACKEND_URL={backend}, and no {SECRETS_PROVIDER}",
+            allowed=f"{SECRETS_PROVIDER}=awskms://..., or PULUMI_CONFIG_PASSPHRASE_FILE for everybody alike",
+            next_step="mlp bootstrap --stack <stack> prints the value; export it and run the command again",
+        )
+    file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
+    if file and "PULUMI_CONFIG_PASSPHRASE" not in environment and not os.access(file, os.R_OK):
+        raise UserError(
+            "The passphrase that encrypts the secrets in the state cannot be read.",
+            seen=f"PULUMI_CONFIG_PASSPHRASE_FILE={file}",
+            allowed="a readable file with the passphrase that the stack was made with",
+            next_step="correct the variable, or unset it for this checkout's own, .mlp/passphrase",
+        )
+
+
+def passphrase_file() -> Path:
+    """Return the file with the passphrase that encrypts secrets in a file backend; made once, readable by its owner."""
+    path = paths.WORK / "passphrase"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(32))
+    return path
+
+
+def backend_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of the backend that keeps the state: the environment's, or this checkout's folder."""
+    return environ.get("PULUMI_BACKEND_URL") or f"file://{paths.STATE}"
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the variables that the CLI needs beside those that are set already.
+
+    Raises:
+        UserError: The installed Pulumi is too old, ours is not built, or nothing encrypts the state.
+    """
+    from local.plugins import cli, home
+
+    refuse_missing_secret(os.environ)
+    own = cli.theirs()
+    defaults = ALWAYS if own else {**ALWAYS, **OURS}
+    variables = {name: text for name, text in defaults.items() if name not in os.environ}
+    folders = [item for item in os.environ.get("PATH", "").split(os.pathsep) if item != str(cli.HOME / "bin")]
+    if own is None:
+        home.lay()
+        folders.insert(0, str(cli.HOME / "bin"))
+        variables |= {"PULUMI_HOME": str(cli.HOME), "MLP_PYTHON": sys.executable}
+    variables["PATH"] = os.pathsep.join(folders)
+    if "PULUMI_BACKEND_URL" not in os.environ:
+        paths.STATE.mkdir(parents=True, exist_ok=True)
+        variables["PULUMI_BACKEND_URL"] = backend_url()
+    if not {*PASSPHRASES, SECRETS_PROVIDER} & os.environ.keys():
+        variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
+    return variables
