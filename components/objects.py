@@ -42,7 +42,7 @@ def namespace(
             labels={
                 "app.kubernetes.io/part-of": "mlplatform",
                 "pod-security.kubernetes.io/enforce": level,
-                "pod-security.kubernetes.io/enforce-version": "v1.34",
+                "pod-security.kubernetes.io/enforce-version": pod_security.VERSION,
             },
         ),
         opts=opts,

@@ -31,19 +31,6 @@ def load(names: Names = None) -> None:
     progress.console.print("the cluster has every image", style="green")
 
 
-def upstream_copies(registry: str) -> list[tuple[str, str]]:
-    """Return (source by digest, target) of every upstream image that a stack with a registry of its own needs."""
-    import yaml
-
-    from components.aws import upstream_images
-
-    copies = getattr(upstream_images, "upstream_copies", None)
-    if copies is None:
-        names = yaml.safe_load(upstream_images.TABLE.read_text())
-        return [(source, upstream_images.upstream_image(name, registry)) for name, source in names.items()]
-    return [(copy.source, copy.target) for copy in copies(registry)]
-
-
 @app.command()
 def outdated() -> None:
     """List the Debian packages of images that have updates; exit status 1 when there are any. Changes nothing."""
@@ -75,6 +62,7 @@ def update() -> None:
 @app.command()
 def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS.")]) -> None:
     """Push the images that a stack's registry lacks, and record their digests beside its settings."""
+    from components.aws.upstream_images import upstream_copies
     from images import pushed
     from images.push import Registry, push_upstream
     from images.push import push as push_images
@@ -98,7 +86,7 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     there, new = push_images(names, registry)
     # Without a registry of its own, a stack pulls upstream's images from upstream.
     if settings.registry is not None:
-        new += push_upstream(upstream_copies(url), registry)
+        new += push_upstream([(copy.source, copy.target) for copy in upstream_copies(url)], registry)
     file = pushed.path(settings.environment)
     pushed.write(file, url, there)
     console.print(f"{len(new)} images were new to {url}", style="green")
