@@ -106,7 +106,7 @@ class MLflow(pulumi.ComponentResource):
             {"basic_auth.ini": users.url(DRIVER).apply(auth_config), "AUTH_DATABASE_URI": users.url(DRIVER)},
         )
         rotation = kube.secrets_digest(
-            self.password, session_key, database.password, users.password, *access.secret_environment.values()
+            self.password, session_key, database.url(DRIVER), users.url(DRIVER), *access.secret_environment.values()
         )
         migration = self._migration(scope, substrate, account, environment, auth, rotation, (database, users))
         container = pods.Container(
