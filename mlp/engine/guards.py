@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pulumi import automation as auto
+
 from mlp.engine.carry_over import carried_over, environment
 from mlp.engine.reachable import forgetting, refuse_silent_cluster, silent_clusters, told
 from mlp.errors import UserError
@@ -25,6 +27,20 @@ class Passed:
 
     environment: dict[str, str] = field(default_factory=dict)
     deployment: dict[str, Any] | None = None
+
+
+def guard(selected: auto.Stack, operation: Operation, *, local: bool, forget_cluster: bool = False) -> None:
+    """Look at a stack before an operation; carry its state over and set its environment where that is needed.
+
+    Raises:
+        UserError: The operation cannot go well; nothing was touched.
+    """
+    exported = selected.export_stack()
+    passed = before(operation, exported.deployment or {}, selected.name, local=local, forget_cluster=forget_cluster)
+    if passed.deployment is not None:
+        exported.deployment = passed.deployment
+        selected.import_stack(exported)
+    selected.workspace.env_vars = {**selected.workspace.env_vars, **passed.environment}
 
 
 def before(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, cast
 import httpx
 import yaml
 
+from mlp import paths
 from mlp.errors import UserError
 
 SECONDS = 5.0
@@ -125,16 +125,22 @@ def told(silence: Silence, stack: str, *, local: bool) -> UserError:
     )
 
 
-def require(kubeconfig: str, stack: str, *, local: bool) -> None:
-    """Refuse a command that needs the cluster of a kubeconfig while it does not answer.
+def require(kubeconfig: str | None, stack: str) -> None:
+    """Refuse a command that needs a stack's cluster while it does not answer.
+
+    Args:
+        kubeconfig: Path, as the stack exports it; None for the ambient one, which is not looked at.
+        stack: Name of the stack.
 
     Raises:
         UserError: It does not answer; names both ways on.
     """
+    if kubeconfig is None:
+        return
     server = server_of(kubeconfig)
     reason = why_silent(server) if server else "no such kubeconfig"
     if reason:
-        raise told(Silence(server or kubeconfig, reason, 0), stack, local=local)
+        raise told(Silence(server or kubeconfig, reason, 0), stack, local=kubeconfig == str(paths.KUBECONFIG))
 
 
 def forgetting(deployment: Mapping[str, Any], stack: str) -> dict[str, str]:
@@ -150,4 +156,4 @@ def forgetting(deployment: Mapping[str, Any], stack: str) -> dict[str, str]:
             allowed="a cluster that is gone",
             next_step=f"mlp destroy --stack {stack}",
         )
-    return {FORGET: json.dumps(True)}
+    return {FORGET: "true"}

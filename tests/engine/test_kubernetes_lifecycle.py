@@ -8,6 +8,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from components.provider import FIELD_MANAGER
+from mlp.engine.carry_over import FORCE
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack, config_map
 
@@ -47,39 +49,14 @@ def test_create_update_delete(stack: Stack, plane: ControlPlane, namespace: str)
     assert stack.resources() == {}
 
 
-def test_state_is_compatible_and_small(stack: Stack, namespace: str) -> None:
+def test_the_state_names_the_platform_as_the_fields_manager(stack: Stack, plane: ControlPlane, namespace: str) -> None:
     stack.up(program(stack, namespace, {"a": "1"}))
     entry = stack.resources()["settings"]
     assert entry["type"] == "kubernetes:core/v1:ConfigMap"
     assert entry["id"] == f"{namespace}/settings"
-    assert entry["outputs"]["__initialApiVersion"] == "v1"
-    assert entry["outputs"]["__fieldManager"].startswith("pulumi-kubernetes-")
-    assert "managedFields" not in entry["outputs"]["metadata"]
-
-
-def test_auto_name_is_kept_and_replacement_gets_another(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    def named(data: dict[str, str], immutable: bool) -> Program:
-        def run() -> None:
-            k8s.core.v1.ConfigMap(
-                "made-up",
-                metadata={"namespace": namespace},
-                data=data,
-                immutable=immutable,
-                opts=pulumi.ResourceOptions(provider=stack.provider()),
-            )
-
-        return run
-
-    stack.up(named({"a": "1"}, True))
-    first = stack.resources()["made-up"]["id"]
-    assert first.startswith(f"{namespace}/made-up-")
-    assert stack.up(named({"a": "1"}, True)).operations() == {}
-    replaced = stack.up(named({"a": "2"}, True))
-    assert "replace" in replaced.operations()["made-up"] or "delete-replaced" in replaced.operations()["made-up"]
-    second = stack.resources()["made-up"]["id"]
-    assert second != first
-    assert plane.get(at(*first.split("/"))) is None
-    assert (plane.get(at(*second.split("/"))) or {})["data"] == {"a": "2"}
+    assert entry["outputs"]["__fieldManager"] == FIELD_MANAGER
+    live = plane.get(at(namespace, "settings")) or {}
+    assert [owner["manager"] for owner in live["metadata"]["managedFields"]] == [FIELD_MANAGER]
 
 
 def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> None:
@@ -179,8 +156,10 @@ def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPla
         "data.b": "add",
         "metadata.labels.team": "update",
     }
-    back = stack.up(wanted)
-    assert "taking back fields changed by hand" in back.text
+    said = stack.failure(wanted)
+    assert 'conflict with "kubectl-edit"' in said, "whose field it is now is told before it is taken back"
+    taking = Stack(stack.folder, stack.kubeconfig, environment={FORCE: "true"})
+    taking.up(wanted)
     live = plane.get(at(namespace, "settings"))
     assert live and live["data"] == {"a": "1", "b": "2"}
     assert live["metadata"]["labels"] == {"team": "one"}

@@ -45,7 +45,7 @@ def kubeconfig(server: str) -> str:
 
 
 def state(config: object, objects: int = 2) -> dict[str, Any]:
-    one = {"type": "kubernetes:core/v1:ConfigMap", "provider": f"{URN}::1", "outputs": {"__inputs": {}}}
+    one = {"type": "kubernetes:core/v1:ConfigMap", "provider": f"{URN}::1", "outputs": {"__inputs": "x"}}
     provider = {"urn": URN, "type": "pulumi:providers:kubernetes", "id": "1", "inputs": {"kubeconfig": config}}
     return {"resources": [provider, *({**one, "urn": f"{URN}::{number}"} for number in range(objects))]}
 
@@ -107,7 +107,16 @@ def test_objects_are_forgotten_only_when_the_cluster_is_silent(base: str) -> Non
         before("destroy", state(kubeconfig(base)), "local", local=True, forget_cluster=True)
 
 
-def test_a_command_that_needs_the_cluster_says_the_same(base: str, tmp_path: Path) -> None:
-    require(kubeconfig(base), "local", local=True)
+def test_a_command_that_needs_the_cluster_says_the_same(
+    base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setattr("mlp.paths.KUBECONFIG", path)
     with pytest.raises(UserError, match="mlp cluster start"):
-        require(str(tmp_path / "absent"), "local", local=True)
+        require(str(path), "local")
+    path.write_text(kubeconfig(unused()))
+    with pytest.raises(UserError, match="mlp cluster start"):
+        require(str(path), "local")
+    path.write_text(kubeconfig(base))
+    require(str(path), "local")
+    require(None, "dev")
