@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import pulumi_kubernetes as k8s
 import pytest
 import yaml
+from pulumi import automation as auto
 
 import upstream
 from tests.engine.control_plane import control_plane
@@ -52,7 +54,7 @@ def previewed(stack: LocalStack, changes: dict[str, Any]) -> Outcome:
 
 def test_the_data_names_only_settings_that_there_are() -> None:
     known = settings().keys()
-    assert {*DATA["other"], *ALONE, *DATA["not_changed"]} <= known
+    assert {*DATA["other"], *ALONE, *DATA["not_changed"], *DATA["unpreviewable"]} <= known
 
 
 def test_the_same_settings_change_nothing(stack: LocalStack) -> None:
@@ -61,7 +63,7 @@ def test_the_same_settings_change_nothing(stack: LocalStack) -> None:
 
 def test_settings_that_need_no_replacement_cause_none(stack: LocalStack) -> None:
     """All at once; if that replaces anything, each alone, to name the one that does."""
-    together = {path: value for path, value in OTHERS.items() if path not in ALONE}
+    together = {path: value for path, value in OTHERS.items() if path not in {*ALONE, *DATA["unpreviewable"]}}
     shown = previewed(stack, together)
     if replaced(shown):
         found = {path: replaced(previewed(stack, {path: value})) for path, value in together.items()}
@@ -71,15 +73,33 @@ def test_settings_that_need_no_replacement_cause_none(stack: LocalStack) -> None
     assert stale == {}, f"changed under running pods: {stale}"
 
 
-@pytest.mark.parametrize("path", ALONE)
-def test_a_setting_replaces_what_it_has_to_and_nothing_else(stack: LocalStack, path: str) -> None:
-    assert replaced(previewed(stack, {path: OTHERS[path]})) == set(ALONE[path])
+def test_a_setting_replaces_what_it_has_to_and_nothing_else(stack: LocalStack) -> None:
+    found = {path: replaced(previewed(stack, {path: OTHERS[path]})) for path in ALONE}
+    assert found == {path: set(names) for path, names in ALONE.items()}
+
+
+def test_without_mutable_secrets_a_setting_would_replace(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that the tests above could fail, and what the provider's two settings are for."""
+    made = k8s.Provider
+
+    def immutable(name: str, **arguments: Any) -> k8s.Provider:
+        return made(name, **{**arguments, "enable_config_map_mutable": False, "enable_secret_mutable": False})
+
+    monkeypatch.setattr("components.provider.k8s.Provider", immutable)
+    found = replaced(previewed(stack, {"feast.registry_refresh_seconds": 61}))
+    assert {"Secret feast-config", "Deployment feast"} <= found
+
+
+@pytest.mark.parametrize("path", DATA["unpreviewable"])
+def test_a_preview_that_the_server_refuses_is_known(stack: LocalStack, path: str) -> None:
+    with pytest.raises(auto.CommandError, match=DATA["unpreviewable"][path]):
+        previewed(stack, {path: OTHERS[path]})
 
 
 def unrolled(stack: LocalStack, shown: Outcome) -> dict[str, list[str]]:
     """Return the workloads that stay as they are although a Secret or ConfigMap that they read changes."""
     operations = changed(shown)
-    entries = stack.resources().values()
+    entries = [entry for entry in stack.resources().values() if entry.get("inputs")]
     moved = {
         (entry["inputs"]["kind"], entry["id"])
         for entry in entries
