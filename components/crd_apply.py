@@ -29,6 +29,10 @@ ESTABLISHED_SECONDS = 120.0
 PARALLEL = 6
 
 
+class Unreachable(RuntimeError):
+    """The API server does not answer."""
+
+
 def read_definitions(path: Path, sha256: str) -> list[dict[str, Any]]:
     """Read a bundle's definitions, annotated with its digest.
 
@@ -170,6 +174,9 @@ def _connected(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
                 auth_settings=["BearerToken"],
                 _preload_content=False,
             )[0]
+        except urllib3.exceptions.HTTPError as error:
+            reason = str(getattr(error, "reason", None) or error)
+            raise Unreachable(f"{method} {path}: {client.configuration.host} does not answer: {reason}") from None
         except ApiException as error:
             if error.status == 404:
                 return None

@@ -6,6 +6,7 @@ digest: a preview says `version: 0.20.0 => 0.21.0`, an `up` applies the rendered
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import pulumi
 from pulumi import dynamic
 from typing_extensions import override
 
-from components.crd_apply import apply, missing, remove
+from components.crd_apply import Unreachable, apply, missing, remove
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +87,17 @@ class _Provider(dynamic.ResourceProvider):
 
     @override
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Leave the definitions, and so everybody's objects, unless told to delete them."""
-        if _props.get("deleteCrds"):
+        """Leave the definitions, and so everybody's objects, unless told to delete them.
+
+        The Kubernetes provider's own variable says that a cluster which does not answer is gone for good.
+        """
+        if not _props.get("deleteCrds"):
+            return
+        try:
             remove(_props)
+        except Unreachable:
+            if os.environ.get("PULUMI_K8S_DELETE_UNREACHABLE") != "true":
+                raise
 
 
 def changed(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:

@@ -117,8 +117,8 @@ class MLflow(pulumi.ComponentResource):
         rotation = kube.secrets_digest(
             self.password,
             session_key,
-            database.password,
-            users.password,
+            database.url(DRIVER, folder=CONFIG),
+            users_url,
             *access.secret_environment.values(),
             *database.files().values(),
         )

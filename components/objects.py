@@ -183,7 +183,11 @@ class Scope:
         size: str,
         requires: Sequence[pulumi.Resource] = (),
     ) -> k8s.apps.v1.StatefulSet:
-        """Declare a StatefulSet of one pod with one volume of `size` (a Kubernetes quantity)."""
+        """Declare a StatefulSet of one pod with one volume of `size` (a Kubernetes quantity).
+
+        Size and class count when the volume is made. Kubernetes refuses to change either in a StatefulSet, and
+        replacing it would restart the server and still leave the volume as it is.
+        """
         claim = k8s.core.v1.PersistentVolumeClaimArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(name=volume),
             spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
@@ -203,7 +207,10 @@ class Scope:
                 volume_claim_templates=[claim],
                 revision_history_limit=3,
             ),
-            opts=with_dependencies(self.opts, requires),
+            opts=pulumi.ResourceOptions.merge(
+                with_dependencies(self.opts, requires),
+                pulumi.ResourceOptions(ignore_changes=["spec.volumeClaimTemplates"]),
+            ),
         )
 
     def job(

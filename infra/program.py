@@ -8,6 +8,7 @@ import pulumi
 
 from components import models
 from components.kubeflow import names
+from components.provider import with_field_manager
 from components.substrate import Substrate
 from infra import outputs, substrates
 from infra.applications import NAMESPACES, applications, urls
@@ -22,6 +23,7 @@ def program() -> None:
         UserError: A setting is wrong.
     """
     settings = from_pulumi()
+    pulumi.runtime.register_stack_transformation(with_field_manager)
     substrate = substrates.substrate(settings)
     applications(settings, substrate)
     pulumi.export("platform", exported(settings, substrate))

@@ -52,7 +52,7 @@ class Size(Model):
 class Server(Model):
     """A server of the local substrate: its volume and its size."""
 
-    volume: Quantity = Field(description="size of its volume, for example 10Gi")
+    volume: Quantity = Field(description="size of its volume, for example 10Gi; taken when the volume is made")
     size: Size
 
 
@@ -86,7 +86,7 @@ class Local(Model):
     """The local substrate."""
 
     kubeconfig: str | None = Field(default=None, description="path; without it, the cluster of this checkout")
-    storage_class: str = Field(description="StorageClass of all volumes")
+    storage_class: str = Field(description="StorageClass of all volumes; taken when a volume is made")
     gateway_cluster_ip: IPv4Address = Field(strict=False, description="fixed address of the Gateway")
     postgres: Server
     mysql: Server

@@ -49,15 +49,14 @@ class Platform:
         """Client of the platform's cluster.
 
         Raises:
-            UserError: There is no kubeconfig where the outputs say.
+            UserError: The cluster does not answer, or there is no kubeconfig where the outputs say.
         """
         from kubernetes import client, config
 
+        from mlp.engine.reachable import require
+
         path = self.outputs.get("kubeconfig")
-        if path is not None and not Path(path).is_file():
-            raise UserError(
-                "the stack's kubeconfig does not exist", seen=path, next_step=f"mlp up --stack {self.stack}"
-            )
+        require(path, self.stack)
         configuration = client.Configuration()
         config.load_kube_config(config_file=path, client_configuration=configuration)
         # The cluster is never behind a proxy of the machine's environment.

@@ -27,6 +27,7 @@ from components.aws.site import Site
 from components.aws.storage_classes import Volumes, VolumesArgs
 from components.aws.stores import Stores, StoresArgs
 from components.aws.upstream_images import upstream_image
+from components.provider import kubernetes_provider
 from components.substrate import Grant, ImageCatalog, Substrate
 
 
@@ -99,14 +100,13 @@ class AwsSubstrate(pulumi.ComponentResource):
         retention = LogRetention(days=args.log_days, key_arn=keys.logs)
         network = self._network(args, retention)
         cluster, ready = self._cluster(args, network, keys, retention)
-        kubernetes = k8s.Provider(
+        kubernetes = kubernetes_provider(
             "kubernetes",
-            kubeconfig=cluster.kubeconfig,
+            cluster.kubeconfig,
             # By name and not by address, so that no change of the kubeconfig replaces what runs in the cluster.
-            cluster_identifier=args.site.arn("eks", f"cluster/{cluster.name}"),
-            enable_server_side_apply=True,
+            args.site.arn("eks", f"cluster/{cluster.name}"),
             # Nothing goes into the cluster before it can run pods, and everything leaves it before they are gone.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*ready, *cluster.access]),
+            pulumi.ResourceOptions(parent=self, depends_on=[*ready, *cluster.access]),
         )
         volumes = Volumes(
             "volumes",

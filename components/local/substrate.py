@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components import kube
 from components.local.mysql import Mysql, MysqlArgs
@@ -14,6 +13,7 @@ from components.local.object_store import S3Gateway, S3GatewayArgs
 from components.local.postgres import Postgres, PostgresArgs
 from components.local.redis import Redis, RedisArgs
 from components.objects import space
+from components.provider import kubernetes_provider
 from components.substrate import (
     BUCKET_PURPOSES,
     MYSQL_DATABASES,
@@ -83,12 +83,11 @@ class LocalSubstrate(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalSubstrateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:local:Substrate", name, None, opts)
-        provider = k8s.Provider(
+        provider = kubernetes_provider(
             "kubernetes",
-            kubeconfig=args.kubeconfig,
-            cluster_identifier=f"mlplatform-{args.environment}",
-            enable_server_side_apply=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            args.kubeconfig,
+            f"mlplatform-{args.environment}",
+            pulumi.ResourceOptions(parent=self),
         )
         child = pulumi.ResourceOptions(parent=self, providers={"kubernetes": provider})
         data = space(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))

@@ -70,9 +70,12 @@ def run_smoke(
     as_json: bool = False,
 ) -> bool:
     """Run checks with progress, show and write the report, and return whether all passed."""
+    from mlp import engine
+    from mlp.engine.reachable import require
     from smoke.report import show, write
     from smoke.run import run_checks
 
+    require(engine.outputs(stack).get("kubeconfig"), stack)
     if as_json:
         hooks = pipeline_hooks(stack)
         results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks)

@@ -20,9 +20,11 @@ def command(
 ) -> None:
     """Show what runs, what does not and why, and where everything answers; exit status 1 when anything is down."""
     from mlp import engine
+    from mlp.engine.reachable import require
     from smoke.kube import api_client
 
     values = engine.outputs(stack)
+    require(values.get("kubeconfig"), stack)
     api = api_client(values.get("kubeconfig"))
     found = asked(stack, lambda: workloads(api, set(values["namespaces"].values())))
     listed = addresses(values["urls"], asked(stack, lambda: services(api)))

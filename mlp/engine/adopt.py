@@ -1,7 +1,8 @@
 """Finds what a killed update had made in AWS and not recorded yet, and takes it into the state.
 
 Without it, the next update would fail on every name that is taken, and make a second one of everything that has none.
-Kubernetes objects need no such thing: they are applied, not posted.
+Kubernetes objects need no such thing: their names are the program's, the provider applies them, and the fields' owner
+(`components.provider.FIELD_MANAGER`) is the same at the next try.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pulumi.automation.events import EngineEvent
 
+from mlp.engine.messages import readable
 from mlp.progress import Step, console
 
 SHOWN_RUNNING = 3
@@ -77,7 +78,7 @@ class Recorder:
     def _error(self, message: str, urn: str | None) -> None:
         if any(consequence in message for consequence in CONSEQUENCES):
             return
-        text = f"{short(urn)}: {message.strip()}" if urn else message.strip()
+        text = f"{short(urn)}: {readable(message)}" if urn else readable(message)
         if text not in self.errors:
             self.errors.append(text)
 

@@ -79,8 +79,8 @@ def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:
 def drop_pending_operations(stack: auto.Stack) -> None:
     """Forget the operations that a killed update had under way.
 
-    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied, not posted, and
-    what was made in AWS was adopted before. Without this, the engine refuses or warns for ever.
+    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied by one field
+    manager, and what was made in AWS was adopted before. Without this, the engine warns of them at every later command.
     """
     exported = stack.export_stack()
     deployment = exported.deployment or {}

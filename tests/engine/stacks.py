@@ -1,4 +1,4 @@
-"""A Pulumi stack with its own file backend, driven by the real engine and our plugins."""
+"""A Pulumi stack with its own file backend, driven by the real engine and the real Kubernetes provider."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import automation as auto
 
+from components.provider import with_field_manager
 from local.plugins import BIN
 from local.toolchain import binary
 from mlp.engine.lock import drop_torn_attributes
@@ -24,6 +25,8 @@ from tests.engine import leftovers
 
 Program = Callable[[], object]
 PASSPHRASE = "correct horse"
+KUBERNETES = "pulumi-resource-kubernetes"
+"""The provider's executable, and what its process is called."""
 
 
 @dataclass
@@ -82,14 +85,14 @@ class Stack:
         self.kubeconfig = kubeconfig
         (folder / "state").mkdir(parents=True, exist_ok=True)
         pulumi_binary = binary("pulumi")
+        tools = [str(pulumi_binary.parent), str(binary(KUBERNETES).parent)]
         self.environment = {
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_K8S_CLIENT_TIMEOUT": "",
             "KUBECONFIG": "/nonexistent",
-            "PATH": os.pathsep.join([path or str(BIN), str(pulumi_binary.parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([path or str(BIN), *tools, os.environ["PATH"]]),
             **(environment or {}),
         }
         self.auto = auto.create_or_select_stack(
@@ -107,8 +110,9 @@ class Stack:
         self.events: list[auto.EngineEvent] = []
 
     def provider(self, **settings: Any) -> k8s.Provider:
-        """Declare the provider; to be called in a program."""
-        return k8s.Provider("cluster", kubeconfig=settings.pop("kubeconfig", self.kubeconfig), **settings)
+        """Declare the provider as the platform does, but for `settings`; to be called in a program."""
+        chosen: dict[str, Any] = {"enable_config_map_mutable": True, "enable_secret_mutable": True, **settings}
+        return k8s.Provider("cluster", kubeconfig=chosen.pop("kubeconfig", self.kubeconfig), **chosen)
 
     def up(self, program: Program, **options: Any) -> Outcome:
         result = self._run(self.auto.up, program, **options)
@@ -216,6 +220,7 @@ class Stack:
             leftovers.settle()
 
         def run() -> None:
+            pulumi.runtime.register_stack_transformation(with_field_manager)
             program()
 
         self.auto.workspace.program = run

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.aws import upstream_images
 from images import inputs, push, pushed, store
 from images.registry import Login, Registry, by_digest, copy, digest_of, manifest
 from infra import settings, substrates
@@ -165,9 +166,8 @@ def test_the_command_fills_a_stacks_registry_and_records_what_it_has(
     monkeypatch.setattr(settings, "load_stack", asked)
     monkeypatch.setattr(substrates, "pushed_images", pulled)
     monkeypatch.setattr(pushed, "path", {"dev": file}.get)
-    monkeypatch.setattr(
-        command, "upstream_copies", {registry.url: [(f"{source}@{digest}", f"{registry.url}/t:v1")]}.get
-    )
+    copy = upstream_images.Copy(source=f"{source}@{digest}", target=f"{registry.url}/t:v1")
+    monkeypatch.setattr(upstream_images, "upstream_copies", {registry.url: [copy]}.get)
     command.push("dev")
     assert manifest(f"{registry.url}/t@{digest}", Login()) is not None
     named = substrates.image_catalog(registry.url, "dev")["redis"]

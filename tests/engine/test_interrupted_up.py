@@ -10,21 +10,19 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from tests.engine.control_plane import ControlPlane
-from tests.engine.stacks import Program, Stack
+from tests.engine.stacks import KUBERNETES, Program, Stack
 
 COUNT = 12
 
 
 def chain(stack: Stack, namespace: str, data: str = "1", immutable: bool = False) -> Program:
-    """Declare objects one after the other, every other one with a made-up name."""
+    """Declare objects one after the other."""
 
     def run() -> None:
         provider = stack.provider()
         previous: list[pulumi.Resource] = []
         for index in range(COUNT):
-            metadata: Any = {"namespace": namespace, "labels": {"chain": "yes"}}
-            if index % 2:
-                metadata["name"] = f"map-{index}"
+            metadata: Any = {"namespace": namespace, "name": f"map-{index}", "labels": {"chain": "yes"}}
             made = k8s.core.v1.ConfigMap(
                 f"map-{index}",
                 metadata=metadata,
@@ -54,7 +52,7 @@ def converged(stack: Stack, plane: ControlPlane, namespace: str, data: str) -> N
     assert ids == {f"{namespace}/{entry['metadata']['name']}" for entry in found}
 
 
-@pytest.mark.parametrize("victim", ["pulumi", "local.plugins.kubernetes"])
+@pytest.mark.parametrize("victim", ["pulumi", KUBERNETES])
 @pytest.mark.parametrize("count", [1, 2, 5, 8, COUNT])
 def test_create(stack: Stack, plane: ControlPlane, namespace: str, count: int, victim: str) -> None:
     if victim != "pulumi" and count == COUNT:
@@ -85,20 +83,18 @@ def test_update_and_replace(stack: Stack, plane: ControlPlane, namespace: str, c
     assert maps(plane, namespace) == []
 
 
-@pytest.mark.parametrize("victim", ["pulumi", "local.plugins.kubernetes"])
-@pytest.mark.parametrize("named", [True, False])
-def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str, named: bool, victim: str) -> None:
+@pytest.mark.parametrize("victim", ["pulumi", KUBERNETES])
+def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str, victim: str) -> None:
     """Killed for certain between making an object and recording it: while it is waited for."""
 
     def waited_for(go: str) -> Program:
         def run() -> None:
             metadata: Any = {
+                "name": "waited-for",
                 "namespace": namespace,
                 "labels": {"chain": "yes"},
                 "annotations": {"pulumi.com/waitFor": "jsonpath={.data.go}=yes"},
             }
-            if named:
-                metadata["name"] = "waited-for"
             opts = pulumi.ResourceOptions(provider=stack.provider())
             k8s.core.v1.ConfigMap("waited-for", metadata=metadata, data={"go": go}, opts=opts)
 

@@ -7,7 +7,10 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
+from pulumi import automation as auto
 
+from components.provider import FIELD_MANAGER
+from mlp.engine.carry_over import FORCE
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack, config_map
 
@@ -47,39 +50,14 @@ def test_create_update_delete(stack: Stack, plane: ControlPlane, namespace: str)
     assert stack.resources() == {}
 
 
-def test_state_is_compatible_and_small(stack: Stack, namespace: str) -> None:
+def test_the_state_names_the_platform_as_the_fields_manager(stack: Stack, plane: ControlPlane, namespace: str) -> None:
     stack.up(program(stack, namespace, {"a": "1"}))
     entry = stack.resources()["settings"]
     assert entry["type"] == "kubernetes:core/v1:ConfigMap"
     assert entry["id"] == f"{namespace}/settings"
-    assert entry["outputs"]["__initialApiVersion"] == "v1"
-    assert entry["outputs"]["__fieldManager"].startswith("pulumi-kubernetes-")
-    assert "managedFields" not in entry["outputs"]["metadata"]
-
-
-def test_auto_name_is_kept_and_replacement_gets_another(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    def named(data: dict[str, str], immutable: bool) -> Program:
-        def run() -> None:
-            k8s.core.v1.ConfigMap(
-                "made-up",
-                metadata={"namespace": namespace},
-                data=data,
-                immutable=immutable,
-                opts=pulumi.ResourceOptions(provider=stack.provider()),
-            )
-
-        return run
-
-    stack.up(named({"a": "1"}, True))
-    first = stack.resources()["made-up"]["id"]
-    assert first.startswith(f"{namespace}/made-up-")
-    assert stack.up(named({"a": "1"}, True)).operations() == {}
-    replaced = stack.up(named({"a": "2"}, True))
-    assert "replace" in replaced.operations()["made-up"] or "delete-replaced" in replaced.operations()["made-up"]
-    second = stack.resources()["made-up"]["id"]
-    assert second != first
-    assert plane.get(at(*first.split("/"))) is None
-    assert (plane.get(at(*second.split("/"))) or {})["data"] == {"a": "2"}
+    assert entry["outputs"]["__fieldManager"] == FIELD_MANAGER
+    live = plane.get(at(namespace, "settings")) or {}
+    assert [owner["manager"] for owner in live["metadata"]["managedFields"]] == [FIELD_MANAGER]
 
 
 def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> None:
@@ -93,10 +71,11 @@ def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> N
 def test_immutable_field_replaces_and_another_does_not(
     stack: Stack, plane: ControlPlane, namespace: str, case: str
 ) -> None:
-    skip = {"pulumi.com/skipAwait": "true"}
+    # Ready at once, but gone only when it is gone: `skipAwait` would not wait for that either.
+    ready = {"pulumi.com/waitFor": "jsonpath={.metadata.name}"}
 
     def metadata(**labels: str) -> Any:
-        return {"name": "it", "namespace": namespace, "annotations": skip, "labels": labels}
+        return {"name": "it", "namespace": namespace, "annotations": ready, "labels": labels}
 
     def pod(image: str, label: str = "it") -> Any:
         return {
@@ -158,9 +137,7 @@ def test_immutable_field_replaces_and_another_does_not(
     before = stack.resources()["it"]["outputs"]["metadata"]["uid"]
     assert stack.up(at_step(2)).operations() == {"it": "update"}
     assert stack.resources()["it"]["outputs"]["metadata"]["uid"] == before
-    shown = stack.preview(at_step(3))
-    assert any("replace" in kind for kind in shown.diff("it").values()), shown.diff("it")
-    stack.up(at_step(3))
+    assert "replace" in stack.up(at_step(3)).operations()["it"]
     assert stack.resources()["it"]["outputs"]["metadata"]["uid"] != before
     assert stack.up(at_step(3)).operations() == {}
 
@@ -174,13 +151,15 @@ def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPla
     assert stack.up(wanted).operations() == {}  # without a refresh nobody looks
     stack.refresh(wanted)
     assert stack.resources()["settings"]["inputs"]["data"] == {"a": "drifted"}
-    assert stack.preview(wanted).diff("settings") == {
+    with pytest.raises(auto.CommandError, match='conflicts with "kubectl-edit"'):
+        stack.preview(wanted)  # the provider's dry run does not take over what people set; its update does
+    forcing = Stack(stack.folder, stack.kubeconfig, environment={FORCE: "true"})
+    assert forcing.preview(wanted).diff("settings") == {
         "data.a": "update",
         "data.b": "add",
         "metadata.labels.team": "update",
     }
-    back = stack.up(wanted)
-    assert "taking back fields changed by hand" in back.text
+    stack.up(wanted)
     live = plane.get(at(namespace, "settings"))
     assert live and live["data"] == {"a": "1", "b": "2"}
     assert live["metadata"]["labels"] == {"team": "one"}

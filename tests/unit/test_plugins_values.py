@@ -1,8 +1,7 @@
-"""Values on the wire, secrets and redaction, without an engine."""
+"""Values on the wire, secrets among them, without an engine."""
 
 from __future__ import annotations
 
-from local.plugins.protocol.secrets import mark, redact, texts
 from local.plugins.protocol.values import SECRET, SIGNATURE, UNKNOWN, UNKNOWN_TEXT, Json, decode, encode
 
 
@@ -28,14 +27,3 @@ def test_null_fields_are_dropped() -> None:
 
 def test_unknown_inside_a_secret_is_noticed() -> None:
     assert decode(encode({"s": {"x": UNKNOWN}}, {"s": True})).unknown
-
-
-def test_redaction_covers_base64_both_ways() -> None:
-    hidden = texts({"data": {"p": "aHVudGVyMg=="}, "plain": "open"}, {"data": True})
-    assert redact("it is hunter2 or aHVudGVyMg==", hidden) == "it is [secret] or [secret]"
-    assert "open" not in hidden
-
-
-def test_a_secret_copied_by_the_server_is_marked_there() -> None:
-    live: Json = {"metadata": {"annotations": {"last": '{"p":"hunter2"}', "other": "x"}}, "list": ["a", "hunter2"]}
-    assert mark(live, frozenset({"hunter2"})) == {"metadata": {"annotations": {"last": True}}, "list": {1: True}}

@@ -17,11 +17,11 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from typing_extensions import override
 
-from local.plugins.protocol.errors import InitFailed, PluginError, abort
+from local.plugins.protocol.errors import PluginError, abort
 from local.plugins.protocol.server_options import CHANNEL_OPTIONS
 
 WORKERS = 96
-"""Calls under way at once: most of them wait for a cluster and cost nothing."""
+"""Calls under way at once: most of them wait for somebody's answer and cost nothing."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def guarded(method: Method) -> Method:
     def call(self: object, request: object, context: grpc.ServicerContext) -> object:
         try:
             return method(self, request, context)
-        except (PluginError, InitFailed) as error:
+        except PluginError as error:
             abort(context, error)
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -56,11 +56,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Accept another engine; nothing is kept about the first."""
         return empty_pb2.Empty()
-
-
-def engine_address(arguments: list[str]) -> str | None:
-    """Return the engine's address: the first argument that is not an option."""
-    return next((argument for argument in arguments if not argument.startswith("-")), None)
 
 
 def serve(servicer: Servicer) -> None:
