@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import kube
+from components import kube, pod_security
 
 JOB_TIMEOUT = "5m"
 JOB_RETRIES = 10_000

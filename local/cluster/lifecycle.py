@@ -7,13 +7,13 @@ import hashlib
 import os
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterable
 
 from local.cluster import addresses, cgroups, cleanup, config, layout, netns, owner, supervisor, system
 from local.cluster.api import Api
 from mlp import paths
+from mlp.background import Background
 from mlp.errors import UserError
 from mlp.progress import Step, console, step
 
@@ -138,7 +138,7 @@ def _start_programs(progress: Step, images: dict[str, str]) -> None:
     for name in FIRST:
         supervisor.start(name)
     api = Api()
-    loading = _Background(_load_images)
+    loading = Background(_load_images)
     _await(progress, "The API server is not ready", api.unready, CONTROL_PLANE_SECONDS)
     for name in config.program_names():
         supervisor.start(name)
@@ -227,24 +227,3 @@ def _digest(pause_image: str) -> str:
             content = path.read_bytes().replace(pause_image.encode(), b"")
             digest.update(f"{path.relative_to(paths.WORK)}\0".encode() + content)
     return digest.hexdigest()
-
-
-class _Background:
-    """A thread whose exception is raised where it is joined."""
-
-    def __init__(self, run: system.Action) -> None:
-        self._run = run
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._guard, daemon=True)
-        self._thread.start()
-
-    def _guard(self) -> None:
-        try:
-            self._run()
-        except BaseException as error:
-            self._error = error
-
-    def join(self) -> None:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error

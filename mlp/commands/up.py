@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from mlp import paths
+from mlp.background import Background
 from mlp.options import Stack
 from mlp.progress import console
 
@@ -54,8 +55,12 @@ def _machine(stages: Stages) -> None:
 
     stages.run("machine", check_machine)
     stages.run("system packages", ensure_packages)
+    # Images without a program from the toolchain mostly wait for disk and network: they are built beside it.
+    beside = Background(lambda: images.ensure(images.ready())) if toolchain.missing() else None
     stages.run("toolchain", toolchain.ensure)
     stages.run("upstream", upstream.ensure)
+    if beside is not None:
+        stages.run("images built beside the toolchain", beside.join)
     stages.run("images", images.ensure)
     stages.run("cluster", cluster.start)
     stages.run("load images", images.load)

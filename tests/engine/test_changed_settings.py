@@ -83,7 +83,8 @@ def test_without_mutable_secrets_a_setting_would_replace(stack: LocalStack, monk
     made = k8s.Provider
 
     def immutable(name: str, **arguments: Any) -> k8s.Provider:
-        return made(name, **{**arguments, "enable_config_map_mutable": False, "enable_secret_mutable": False})
+        changed: dict[str, Any] = {**arguments, "enable_config_map_mutable": False, "enable_secret_mutable": False}
+        return made(name, **changed)
 
     monkeypatch.setattr("components.provider.k8s.Provider", immutable)
     found = replaced(previewed(stack, {"feast.registry_refresh_seconds": 61}))
