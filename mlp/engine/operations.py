@@ -10,11 +10,13 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from infra.settings import load_stack
 from mlp import paths
 from mlp.engine import recorded
 from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.workspace import open_stack
+from mlp.engine.guards import Operation, before, guard
+from mlp.engine.workspace import open_stack, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
 from mlp.protection import refuse_protected_resources
@@ -23,7 +25,7 @@ UNREADABLE = "incorrect passphrase"
 """How the engine says that it cannot read the secrets in a state."""
 
 
-def _open(stack: str, *, writes: bool) -> auto.Stack:
+def _open(stack: str, operation: Operation, *, forget_cluster: bool = False) -> auto.Stack:
     """Select a stack, once nothing speaks against working on it.
 
     What must be refused before anything is touched is refused here.
@@ -31,10 +33,17 @@ def _open(stack: str, *, writes: bool) -> auto.Stack:
     Raises:
         UserError: Something does.
     """
-    recorded.refuse_foreign(recorded.deployment(backend_url(), stack), backend_url(), stack)
+    held = recorded.deployment(backend_url(), stack)
+    recorded.refuse_foreign(held, backend_url(), stack)
+    local = load_stack(stack_file(stack)).substrate == "local"
+    writes = operation != "preview"
     selected = open_stack(stack, writes=writes)
-    if writes and not backend_url().startswith("file://"):
+    if not writes and recorded.is_plain(backend_url()):
+        before(operation, held, stack, local=local)  # as `guard`, without asking the engine for what was just read
+        return selected
+    if not recorded.is_plain(backend_url()):
         recorded.refuse_foreign(selected.export_stack().deployment or {}, backend_url(), stack)
+    guard(selected, operation, local=local, forget_cluster=forget_cluster)
     return selected
 
 
@@ -82,7 +91,7 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
         recorder = Recorder(progress, verbose=True)
         log = _log(stack, "preview")
         try:
-            _open(stack, writes=False).preview(
+            _open(stack, "preview").preview(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
             )
         except auto.CommandError as error:
@@ -102,7 +111,7 @@ def up(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "up")
         try:
-            result = _open(stack, writes=True).up(
+            result = _open(stack, "up").up(
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -147,8 +156,12 @@ def outputs(stack: str) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def destroy(stack: str) -> dict[str, int]:
+def destroy(stack: str, *, forget_cluster: bool = False) -> dict[str, int]:
     """Delete every resource of the stack.
+
+    Args:
+        stack: Its name.
+        forget_cluster: Take the objects of a cluster that does not answer for deleted.
 
     Raises:
         UserError: A resource could not be deleted, or is protected.
@@ -157,7 +170,7 @@ def destroy(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "destroy")
         try:
-            selected = _open(stack, writes=True)
+            selected = _open(stack, "destroy", forget_cluster=forget_cluster)
             refuse_protected_resources(selected.export_stack().deployment or {}, stack)
             selected.destroy(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False

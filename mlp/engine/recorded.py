@@ -18,9 +18,14 @@ ENGINE_TYPES = ("pulumi:pulumi:", "pulumi:providers:")
 """Types that every program has."""
 
 
+def is_plain(backend: str) -> bool:
+    """Tell whether a backend keeps its state in files of this machine."""
+    return backend.startswith("file://")
+
+
 def state_path(backend: str, stack: str) -> Path | None:
     """Return where a file backend keeps the checkpoint of `stack`; None for other backends."""
-    if not backend.startswith("file://"):
+    if not is_plain(backend):
         return None
     folder = Path(backend.removeprefix("file://")).expanduser()
     return folder / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"

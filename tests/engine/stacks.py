@@ -18,7 +18,7 @@ import pulumi_kubernetes as k8s
 from pulumi import automation as auto
 
 from components.provider import with_field_manager
-from local.plugins import BIN
+from local.plugins import BIN, home
 from local.toolchain import binary
 from mlp.engine.lock import drop_torn_attributes
 from tests.engine import leftovers
@@ -84,6 +84,7 @@ class Stack:
         self.folder = folder
         self.kubeconfig = kubeconfig
         (folder / "state").mkdir(parents=True, exist_ok=True)
+        home.lay(folder / "home", users=folder / "no-home")  # a policy pack needs the language host
         pulumi_binary = binary("pulumi")
         tools = [str(pulumi_binary.parent), str(binary(KUBERNETES).parent)]
         self.environment = {

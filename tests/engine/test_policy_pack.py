@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,17 +22,9 @@ PACK = paths.ROOT / "policy" / "pack"
 
 
 @pytest.fixture(autouse=True)
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put what runs a policy pack on PATH, in place of a real CLI's language host.
-
-    The engine adds the options of PulumiPolicy.yaml to the arguments; they are the language host's to understand.
-    """
-    python = environments.ensure("policy-pack", PACK / "requirements.txt", estimate=30)
-    script = tmp_path / "bin" / "pulumi-analyzer-policy-python"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {python} -u -m pulumi.policy "$1" "$2"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+def environment() -> None:
+    """Make the Python environment that PulumiPolicy.yaml names."""
+    environments.ensure_policy_pack()
 
 
 def server(image: str, *, level: str = "restricted") -> None:
