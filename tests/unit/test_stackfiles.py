@@ -127,3 +127,14 @@ def test_a_torn_or_missing_checkpoint_says_nothing(tmp_path: Path) -> None:
     path.write_text('{"checkpoint": {"la')
     assert recorded.deployment(backend, "local") == {}
     assert recorded.deployment("s3://bucket", "local") == {}
+
+
+def test_committed_stack_files_have_the_form_that_the_cli_writes() -> None:
+    """Otherwise its first salt would come with a change of every line that differs in form."""
+    for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            value = line.split(" #")[0]
+            assert "{ " not in value, f"{path.name}:{number}"
+            assert " }" not in value, f"{path.name}:{number}"
+            following = path.read_text().splitlines()[number : number + 1]
+            assert line or (following and following[0].lstrip().startswith("#")), f"{path.name}:{number}: blank line"
