@@ -26,6 +26,12 @@ def _remove_deployments(stack: str) -> None:
 def command(
     stack: Stack = "local",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    forget_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--forget-cluster", help="The cluster is gone for good: forget what was in it, delete what is elsewhere."
+        ),
+    ] = False,
 ) -> None:
     """Delete every resource of a stack; the embedded cluster itself stays (`mlp cluster reset` removes it)."""
     from infra.settings import load_stack
@@ -42,7 +48,7 @@ def command(
     if not (yes or local) and not typer.confirm(f"Delete everything in stack {stack}?", default=False):
         raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
     toolchain.ensure([*plugins.tools(), "helm-render"])
-    if local:
+    if local and not forget_cluster:
         _remove_deployments(stack)
-    changes = engine.destroy(stack)
+    changes = engine.destroy(stack, forget_cluster=forget_cluster)
     console.print(f"{changes.get('delete', 0)} resources deleted")

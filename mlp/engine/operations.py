@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation as auto
 
 from mlp import paths
-from mlp.engine import recorded
+from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.workspace import open_stack
+from mlp.engine.workspace import open_stack, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
 from mlp.protection import refuse_protected_resources
@@ -23,18 +23,25 @@ UNREADABLE = "incorrect passphrase"
 """How the engine says that it cannot read the secrets in a state."""
 
 
-def _open(stack: str, *, writes: bool) -> auto.Stack:
+def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
     """Select a stack, once nothing speaks against working on it.
 
-    What must be refused before anything is touched is refused here.
+    What must be refused before anything is touched is refused here. The state of a file backend is looked at before
+    the engine is asked for anything.
 
     Raises:
         UserError: Something does.
     """
-    recorded.refuse_foreign(recorded.deployment(backend_url(), stack), backend_url(), stack)
-    selected = open_stack(stack, writes=writes)
-    if writes and not backend_url().startswith("file://"):
-        recorded.refuse_foreign(selected.export_stack().deployment or {}, backend_url(), stack)
+    from infra.settings import load_stack
+
+    def looked_at(deployment: Mapping[str, Any]) -> guards.Passed:
+        recorded.refuse_foreign(deployment, backend_url(), stack)
+        return guards.before(operation, deployment, stack, local=local, forget_cluster=forget_cluster)
+
+    local = load_stack(stack_file(stack)).substrate == "local"
+    known = looked_at(recorded.deployment(backend_url(), stack)) if backend_url().startswith("file://") else None
+    selected = open_stack(stack, writes=operation != "preview")
+    guards.prepare(selected, known or looked_at(selected.export_stack().deployment or {}))
     return selected
 
 
@@ -82,7 +89,7 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
         recorder = Recorder(progress, verbose=True)
         log = _log(stack, "preview")
         try:
-            _open(stack, writes=False).preview(
+            _open(stack, "preview").preview(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
             )
         except auto.CommandError as error:
@@ -102,7 +109,7 @@ def up(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "up")
         try:
-            result = _open(stack, writes=True).up(
+            result = _open(stack, "up").up(
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -147,8 +154,12 @@ def outputs(stack: str) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def destroy(stack: str) -> dict[str, int]:
+def destroy(stack: str, *, forget_cluster: bool = False) -> dict[str, int]:
     """Delete every resource of the stack.
+
+    Args:
+        stack: Its name.
+        forget_cluster: Take the objects of a cluster that does not answer for deleted.
 
     Raises:
         UserError: A resource could not be deleted, or is protected.
@@ -157,7 +168,7 @@ def destroy(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "destroy")
         try:
-            selected = _open(stack, writes=True)
+            selected = _open(stack, "destroy", forget_cluster=forget_cluster)
             refuse_protected_resources(selected.export_stack().deployment or {}, stack)
             selected.destroy(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
