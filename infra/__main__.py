@@ -1,6 +1,18 @@
-"""Entry point for the plain Pulumi CLI; `mlp` calls the same program through the Automation API."""
+"""Entry point of the program, for plain `pulumi` and for `mlp` alike."""
+
+import os
+
+import pulumi
 
 from infra.pace import paced
 from infra.program import program
+from mlp.engine import guards, recorded
 
+stack = pulumi.get_stack()
+guards.in_program(
+    recorded.deployment(os.environ.get("PULUMI_BACKEND_URL", ""), stack),
+    stack,
+    dry_run=pulumi.runtime.is_dry_run(),
+    local=pulumi.Config("mlplatform").get("substrate") == "local",
+)
 paced(program)()

@@ -1,8 +1,9 @@
 """Finds what a killed update had made in AWS and not recorded yet, and takes it into the state.
 
 Without it, the next update would fail on every name that is taken, and make a second one of everything that has none.
-Kubernetes objects need no such thing: their names are the program's, the provider applies them, and the fields' owner
-(`components.provider.FIELD_MANAGER`) is the same at the next try.
+Most Kubernetes objects need no such thing: their names are the program's, the provider applies them, and the fields'
+owner (`components.provider.FIELD_MANAGER`) is the same at the next try. A Job's template cannot be changed: where the
+program has changed meanwhile, only a Job that the state knows of is replaced.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
+from components.provider import FIELD_MANAGER
 from mlp.progress import console
 
+JOB = "kubernetes:batch/v1:Job"
 IDENTITIES = Path(__file__).with_name("identities.yaml")
 
 
@@ -41,7 +44,11 @@ def adopt_pending(stack: auto.Stack) -> list[str]:
     for operation in deployment.get("pending_operations") or []:
         entry = operation["resource"]
         rule = identities().get(entry["type"])
-        if operation["type"] != "creating" or rule is None or entry["urn"] in recorded:
+        if operation["type"] != "creating" or entry["urn"] in recorded:
+            continue
+        if entry["type"] == JOB:
+            found.append(job(entry))
+        if rule is None:
             continue
         region = regions.get(entry.get("provider", ""))
         identity = identify(rule, entry.get("inputs") or {}, region, taken)
@@ -58,6 +65,14 @@ def adopt_pending(stack: auto.Stack) -> list[str]:
     console.print(f"  [yellow]looking for {len(urns)} resources that a killed update may have made[/]")
     stack.refresh(target=urns, color="never")
     return urns
+
+
+def job(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state's entry of a Job that may have been made, as the provider would have written it. Pure."""
+    inputs: Mapping[str, Any] = entry.get("inputs") or {}
+    metadata = inputs["metadata"]
+    known = {"__inputs": inputs, "__initialApiVersion": inputs["apiVersion"], "__fieldManager": FIELD_MANAGER}
+    return {**entry, "id": f"{metadata['namespace']}/{metadata['name']}", "outputs": {**inputs, **known}}
 
 
 def identify(

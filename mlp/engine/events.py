@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
-from mlp.engine.messages import readable
+from mlp.engine.explain import why
+from mlp.engine.messages import UNREADY, readable
+from mlp.engine.reachable import PROVIDER
 from mlp.progress import Step, console
 
 SHOWN_RUNNING = 3
 """Resources named in one heartbeat line."""
 
-CONSEQUENCES = ("whose registration isn't pending",)
+CONSEQUENCES = ("whose registration isn't pending", "Resource monitor has terminated, shutting down")
 """Parts of messages that only follow from another resource's error, which is shown."""
+
+VERDICTS = ("update failed", "preview failed")
+"""Whole messages that say no more than that there was an error."""
 
 MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[magenta]±[/]"}
 
@@ -34,7 +40,9 @@ class Recorder:
         step: Progress step whose detail is kept current.
         verbose: Print one line for each resource that changes.
         changes: Operations by kind, as counted by the engine at the end.
-        errors: Diagnostics of severity error, in order, each once.
+        errors: Diagnostics of severity error, in order, each once; with what the cluster says of an object in it.
+        kubeconfig: Of the provider of Kubernetes objects, as the engine told it.
+        inputs: Inputs of the Kubernetes objects under way, by URN.
     """
 
     step: Step
@@ -43,6 +51,8 @@ class Recorder:
     errors: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
     running: dict[str, str] = field(default_factory=dict)
+    kubeconfig: str | None = None
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: EngineEvent) -> None:
@@ -63,7 +73,15 @@ class Recorder:
         op, urn = str(getattr(metadata.op, "value", metadata.op)), metadata.urn  # type: ignore[attr-defined]
         if op != "same":
             self.running[urn] = op
+        self._remember(urn, metadata)
         self._describe()
+
+    def _remember(self, urn: str, metadata: object) -> None:
+        kind, inputs = metadata.type, getattr(metadata.new, "inputs", None) or {}  # type: ignore[attr-defined]
+        if kind == PROVIDER and isinstance(inputs.get("kubeconfig"), str):
+            self.kubeconfig = inputs["kubeconfig"]
+        elif kind.startswith("kubernetes:"):
+            self.inputs[urn] = dict(inputs)
 
     def _end(self, metadata: object) -> None:
         op, urn = str(getattr(metadata.op, "value", metadata.op)), metadata.urn  # type: ignore[attr-defined]
@@ -76,9 +94,11 @@ class Recorder:
         self._describe()
 
     def _error(self, message: str, urn: str | None) -> None:
-        if any(consequence in message for consequence in CONSEQUENCES):
+        if message.strip() in VERDICTS or any(consequence in message for consequence in CONSEQUENCES):
             return
         text = f"{short(urn)}: {readable(message)}" if urn else readable(message)
+        if UNREADY in message and self.kubeconfig and urn in self.inputs:
+            text = "\n    ".join([text, *why(self.kubeconfig, self.inputs[urn])])
         if text not in self.errors:
             self.errors.append(text)
 

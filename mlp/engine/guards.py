@@ -35,12 +35,29 @@ def guard(selected: auto.Stack, operation: Operation, *, local: bool, forget_clu
     Raises:
         UserError: The operation cannot go well; nothing was touched.
     """
-    exported = selected.export_stack()
-    passed = before(operation, exported.deployment or {}, selected.name, local=local, forget_cluster=forget_cluster)
+    deployment = selected.export_stack().deployment or {}
+    prepare(selected, before(operation, deployment, selected.name, local=local, forget_cluster=forget_cluster))
+
+
+def prepare(selected: auto.Stack, passed: Passed) -> None:
+    """Give a stack the state and the environment that an operation needs."""
     if passed.deployment is not None:
+        exported = selected.export_stack()
         exported.deployment = passed.deployment
         selected.import_stack(exported)
     selected.workspace.env_vars = {**selected.workspace.env_vars, **passed.environment}
+
+
+def in_program(deployment: Mapping[str, Any], stack: str, *, dry_run: bool, local: bool) -> None:
+    """Look at a stack from within the program, where plain `pulumi` runs it and nothing else has looked.
+
+    Raises:
+        UserError: The state is of the stand-in, or an update's cluster does not answer; nothing was touched.
+    """
+    if carried_over(deployment) is not None:
+        raise uncarried(stack)
+    if not dry_run:
+        refuse_silent_cluster(deployment, stack, local=local)
 
 
 def before(

@@ -19,6 +19,9 @@ BOILERPLATE = (
 )
 """What precedes the reason in every message and says nothing about it."""
 
+UNREADY = "failed to fully initialize or become live"
+"""Part of every message about an object that is there and was waited for in vain."""
+
 SEVERAL = re.compile(r"^\d+ errors? occurred:\s*", re.MULTILINE)
 CONFLICT = "Apply failed with"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ from pulumi import automation as auto
 
 from infra.settings import load_stack
 from mlp import paths
-from mlp.engine import recorded
+from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
+<<<<<<< HEAD
 from mlp.engine.guards import Operation, before, guard
+=======
+>>>>>>> k8s
 from mlp.engine.workspace import open_stack, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
@@ -25,14 +28,20 @@ UNREADABLE = "incorrect passphrase"
 """How the engine says that it cannot read the secrets in a state."""
 
 
+<<<<<<< HEAD
 def _open(stack: str, operation: Operation, *, forget_cluster: bool = False) -> auto.Stack:
+=======
+def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
+>>>>>>> k8s
     """Select a stack, once nothing speaks against working on it.
 
-    What must be refused before anything is touched is refused here.
+    What must be refused before anything is touched is refused here. The state of a file backend is looked at before
+    the engine is asked for anything.
 
     Raises:
         UserError: Something does.
     """
+<<<<<<< HEAD
     held = recorded.deployment(backend_url(), stack)
     recorded.refuse_foreign(held, backend_url(), stack)
     local = load_stack(stack_file(stack)).substrate == "local"
@@ -44,6 +53,18 @@ def _open(stack: str, operation: Operation, *, forget_cluster: bool = False) -> 
     if not recorded.is_plain(backend_url()):
         recorded.refuse_foreign(selected.export_stack().deployment or {}, backend_url(), stack)
     guard(selected, operation, local=local, forget_cluster=forget_cluster)
+=======
+    from infra.settings import load_stack
+
+    def looked_at(deployment: Mapping[str, Any]) -> guards.Passed:
+        recorded.refuse_foreign(deployment, backend_url(), stack)
+        return guards.before(operation, deployment, stack, local=local, forget_cluster=forget_cluster)
+
+    local = load_stack(stack_file(stack)).substrate == "local"
+    known = looked_at(recorded.deployment(backend_url(), stack)) if backend_url().startswith("file://") else None
+    selected = open_stack(stack, writes=operation != "preview")
+    guards.prepare(selected, known or looked_at(selected.export_stack().deployment or {}))
+>>>>>>> k8s
     return selected
 
 

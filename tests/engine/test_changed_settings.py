@@ -80,7 +80,7 @@ def test_a_setting_replaces_what_it_has_to_and_nothing_else(stack: LocalStack) -
 
 def test_without_mutable_secrets_a_setting_would_replace(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows that the tests above could fail, and what the provider's two settings are for."""
-    made = k8s.Provider
+    made: Any = k8s.Provider
 
     def immutable(name: str, **arguments: Any) -> k8s.Provider:
         changed: dict[str, Any] = {**arguments, "enable_config_map_mutable": False, "enable_secret_mutable": False}

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from mlp.engine.lock import drop_pending_operations
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import KUBERNETES, Program, Stack
 
@@ -114,7 +115,10 @@ def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str
 def test_a_job_left_by_another_version_of_the_program_is_replaced(
     stack: Stack, plane: ControlPlane, namespace: str
 ) -> None:
-    """A Job's template cannot change: what was made and not recorded goes, when the program has changed meanwhile."""
+    """A Job's template cannot change: what was made and not recorded goes, when the program has changed meanwhile.
+
+    Without `drop_pending_operations` the server refuses: "field is immutable".
+    """
 
     def job(value: str, wait: bool) -> Program:
         def run() -> None:
@@ -124,7 +128,8 @@ def test_a_job_left_by_another_version_of_the_program_is_replaced(
                 metadata={
                     "name": "once",
                     "namespace": namespace,
-                    "annotations": {"pulumi.com/skipAwait": "false" if wait else "true"},
+                    # Never met, or at once; a deletion is waited for either way.
+                    "annotations": {"pulumi.com/waitFor": f"jsonpath={{.metadata.name}}={'no' if wait else 'once'}"},
                 },
                 spec={"template": {"spec": {"restart_policy": "Never", "containers": [container]}}},
                 opts=pulumi.ResourceOptions(provider=stack.provider()),
@@ -138,6 +143,7 @@ def test_a_job_left_by_another_version_of_the_program_is_replaced(
     assert before is not None
     assert "once" not in stack.resources()
     stack.unlock()
+    drop_pending_operations(stack.auto)
     stack.up(job("new", wait=False))
     after = plane.get(path)
     assert after is not None

@@ -21,7 +21,7 @@ def test_delete_waits_and_names_what_holds_the_object(stack: Stack, plane: Contr
         )
 
     stack.up(run)
-    with pytest.raises(Exception, match=r"finalizer example\.org/hold"):
+    with pytest.raises(Exception, match=r"finalizers might be preventing deletion \(example\.org/hold\)"):
         stack.destroy()
     assert "held" in stack.resources()
     plane.merge(f"/api/v1/namespaces/{namespace}/configmaps/held", {"metadata": {"finalizers": None}})

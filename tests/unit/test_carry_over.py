@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlp.engine.carry_over import FORCE, carried_over, environment
-from mlp.engine.guards import before
+from mlp.engine.guards import before, in_program
 from mlp.errors import UserError
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
@@ -66,3 +66,12 @@ def test_a_preview_of_it_is_refused_and_an_update_carries_it_over() -> None:
     passed = before("up", of_stand_in(), "local", local=True)
     assert passed.deployment == carried_over(of_stand_in())
     assert passed.environment == {FORCE: "true"}
+
+
+def test_plain_pulumi_refuses_it_in_the_program() -> None:
+    """Its preview would show everything replaced, and its update would delete namespaces with their volumes."""
+    with pytest.raises(UserError, match="nothing was touched"):
+        in_program(of_stand_in(), "local", dry_run=True, local=True)
+    carried = carried_over(of_stand_in())
+    assert carried
+    in_program(carried, "local", dry_run=False, local=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from loopback import Answer, answering
 
-from mlp.engine.guards import before
+from mlp.engine.guards import before, in_program
 from mlp.engine.reachable import FORGET, require, server_of, silent_clusters, why_silent
 from mlp.errors import UserError
 
@@ -120,3 +120,9 @@ def test_a_command_that_needs_the_cluster_says_the_same(
     path.write_text(kubeconfig(base))
     require(str(path), "local")
     require(None, "dev")
+
+
+def test_plain_pulumi_previews_and_refuses_an_update_in_the_program() -> None:
+    in_program(state(kubeconfig(unused())), "dev", dry_run=True, local=False)
+    with pytest.raises(UserError, match="nothing was touched"):
+        in_program(state(kubeconfig(unused())), "dev", dry_run=False, local=False)

@@ -21,7 +21,10 @@ one:
   estimate_seconds: 10
 """
 
-RELEASES = {"kubernetes-provider": version("pulumi-kubernetes")}
+RELEASES = {
+    "kubernetes-provider": version("pulumi-kubernetes"),
+    "pulumi-language-python": catalog.tools()["pulumi"].version,
+}
 """Tools that call themselves by a release other than their module's version."""
 
 
