@@ -27,14 +27,10 @@ def command(
     stack: Stack = "local",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     forget_cluster: Annotated[
-<<<<<<< HEAD
-        bool, typer.Option("--forget-cluster", help="Take the objects of a cluster that does not answer for deleted.")
-=======
         bool,
         typer.Option(
             "--forget-cluster", help="The cluster is gone for good: forget what was in it, delete what is elsewhere."
         ),
->>>>>>> k8s
     ] = False,
 ) -> None:
     """Delete every resource of a stack; the embedded cluster itself stays (`mlp cluster reset` removes it)."""

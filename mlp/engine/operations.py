@@ -15,10 +15,6 @@ from mlp import paths
 from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-<<<<<<< HEAD
-from mlp.engine.guards import Operation, before, guard
-=======
->>>>>>> k8s
 from mlp.engine.workspace import open_stack, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
@@ -28,11 +24,7 @@ UNREADABLE = "incorrect passphrase"
 """How the engine says that it cannot read the secrets in a state."""
 
 
-<<<<<<< HEAD
-def _open(stack: str, operation: Operation, *, forget_cluster: bool = False) -> auto.Stack:
-=======
 def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
->>>>>>> k8s
     """Select a stack, once nothing speaks against working on it.
 
     What must be refused before anything is touched is refused here. The state of a file backend is looked at before
@@ -41,30 +33,15 @@ def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = Fal
     Raises:
         UserError: Something does.
     """
-<<<<<<< HEAD
-    held = recorded.deployment(backend_url(), stack)
-    recorded.refuse_foreign(held, backend_url(), stack)
-    local = load_stack(stack_file(stack)).substrate == "local"
-    writes = operation != "preview"
-    selected = open_stack(stack, writes=writes)
-    if not writes and recorded.is_plain(backend_url()):
-        before(operation, held, stack, local=local)  # as `guard`, without asking the engine for what was just read
-        return selected
-    if not recorded.is_plain(backend_url()):
-        recorded.refuse_foreign(selected.export_stack().deployment or {}, backend_url(), stack)
-    guard(selected, operation, local=local, forget_cluster=forget_cluster)
-=======
-    from infra.settings import load_stack
 
     def looked_at(deployment: Mapping[str, Any]) -> guards.Passed:
         recorded.refuse_foreign(deployment, backend_url(), stack)
         return guards.before(operation, deployment, stack, local=local, forget_cluster=forget_cluster)
 
     local = load_stack(stack_file(stack)).substrate == "local"
-    known = looked_at(recorded.deployment(backend_url(), stack)) if backend_url().startswith("file://") else None
+    known = looked_at(recorded.deployment(backend_url(), stack)) if recorded.is_plain(backend_url()) else None
     selected = open_stack(stack, writes=operation != "preview")
     guards.prepare(selected, known or looked_at(selected.export_stack().deployment or {}))
->>>>>>> k8s
     return selected
 
 
