@@ -25,7 +25,7 @@ READY_SECONDS = 120.0
 PODS_STOP_SECONDS = 15.0
 """How long a stop waits for pods to end by themselves, as a shutdown of a machine does."""
 
-TOOLS = ("etcd", "kubernetes", "coredns", "local-path-provisioner", "metrics-server", "pause")
+TOOLS = ("etcd", "containerd", "kubernetes", "coredns", "local-path-provisioner", "metrics-server", "pause")
 CONFIG_DIGEST = layout.RUN / "config.sha256"
 """What the living node was started with."""
 

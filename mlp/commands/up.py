@@ -55,15 +55,37 @@ def _machine(stages: Stages) -> None:
 
     stages.run("machine", check_machine)
     stages.run("system packages", ensure_packages)
-    # Images without a program from the toolchain mostly wait for disk and network: they are built beside it.
-    beside = Background(lambda: images.ensure(images.ready())) if toolchain.missing() else None
+    if toolchain.missing():
+        _compile(stages)
     stages.run("toolchain", toolchain.ensure)
     stages.run("upstream", upstream.ensure)
-    if beside is not None:
-        stages.run("images built beside the toolchain", beside.join)
     stages.run("images", images.ensure)
     stages.run("cluster", cluster.start)
     stages.run("load images", images.load)
+
+
+def _compile(stages: Stages) -> None:
+    """Build the toolchain; beside it, whatever its finished programs allow.
+
+    The compiler needs the processors. Images without a program of ours, and their import, wait for disk and network,
+    so both take little more together than the longer of them. The cluster's programs are built first.
+    """
+    import images
+    from local import cluster, toolchain
+    from local.cluster.lifecycle import TOOLS
+
+    ready = images.ready()
+    built = Background(lambda: images.ensure(ready))
+    stages.run("toolchain: the cluster's programs; beside it, images", lambda: toolchain.ensure(TOOLS))
+
+    def load() -> None:
+        built.join()
+        cluster.start()
+        images.load(ready)
+
+    loaded = Background(load)
+    stages.run("toolchain: the other programs; beside it, the cluster", toolchain.ensure)
+    stages.run("images and cluster beside the toolchain", loaded.join)
 
 
 def _tools(stages: Stages) -> None:
