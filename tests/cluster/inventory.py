@@ -9,12 +9,10 @@ import httpx
 from botocore.config import Config
 from kubernetes import client
 
+from components.provider import FIELD_MANAGER
 from mlp.engine.workspace import open_stack
 from smoke.outputs import Outputs
 from tests.cluster.support import address, online_store, secret
-
-MANAGER = "pulumi-kubernetes-"
-"""Head of the field manager of everything that the program declares; each resource has one of its own."""
 
 LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
 
@@ -44,16 +42,16 @@ def _kinds(api: client.ApiClient) -> dict[str, str]:
     return found
 
 
-def declared(api: client.ApiClient) -> dict[str, set[tuple[str, str]]]:
-    """Return every object that the program made, as (kind, `namespace/name`), by the resource that made it."""
-    found: dict[str, set[tuple[str, str]]] = {}
+def declared(api: client.ApiClient) -> set[tuple[str, str]]:
+    """Return every object that the program made, as (kind, `namespace/name`): it owns fields of them."""
+    found = set[tuple[str, str]]()
     for path, kind in _kinds(api).items():
         for item in _get(api, path).get("items") or []:
             metadata = item["metadata"]
             identity = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
             for entry in metadata.get("managedFields", []):
-                if entry["manager"].startswith(MANAGER) and not entry.get("subresource"):
-                    found.setdefault(entry["manager"], set()).add((kind, identity))
+                if entry["manager"] == FIELD_MANAGER and not entry.get("subresource"):
+                    found.add((kind, identity))
     return found
 
 
