@@ -19,6 +19,7 @@ from tests.engine.stacks import Outcome
 
 DATA = yaml.safe_load(Path(__file__).with_name("changed_settings.yaml").read_text())
 ALONE: dict[str, dict[str, str]] = DATA["replaced"]
+OF_PODS = re.compile(r"\.(size|controller|replicas|workers|volume)\b")
 POD_OWNERS = ("Deployment", "StatefulSet")
 
 
@@ -69,6 +70,13 @@ def test_settings_that_need_no_replacement_cause_none(stack: LocalStack) -> None
         found = {path: replaced(previewed(stack, {path: value})) for path, value in together.items()}
         pytest.fail(f"replaced: { {path: names for path, names in found.items() if names} }")
     assert changed(shown), "the settings changed nothing at all"
+
+
+def test_pods_start_again_where_what_they_read_changes(stack: LocalStack) -> None:
+    """Without the settings of the pods themselves, for whose sake they would start again anyway."""
+    read = {path: value for path, value in OTHERS.items() if not OF_PODS.search(path)}
+    shown = previewed(stack, {path: value for path, value in read.items() if path not in DATA["unpreviewable"]})
+    assert any(name.startswith(("Secret ", "ConfigMap ")) for name in changed(shown))
     stale = {name: reads for name, reads in unrolled(stack, shown).items() if name not in DATA["reloads"]}
     assert stale == {}, f"changed under running pods: {stale}"
 
