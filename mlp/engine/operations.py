@@ -11,10 +11,12 @@ from typing import Any
 from pulumi import automation as auto
 
 from infra.settings import load_stack
+from infra.substrates import kubeconfig_path
 from mlp import paths
 from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
 from mlp.engine.events import Recorder
+from mlp.engine.reset_cluster import has_none_of
 from mlp.engine.workspace import open_stack, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
@@ -109,7 +111,9 @@ def up(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "up")
         try:
-            result = _open(stack, "up").up(
+            selected = _open(stack, "up")
+            result = selected.up(
+                refresh=_cluster_was_reset(stack),
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -122,6 +126,15 @@ def up(stack: str) -> dict[str, int]:
             raise _fail(stack, "up", recorder, error) from None
         write_outputs(stack, result.outputs)
     return recorder.changes
+
+
+def _cluster_was_reset(stack: str) -> bool:
+    """Return whether the state must be read again from the cluster first; says so when it must."""
+    local = load_stack(stack_file(stack)).local
+    if local is None or not has_none_of(recorded.deployment(backend_url(), stack), kubeconfig_path(local)):
+        return False
+    console.print("  [yellow]the cluster is new: everything in it is made again[/]")
+    return True
 
 
 def outputs_path(stack: str) -> Path:

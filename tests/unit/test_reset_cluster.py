@@ -1,0 +1,54 @@
+"""A cluster that was made again is told from one that only lacks something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kubernetes import client, config
+
+from mlp.engine import reset_cluster
+
+DEPLOYMENT = {
+    "resources": [
+        {"type": "pulumi:pulumi:Stack"},
+        {"type": reset_cluster.NAMESPACE, "id": "data"},
+        {"type": reset_cluster.NAMESPACE, "id": "mlflow"},
+        {"type": "kubernetes:core/v1:Secret", "id": "mlflow/auth"},
+    ]
+}
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Path:
+    path = tmp_path / "kubeconfig"
+    path.write_text("{}")
+    return path
+
+
+def cluster_with(*names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [client.V1Namespace(metadata=client.V1ObjectMeta(name=name)) for name in names]
+    monkeypatch.setattr(config, "new_client_from_config", lambda _path: client.ApiClient())
+    monkeypatch.setattr(client.CoreV1Api, "list_namespace", lambda _self: client.V1NamespaceList(items=items))
+
+
+@pytest.mark.parametrize(
+    ("there", "new"),
+    [(("default", "kube-system"), True), (("default", "data"), False), (("data", "mlflow"), False)],
+)
+def test_a_cluster_without_any_of_the_stacks_namespaces_is_new(
+    there: tuple[str, ...], new: bool, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_with(*there, monkeypatch=monkeypatch)
+    assert reset_cluster.has_none_of(DEPLOYMENT, str(kubeconfig)) is new
+
+
+def test_a_stack_that_made_no_namespace_asks_no_cluster(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "new_client_from_config", None)
+    assert not reset_cluster.has_none_of({"resources": []}, str(kubeconfig))
+    assert not reset_cluster.has_none_of({}, str(kubeconfig))
+
+
+def test_a_kubeconfig_that_is_not_there_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "new_client_from_config", None)
+    assert not reset_cluster.has_none_of(DEPLOYMENT, str(tmp_path / "none"))
