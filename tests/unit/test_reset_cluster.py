@@ -28,8 +28,15 @@ def kubeconfig(tmp_path: Path) -> Path:
 
 def cluster_with(*names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     items = [client.V1Namespace(metadata=client.V1ObjectMeta(name=name)) for name in names]
-    monkeypatch.setattr(config, "new_client_from_config", lambda _path: client.ApiClient())
-    monkeypatch.setattr(client.CoreV1Api, "list_namespace", lambda _self: client.V1NamespaceList(items=items))
+
+    def connect(_path: str) -> client.ApiClient:
+        return client.ApiClient()
+
+    def listed(_api: client.CoreV1Api) -> client.V1NamespaceList:
+        return client.V1NamespaceList(items=items)
+
+    monkeypatch.setattr(config, "new_client_from_config", connect)
+    monkeypatch.setattr(client.CoreV1Api, "list_namespace", listed)
 
 
 @pytest.mark.parametrize(
