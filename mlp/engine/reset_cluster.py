@@ -17,8 +17,8 @@ def recorded_namespaces(deployment: Mapping[str, Any]) -> set[str]:
 def has_none_of(deployment: Mapping[str, Any], kubeconfig: str) -> bool:
     """Return whether a stack has namespaces on record and its cluster has none of them.
 
-    The engine compares the program with its state, not with the cluster: after `mlp cluster reset` it would find nothing
-    to do. The caller has the state read again from such a cluster first.
+    The engine compares the program with its state, not with the cluster: after `mlp cluster reset` it would find
+    nothing to do. The caller has the state read again from such a cluster first.
 
     Args:
         deployment: The stack's exported deployment.
