@@ -114,13 +114,14 @@ class Scope:
         return k8s.core.v1.Secret(
             resource or name,
             metadata=self.metadata(name, annotations=annotations),
-            string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
+            # The provider takes an empty mapping for absent, and would find it missing at every update.
+            string_data={key: pulumi.Output.secret(value) for key, value in data.items()} or None,
             opts=self.opts,
         )
 
     def config_map(self, name: str, data: Mapping[str, pulumi.Input[str]]) -> k8s.core.v1.ConfigMap:
         """Declare a ConfigMap."""
-        return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data), opts=self.opts)
+        return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data) or None, opts=self.opts)
 
     def service(self, port: int, *, protocol: str = "http", cluster_ip: str | None = None) -> k8s.core.v1.Service:
         """Declare the Service of the application's one port, named like the application.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
 import socket
 import subprocess
 import tarfile
@@ -20,9 +18,7 @@ from typing import Any
 
 import pytest
 
-from images import debian, mirror
-from images.catalog import catalog
-from mlp.paths import cache
+from tests.engine.debian_programs import unpacked
 
 CONFIGURATION = """version: 0.1
 storage:
@@ -33,22 +29,8 @@ log: {{level: error}}
 
 
 def program() -> Path:
-    """Return Debian's docker-registry: from PATH, or unpacked into the cache folder without being installed."""
-    if found := shutil.which("docker-registry"):
-        return Path(found)
-    known = mirror.have()
-    folder = cache() / "test-programs"
-    place = folder / "usr" / "bin" / "docker-registry"
-    if not place.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        configuration = debian.suite_folder(known.generation, catalog().suite) / "apt.conf"
-        environment = {**os.environ, "APT_CONFIG": str(configuration)}
-        command = ["apt-get", "-q", "download", "docker-registry"]
-        got = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert got.returncode == 0, got.stderr
-        archive = next(folder.glob("docker-registry_*.deb"))
-        subprocess.run(["dpkg-deb", "--extract", str(archive), str(folder)], check=True)
-    return place
+    """Return Debian's docker-registry."""
+    return unpacked("docker-registry") / "usr" / "bin" / "docker-registry"
 
 
 @contextmanager

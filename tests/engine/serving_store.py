@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,21 +15,30 @@ from typing import Any
 import pytest
 import redis
 
+from tests.engine.debian_programs import unpacked, with_libraries
+
 PASSWORD = "s3cr=t"
 OLD = datetime(2013, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 """Far beyond every ttl below."""
 
 
+REDIS = (
+    "redis-tools",
+    "libjemalloc2",
+    "liblzf1",
+    "liblua5.1-0",
+    "lua-bitop",
+    "lua-cjson",
+    "libhiredis0.14",
+    "libatomic1",
+)
+"""Debian's server without its service: `redis-check-rdb` is the server under another name."""
+
+
 def redis_binary(folder: Path) -> Path:
-    """Return the server: Debian's redis-tools has it under another name, without a service."""
-    found = shutil.which("redis-server")
-    if found:
-        return Path(found)
-    tools = shutil.which("redis-check-rdb")
-    if tools is None:
-        pytest.fail("no Redis on this machine: apt-get install redis-tools")
+    """Return the server, as a link in `folder` by whose name the program knows what to be."""
     link = folder / "redis-server"
-    link.symlink_to(tools)
+    link.symlink_to(unpacked(*REDIS) / "usr" / "bin" / "redis-check-rdb")
     return link
 
 
@@ -50,7 +58,10 @@ class RedisServer:
         """Start it."""
         command = [str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD]
         log = (self.folder / "redis.log").open("ab")
-        self.process = subprocess.Popen([*command, *self.arguments], cwd=self.folder, stdout=log, stderr=log)
+        environment = with_libraries(unpacked(*REDIS))
+        self.process = subprocess.Popen(
+            [*command, *self.arguments], cwd=self.folder, env=environment, stdout=log, stderr=log
+        )
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -1,0 +1,52 @@
+"""Programs from Debian packages that tests run: unpacked into the cache folder, never installed on the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from images import debian, mirror
+from images.catalog import catalog
+from mlp.paths import cache
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+def unpacked(*packages: str) -> Path:
+    """Return a folder with the files of some packages, of the release that the images are built from.
+
+    Args:
+        packages: Names; the first one names the folder, the others are the libraries that it needs.
+    """
+    folder = cache() / "test-programs" / packages[0]
+    if folder.is_dir():
+        return folder
+    known = mirror.have()
+    configuration = debian.suite_folder(known.generation, catalog().suite) / "apt.conf"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
+    got = subprocess.run(
+        ["apt-get", "-q", "download", *packages],
+        cwd=temporary,
+        env={**os.environ, "APT_CONFIG": str(configuration)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert got.returncode == 0, got.stderr
+    for archive in temporary.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", str(archive), str(temporary)], check=True)
+        archive.unlink()
+    try:
+        temporary.rename(folder)
+    except OSError:  # another test process was first
+        shutil.rmtree(temporary)
+    return folder
+
+
+def with_libraries(folder: Path) -> dict[str, str]:
+    """Return the environment in which an unpacked program finds its libraries."""
+    return {**os.environ, "LD_LIBRARY_PATH": str(folder / LIBRARIES)}
