@@ -10,7 +10,6 @@ import datetime
 import functools
 import hashlib
 import re
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -22,6 +21,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from infra.npm import npm
 from mlp import paths
 from mlp.errors import UserError
 
@@ -133,14 +133,9 @@ def integrity(file: Path) -> str:
 
 def _fetch(archive: Path) -> None:
     own = f"or set {SETTING} to a file with AWS's bundle of the region (docs/aws-first-run.md)"
-    npm = shutil.which("npm")
-    if npm is None:
-        raise UserError(
-            "the authorities of RDS cannot be fetched", seen="no npm on PATH", next_step=f"install Debian's npm, {own}"
-        )
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        command = [npm, "pack", pinned().name, "--pack-destination", folder, "--ignore-scripts", "--silent"]
+        command = [*npm(), "pack", pinned().name, "--pack-destination", folder, "--ignore-scripts", "--silent"]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, cwd=folder, timeout=FETCH_SECONDS

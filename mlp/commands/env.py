@@ -30,6 +30,7 @@ def prepare(stack: str) -> dict[str, str]:
     Raises:
         UserError: A setting is wrong, a part cannot be made, or the state is another program's.
     """
+    import images
     import upstream
     from infra.settings import load_stack
     from local import toolchain
@@ -39,11 +40,13 @@ def prepare(stack: str) -> dict[str, str]:
     from mlp.engine.workspace import stack_file
 
     file = stack_file(stack)
-    load_stack(file)
+    settings = load_stack(file)
     held = recorded.deployment(backend_url(), stack)
     recorded.refuse_foreign(held, backend_url(), stack)
     toolchain.ensure([*tools(), "helm-render"])
     upstream.ensure()
+    if settings.local is not None:
+        images.resolve()  # so that the first preview names the images that the update will run
     _policy_environment()
     variables = {**engine_environment(), "PULUMI_STACK": stack}
     environment = {**os.environ, **variables}

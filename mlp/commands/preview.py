@@ -34,6 +34,7 @@ def command(
         check_account(settings, stack)
         toolchain.ensure([*plugins.tools(), "helm-render"])
         upstream.ensure()
-        images.references()
+        if settings.local is not None:
+            images.resolve()  # so that the first preview names the images that the update will run
         changes = engine.preview(stack, diff=diff)
     console.print(", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "no resources")

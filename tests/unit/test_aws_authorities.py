@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 
 from components.certificates import issue
 from infra import aws_authorities as authorities
+from infra import npm as client
 from infra.regions import regions
 from mlp.errors import UserError
 
@@ -84,7 +85,7 @@ def fetching(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | N
         return subprocess.CompletedProcess(command, status, "", "registry says no")
 
     monkeypatch.setattr(authorities.paths, "UPSTREAM", tmp_path)
-    monkeypatch.setattr(authorities.shutil, "which", Mock(return_value="npm"))
+    monkeypatch.setattr(authorities, "npm", Mock(return_value=["npm"]))
     monkeypatch.setattr(authorities.subprocess, "run", run)
     with pytest.raises(UserError) as caught:
         authorities.database_authorities("eu-central-1", None)
@@ -104,12 +105,18 @@ def test_a_registry_that_answers_no_is_quoted(monkeypatch: pytest.MonkeyPatch, t
     assert authorities.SETTING in said
 
 
-def test_without_a_client_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(authorities.paths, "UPSTREAM", tmp_path)
-    monkeypatch.setattr(authorities.shutil, "which", Mock(return_value=None))
-    with pytest.raises(UserError, match="cannot be fetched") as caught:
-        authorities.database_authorities("eu-central-1", None)
-    assert authorities.SETTING in str(caught.value)
+def test_without_a_client_of_the_machine_the_pinned_wheel_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(client.shutil, "which", Mock(return_value=None))
+    asked = Mock(return_value=subprocess.CompletedProcess([], 1, "", "index says no"))
+    monkeypatch.setattr(client.subprocess, "run", asked)
+    with pytest.raises(UserError, match=r"(?s)npm could not be installed.*index says no.*install npm yourself"):
+        client.npm()
+    (command,) = asked.call_args.args
+    assert "--require-hashes" in command
+    assert not list(tmp_path.rglob("bin"))
 
 
 def test_a_spoiled_archive_is_fetched_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
