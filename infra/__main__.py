@@ -9,8 +9,11 @@ from infra.program import program
 from mlp.engine import guards, recorded
 
 stack = pulumi.get_stack()
+backend = os.environ.get("PULUMI_BACKEND_URL", "")
+deployment = recorded.deployment(backend, stack)
+recorded.refuse_foreign(deployment, backend, stack)
 guards.in_program(
-    recorded.deployment(os.environ.get("PULUMI_BACKEND_URL", ""), stack),
+    deployment,
     stack,
     dry_run=pulumi.runtime.is_dry_run(),
     local=pulumi.Config("mlplatform").get("substrate") == "local",

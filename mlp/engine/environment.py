@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlp import paths
+from mlp.engine.recorded import folder_of
 from mlp.errors import UserError
 
 SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
@@ -57,13 +58,17 @@ def refuse_missing_secret(environment: Mapping[str, str]) -> None:
             next_step="mlp bootstrap --stack <stack> prints the value; export it and run the command again",
         )
     file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
-    if file and "PULUMI_CONFIG_PASSPHRASE" not in environment and not os.access(file, os.R_OK):
+    if file and "PULUMI_CONFIG_PASSPHRASE" not in environment and not _readable(file):
         raise UserError(
             "The passphrase that encrypts the secrets in the state cannot be read.",
             seen=f"PULUMI_CONFIG_PASSPHRASE_FILE={file}",
             allowed="a readable file with the passphrase that the stack was made with",
             next_step="correct the variable, or unset it for this checkout's own, .mlp/passphrase",
         )
+
+
+def _readable(file: str) -> bool:
+    return os.access(file, os.R_OK) and not Path(file).is_dir()
 
 
 def passphrase_file() -> Path:
@@ -78,8 +83,16 @@ def passphrase_file() -> Path:
 
 
 def backend_url(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the URL of the backend that keeps the state: the environment's, or this checkout's folder."""
-    return environ.get("PULUMI_BACKEND_URL") or f"file://{paths.STATE}"
+    """Return the URL of the backend that keeps the state: the environment's, or this checkout's folder.
+
+    A relative path is made absolute: `mlp` runs the engine in another folder than the user's shell.
+    """
+    given = environ.get("PULUMI_BACKEND_URL") or f"file://{paths.STATE}"
+    folder = folder_of(given)
+    if folder is None:
+        return given
+    _, mark, options = given.partition("?")
+    return f"file://{folder}{mark}{options}"
 
 
 def engine_environment() -> dict[str, str]:
@@ -100,8 +113,9 @@ def engine_environment() -> dict[str, str]:
         folders.insert(0, str(cli.HOME / "bin"))
         variables |= {"PULUMI_HOME": str(cli.HOME), "MLP_PYTHON": sys.executable}
     variables["PATH"] = os.pathsep.join(folders)
-    if "PULUMI_BACKEND_URL" not in os.environ:
+    if not os.environ.get("PULUMI_BACKEND_URL"):
         paths.STATE.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("PULUMI_BACKEND_URL") != backend_url():
         variables["PULUMI_BACKEND_URL"] = backend_url()
     if not {*PASSPHRASES, SECRETS_PROVIDER} & os.environ.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())

@@ -12,6 +12,7 @@ from typing import Any
 from pulumi import automation as auto
 
 from mlp.engine.adopt import adopt_pending
+from mlp.engine.recorded import folder_of
 from mlp.errors import UserError
 from mlp.progress import console
 
@@ -33,10 +34,11 @@ def drop_torn_attributes(backend_url: str) -> list[Path]:
     load a checkpoint whose attributes are torn ("failed to load checkpoint: EOF"). They hold nothing but the media
     type, and may be missing.
     """
-    if not backend_url.startswith("file://"):
+    folder = folder_of(backend_url)
+    if folder is None:
         return []
     torn = []
-    for path in sorted((Path(backend_url.removeprefix("file://")) / ".pulumi").rglob("*.attrs")):
+    for path in sorted((folder / ".pulumi").rglob("*.attrs")):
         try:
             json.loads(path.read_bytes())
         except ValueError:
@@ -49,10 +51,10 @@ def drop_torn_attributes(backend_url: str) -> list[Path]:
 
 def lock_files(backend_url: str, stack: str) -> list[Path]:
     """Return the locks of `stack` in a file backend; none elsewhere, where only their owner may judge them."""
-    if not backend_url.startswith("file://"):
+    folder = folder_of(backend_url)
+    if folder is None:
         return []
-    root = Path(backend_url.removeprefix("file://")) / ".pulumi" / "locks"
-    return sorted(path for path in root.rglob("*.json") if path.parent.name == stack)
+    return sorted(path for path in (folder / ".pulumi" / "locks").rglob("*.json") if path.parent.name == stack)
 
 
 def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,13 @@ from infra.settings import load_stack
 from infra.substrates import kubeconfig_path
 from mlp import paths
 from mlp.engine import guards, recorded
-from mlp.engine.environment import PARALLEL, backend_url, passphrase_file
+from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
 from mlp.engine.reset_cluster import has_none_of
-from mlp.engine.workspace import open_stack, stack_file
+from mlp.engine.workspace import UNREADABLE, open_stack, said, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
 from mlp.protection import refuse_protected_resources
-
-UNREADABLE = "incorrect passphrase"
-"""How the engine says that it cannot read the secrets in a state."""
 
 
 def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
@@ -59,20 +56,29 @@ def _log(stack: str, name: str) -> Callable[[str], None]:
     return write
 
 
-def _fail(stack: str, name: str, recorder: Recorder, error: Exception) -> UserError:
+def failure(stack: str, name: str, errors: Sequence[str], error: Exception) -> UserError:
+    """Return the message about an operation that failed, from the errors that the engine told of on the way."""
     if UNREADABLE in str(error):
         return UserError(
             f"The state of stack {stack} was encrypted with another passphrase; nothing was touched.",
             seen=_passphrase_source(),
             allowed="the passphrase that the stack was made with",
-            next_step="set PULUMI_CONFIG_PASSPHRASE_FILE to it, or unset it for this checkout's own, .mlp/passphrase",
+            next_step=_passphrase_remedy(),
         )
-    seen = "\n".join(recorder.errors[:8]) or str(error).strip()[-3000:]
+    seen = "\n".join(errors[:8]) or said(error)[-3000:]
     return UserError(
         f"{name} of stack {stack} failed.",
         seen=seen,
         next_step=f"see .mlp/logs/pulumi-{stack}-{name}.log, correct it, run the command again: it goes on from here",
     )
+
+
+def _passphrase_remedy() -> str:
+    """Return what to set: the engine looks at a file only where there is no passphrase in the environment."""
+    name = next((name for name in PASSPHRASES if name in os.environ), None)
+    if name is None:
+        return "point PULUMI_CONFIG_PASSPHRASE_FILE at the file with it"
+    return f"correct {name}, or unset it for this checkout's own, .mlp/passphrase"
 
 
 def _passphrase_source() -> str:
@@ -95,7 +101,7 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
             )
         except auto.CommandError as error:
-            raise _fail(stack, "preview", recorder, error) from None
+            raise failure(stack, "preview", recorder.errors, error) from None
     if diff:
         console.print((paths.LOGS / f"pulumi-{stack}-preview.log").read_text(), markup=False)
     return recorder.changes
@@ -123,7 +129,7 @@ def up(stack: str) -> dict[str, int]:
                 continue_on_error=True,
             )
         except auto.CommandError as error:
-            raise _fail(stack, "up", recorder, error) from None
+            raise failure(stack, "up", recorder.errors, error) from None
         write_outputs(stack, result.outputs)
     return recorder.changes
 
@@ -187,7 +193,7 @@ def destroy(stack: str, *, forget_cluster: bool = False) -> dict[str, int]:
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
             )
         except auto.CommandError as error:
-            raise _fail(stack, "destroy", recorder, error) from None
+            raise failure(stack, "destroy", recorder.errors, error) from None
         outputs_path(stack).unlink(missing_ok=True)
     return recorder.changes
 

@@ -23,12 +23,21 @@ def is_plain(backend: str) -> bool:
     return backend.startswith("file://")
 
 
-def state_path(backend: str, stack: str) -> Path | None:
-    """Return where a file backend keeps the checkpoint of `stack`; None for other backends."""
+def folder_of(backend: str) -> Path | None:
+    """Return the folder of a file backend, found as the engine finds it; None for other backends.
+
+    The engine takes `~` for the home, a relative path for one from where it runs, and what follows `?` for options
+    (pulumi, pkg/backend/diy/backend.go: massageBlobPath).
+    """
     if not is_plain(backend):
         return None
-    folder = Path(backend.removeprefix("file://")).expanduser()
-    return folder / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    return Path(backend.removeprefix("file://").partition("?")[0]).expanduser().absolute()
+
+
+def state_path(backend: str, stack: str) -> Path | None:
+    """Return where a file backend keeps the checkpoint of `stack`; None for other backends."""
+    folder = folder_of(backend)
+    return folder / ".pulumi" / "stacks" / PROJECT / f"{stack}.json" if folder else None
 
 
 def deployment(backend: str, stack: str) -> dict[str, Any]:

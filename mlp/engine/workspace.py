@@ -15,7 +15,10 @@ from mlp.engine.lock import clear_stale_lock, drop_pending_operations, drop_torn
 from mlp.engine.recorded import PROJECT, deployment, salt
 from mlp.errors import UserError
 
-__all__ = ["PROJECT", "open_stack", "stack_file", "work_dir"]
+__all__ = ["PROJECT", "open_stack", "said", "stack_file", "unopened", "work_dir"]
+
+UNREADABLE = "incorrect passphrase"
+"""How the engine says that it cannot read the secrets in a state."""
 
 
 def stack_file(stack: str) -> Path:
@@ -26,7 +29,7 @@ def stack_file(stack: str) -> Path:
     """
     path = paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
+        known = sorted(p.name.split(".")[1] for p in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
         raise UserError(
             "There is no such stack.",
             seen=stack,
@@ -96,20 +99,39 @@ def open_stack(stack: str, *, writes: bool) -> auto.Stack:
     if writes:
         drop_torn_attributes(backend)
     folder = _write_workspace(stack, backend)
-    selected = auto.create_or_select_stack(
-        stack_name=stack,
+    options = auto.LocalWorkspaceOptions(
         work_dir=str(folder),
-        opts=auto.LocalWorkspaceOptions(
-            work_dir=str(folder),
-            env_vars={**environment, "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true"},
-            secrets_provider=os.environ.get(SECRETS_PROVIDER),
-            pulumi_command=_command(environment),
-        ),
+        env_vars={**environment, "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true"},
+        secrets_provider=os.environ.get(SECRETS_PROVIDER),
+        pulumi_command=_command(environment),
     )
+    try:
+        selected = auto.create_or_select_stack(stack_name=stack, work_dir=str(folder), opts=options)
+    except auto.CommandError as error:
+        if UNREADABLE in str(error):
+            raise
+        raise unopened(stack, backend, error) from None
     if writes:
         clear_stale_lock(selected, backend)
         drop_pending_operations(selected)
     return selected
+
+
+def unopened(stack: str, backend: str, error: auto.CommandError) -> UserError:
+    """Return the message about a state that the engine cannot open."""
+    return UserError(
+        f"The state of stack {stack} cannot be opened; nothing was touched.",
+        seen=f"PULUMI_BACKEND_URL={backend}: {said(error)[-3000:]}",
+        allowed="file:///an/existing/folder, s3://..., gs://..., azblob://... or https://..., with rights to it",
+        next_step="correct PULUMI_BACKEND_URL, or unset it for this checkout's own, .mlp/state",
+    )
+
+
+def said(error: Exception) -> str:
+    """Return what the engine wrote to standard error, without the Automation API's frame around it."""
+    text = str(error).strip()
+    _, frame, written = text.partition("\n stderr: ")
+    return (written if frame and written.strip() else text).strip().removeprefix("error: ")
 
 
 def _command(environment: dict[str, str]) -> auto.PulumiCommand:

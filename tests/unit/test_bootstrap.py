@@ -105,7 +105,9 @@ def test_a_shared_state_without_a_secret_is_refused() -> None:
 )
 def test_what_is_encrypted_is_taken(variables: dict[str, str], tmp_path: Path) -> None:
     if "PULUMI_CONFIG_PASSPHRASE_FILE" in variables:
-        variables = {**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path)}
+        file = tmp_path / "passphrase"
+        file.write_text("of everybody")
+        variables = {**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}
     environment.refuse_missing_secret(variables)
 
 
