@@ -5,6 +5,11 @@ VENV := .mlp/venv
 BIN := $(VENV)/bin
 STAMP := .mlp/venv.stamp
 
+# A stamp without its environment stamps nothing.
+ifeq ($(wildcard $(BIN)/mlp),)
+.PHONY: $(STAMP)
+endif
+
 .PHONY: up test soak check unit engine cluster down clean bench requirements
 
 up: $(STAMP)

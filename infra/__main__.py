@@ -7,15 +7,19 @@ import pulumi
 from infra.pace import paced
 from infra.program import program
 from mlp.engine import guards, recorded
+from mlp.errors import UserError
 
 stack = pulumi.get_stack()
 backend = os.environ.get("PULUMI_BACKEND_URL", "")
 deployment = recorded.deployment(backend, stack)
-recorded.refuse_foreign(deployment, backend, stack)
-guards.in_program(
-    deployment,
-    stack,
-    dry_run=pulumi.runtime.is_dry_run(),
-    local=pulumi.Config("mlplatform").get("substrate") == "local",
-)
-paced(program)()
+try:
+    recorded.refuse_foreign(deployment, backend, stack)
+    guards.in_program(
+        deployment,
+        stack,
+        dry_run=pulumi.runtime.is_dry_run(),
+        local=pulumi.Config("mlplatform").get("substrate") == "local",
+    )
+    paced(program)()
+except UserError as error:
+    raise pulumi.RunError(str(error)) from None  # the engine shows it without a traceback

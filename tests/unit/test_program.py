@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from declared import Declared, declare
 from pod_rules import violations
@@ -99,3 +101,13 @@ def test_a_registry_moves_every_image(stack: str) -> None:
 def test_the_entry_point_of_the_plain_cli_runs_the_program() -> None:
     text = (Path(paths.ROOT) / "infra" / "__main__.py").read_text()
     assert "paced(program)()" in text
+
+
+def test_what_a_user_can_correct_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".pulumi" / "stacks" / "mlplatform" / "dev.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"checkpoint": {"latest": {"resources": [{"type": "random:index/randomPet:RandomPet"}]}}}')
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+    with pytest.raises(pulumi.RunError, match="written by another program"):
+        runpy.run_path(str(paths.ROOT / "infra" / "__main__.py"))
