@@ -122,6 +122,9 @@ def command(
     workload: Annotated[
         bool, typer.Option(help="Train and serve the reference workload (local stack), then run the smoke checks.")
     ] = True,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Compare with cluster and account first: make again what was deleted.")
+    ] = False,
 ) -> None:
     """Bring the platform up, or up to date: again and again, from wherever an earlier run stopped."""
     began = time.monotonic()
@@ -132,7 +135,7 @@ def command(
 
     from mlp import engine
 
-    changes = stages.run("platform", lambda: engine.up(stack))
+    changes = stages.run("platform", lambda: engine.up(stack, refresh=refresh))
     failed = False
     if local and workload:
         from mlp.commands.smoke import run_smoke

@@ -16,7 +16,7 @@ from mlp import paths
 from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.reset_cluster import has_none_of
+from mlp.engine.reset_cluster import has_none_of, refuse_unknown_platform
 from mlp.engine.workspace import UNREADABLE, open_stack, said, stack_file
 from mlp.errors import UserError
 from mlp.progress import console, step
@@ -107,8 +107,12 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
     return recorder.changes
 
 
-def up(stack: str) -> dict[str, int]:
+def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
     """Create or update the stack, write its outputs, and return the number of resources by operation.
+
+    Args:
+        stack: Its name.
+        refresh: Read the state again from cluster and account first: what somebody deleted is made again.
 
     Raises:
         UserError: A resource failed; what was done is recorded, and the next `up` goes on from there.
@@ -117,9 +121,10 @@ def up(stack: str) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "up")
         try:
+            _refuse_unknown_platform(stack)
             selected = _open(stack, "up")
             result = selected.up(
-                refresh=_cluster_was_reset(stack),
+                refresh=refresh or _cluster_was_reset(stack),
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -132,6 +137,13 @@ def up(stack: str) -> dict[str, int]:
             raise failure(stack, "up", recorder.errors, error) from None
         write_outputs(stack, result.outputs)
     return recorder.changes
+
+
+def _refuse_unknown_platform(stack: str) -> None:
+    local = load_stack(stack_file(stack)).local
+    if local is not None and recorded.is_plain(backend_url()):
+        held = recorded.deployment(backend_url(), stack)
+        refuse_unknown_platform(held, kubeconfig_path(local), backend_url())
 
 
 def _cluster_was_reset(stack: str) -> bool:

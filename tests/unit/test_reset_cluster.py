@@ -8,6 +8,7 @@ import pytest
 from kubernetes import client, config
 
 from mlp.engine import reset_cluster
+from mlp.errors import UserError
 
 DEPLOYMENT = {
     "resources": [
@@ -32,7 +33,8 @@ def cluster_with(*names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(_path: str) -> client.ApiClient:
         return client.ApiClient()
 
-    def listed(_api: client.CoreV1Api) -> client.V1NamespaceList:
+    def listed(_api: client.CoreV1Api, label_selector: str) -> client.V1NamespaceList:
+        assert label_selector in {"", reset_cluster.LABEL}
         return client.V1NamespaceList(items=items)
 
     monkeypatch.setattr(config, "new_client_from_config", connect)
@@ -59,3 +61,15 @@ def test_a_stack_that_made_no_namespace_asks_no_cluster(kubeconfig: Path, monkey
 def test_a_kubeconfig_that_is_not_there_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "new_client_from_config", None)
     assert not reset_cluster.has_none_of(DEPLOYMENT, str(tmp_path / "none"))
+
+
+def test_a_platform_that_an_empty_state_does_not_know_is_not_overwritten(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_with("data", monkeypatch=monkeypatch)
+    with pytest.raises(UserError, match=r"(?s)does not know.*data.*file:///mistyped.*PULUMI_BACKEND_URL"):
+        reset_cluster.refuse_unknown_platform({}, str(kubeconfig), "file:///mistyped")
+    for known in ({"resources": ["one"]}, {"pending_operations": ["one"]}):
+        reset_cluster.refuse_unknown_platform(known, str(kubeconfig), "file:///mistyped")
+    cluster_with(monkeypatch=monkeypatch)
+    reset_cluster.refuse_unknown_platform({}, str(kubeconfig), "file:///mistyped")
