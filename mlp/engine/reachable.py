@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +38,21 @@ class Silence:
     objects: int
 
 
-def server_of(kubeconfig: str) -> str | None:
-    """Return the API server's URL of a kubeconfig's current context.
+@dataclass(frozen=True)
+class Server:
+    """The API server that a kubeconfig names.
+
+    Attributes:
+        url: Its URL.
+        authority: PEM of the authority that its certificate is of; None where the kubeconfig has none.
+    """
+
+    url: str
+    authority: str | None = None
+
+
+def server_of(kubeconfig: str) -> Server | None:
+    """Return the API server of a kubeconfig's current context.
 
     Args:
         kubeconfig: Path or content.
@@ -55,19 +70,29 @@ def server_of(kubeconfig: str) -> str | None:
         document: Any = yaml.safe_load(text)
         contexts = {entry["name"]: entry["context"] for entry in document["contexts"]}
         clusters = {entry["name"]: entry["cluster"] for entry in document["clusters"]}
-        return str(clusters[contexts[document["current-context"]]["cluster"]]["server"])
-    except (KeyError, TypeError, yaml.YAMLError):
+        cluster = clusters[contexts[document["current-context"]]["cluster"]]
+        authority = cluster.get("certificate-authority-data")
+        return Server(str(cluster["server"]), base64.b64decode(authority).decode() if authority else None)
+    except (KeyError, TypeError, ValueError, yaml.YAMLError):
         return None
 
 
-def why_silent(server: str, seconds: float = SECONDS) -> str | None:
-    """Ask an API server whether it lives; return what went wrong, None when it answers anything at all."""
+def why_silent(server: Server, seconds: float = SECONDS) -> str | None:
+    """Ask an API server whether it lives; return what went wrong, None when it answers anything at all.
+
+    A node that is stopped has no route: what answers at its address then is a proxy or somebody else's server, so the
+    answer counts only under the cluster's own certificate.
+    """
+    trust: ssl.SSLContext | bool = False
+    if server.authority is not None:
+        trust = ssl.create_default_context(cadata=server.authority)
     try:
-        # Nothing is sent but the question, and the answer is not believed any further than that there is one.
-        httpx.get(f"{server.rstrip('/')}/livez", timeout=seconds, verify=False)  # noqa: S501
+        httpx.get(f"{server.url.rstrip('/')}/livez", timeout=seconds, verify=trust, trust_env=False)
     except httpx.TimeoutException:
         return f"no answer within {seconds:.0f} s"
     except httpx.HTTPError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return "something else answers there, under another certificate"
         return str(error) or type(error).__name__
     return None
 
@@ -90,7 +115,7 @@ def silent_clusters(deployment: Mapping[str, Any]) -> list[Silence]:
         server = server_of(kubeconfig)
         reason = why_silent(server) if server else "no such kubeconfig"
         if reason:
-            found.append(Silence(server or kubeconfig.splitlines()[0][:200], reason, objects))
+            found.append(Silence(server.url if server else kubeconfig.splitlines()[0][:200], reason, objects))
     return found
 
 
@@ -140,7 +165,9 @@ def require(kubeconfig: str | None, stack: str) -> None:
     server = server_of(kubeconfig)
     reason = why_silent(server) if server else "no such kubeconfig"
     if reason:
-        raise told(Silence(server or kubeconfig, reason, 0), stack, local=kubeconfig == str(paths.KUBECONFIG))
+        raise told(
+            Silence(server.url if server else kubeconfig, reason, 0), stack, local=kubeconfig == str(paths.KUBECONFIG)
+        )
 
 
 def forgetting(deployment: Mapping[str, Any], stack: str) -> dict[str, str]:

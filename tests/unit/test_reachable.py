@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import datetime
+import http.server
 import json
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +17,9 @@ from typing import Any
 import pytest
 from loopback import Answer, answering
 
+from components.certificates import Issued, issue
 from mlp.engine.guards import before, in_program
-from mlp.engine.reachable import FORGET, require, server_of, silent_clusters, why_silent
+from mlp.engine.reachable import FORGET, Server, require, server_of, silent_clusters, why_silent
 from mlp.errors import UserError
 
 URN = "urn:pulumi:local::mlplatform::pulumi:providers:kubernetes::kubernetes"
@@ -57,16 +64,46 @@ def unused() -> str:
 
 
 def test_any_answer_counts_and_a_hanging_server_does_not(base: str, silent: str) -> None:
-    assert why_silent(base) is None
-    assert "no answer within" in (why_silent(silent, 0.2) or "")
-    assert "refused" in (why_silent(unused()) or "")
+    assert why_silent(Server(base)) is None
+    assert "no answer within" in (why_silent(Server(silent), 0.2) or "")
+    assert "refused" in (why_silent(Server(unused())) or "")
+
+
+@contextlib.contextmanager
+def speaking_tls(issued: Issued, folder: Path) -> Iterator[str]:
+    """Answer over TLS under a certificate."""
+    chain, key = folder / "server.crt", folder / "server.key"
+    chain.write_text(issued.certificate)
+    key.write_text(issued.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"https://localhost:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_answer_under_another_certificate_is_none_of_the_clusters(tmp_path: Path) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    own, other = issue(["localhost"], now=now), issue(["localhost"], now=now)
+    with speaking_tls(own, tmp_path) as url:
+        assert why_silent(Server(url, own.ca)) is None
+        assert "another certificate" in (why_silent(Server(url, other.ca)) or "")
+    encoded = base64.b64encode(own.ca.encode()).decode()
+    text = kubeconfig("https://one").replace('"server"', f'"certificate-authority-data": "{encoded}", "server"')
+    assert server_of(text) == Server("https://one", own.ca)
 
 
 def test_the_server_is_read_from_a_path_and_from_content(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(kubeconfig("https://one"))
-    assert server_of(str(path)) == "https://one"
-    assert server_of(kubeconfig("https://two")) == "https://two"
+    assert server_of(str(path)) == Server("https://one")
+    assert server_of(kubeconfig("https://two")) == Server("https://two")
     assert server_of(str(tmp_path / "absent")) is None
     assert server_of('{"current-context": "gone"}') is None
 
