@@ -218,7 +218,7 @@ def test_a_claim_that_waits_for_its_first_pod_is_ready(stack: Stack, namespace: 
 def test_an_interrupt_ends_the_wait_and_the_object_is_recorded(
     stack: Stack, plane: ControlPlane, namespace: str
 ) -> None:
-    """Ctrl-C while a deployment is not ready: the update ends, by its time limit at the latest, and the next goes on."""
+    """Ctrl-C while a deployment is not ready: the update ends by its time limit at the latest."""
     name = f"/apis/apps/v1/namespaces/{namespace}/deployments/app"
     stack.interrupted_up(deployment(stack, namespace, seconds=15), lambda: plane.get(name) is not None)
     assert stack.resources()["app"]["initErrors"]
