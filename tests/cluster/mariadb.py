@@ -97,8 +97,8 @@ class Server:
         return kubectl("-n", self.namespace, "exec", "mariadb", "--", *shell).stdout.strip()
 
     def logs(self, name: str) -> str:
-        """Return the last lines of a pod's log."""
-        return kubectl("-n", self.namespace, "logs", name, "--tail=20").stdout
+        """Return a pod's log; why a Go program gave up stands above the dump of its goroutines."""
+        return kubectl("-n", self.namespace, "logs", name).stdout
 
     def await_answer(self, password: str) -> None:
         """Wait until root may ask."""
