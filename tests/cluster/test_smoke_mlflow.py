@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from kubernetes import client
 
@@ -76,9 +77,13 @@ def test_an_absent_server_is_named_with_its_address(platform: dict[str, Any], ap
     def ready() -> int:
         return apps.read_namespaced_deployment("mlflow", namespace).status.ready_replicas or 0
 
+    def away() -> bool:
+        # A pod that is told to end is no longer ready, but may answer until it has ended.
+        return httpx.get(f"{platform['urls']['mlflow']}/health", trust_env=False).status_code == 503
+
     scale(0)
     try:
-        until("MLflow without pods", lambda: ready() == 0)
+        until("503 in place of MLflow", away)
         result = smoke("mlflow")
     finally:
         scale(1)
