@@ -26,6 +26,9 @@ LAUNCHER = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.|time=\".*argo=true")
 BENIGN = ("ContainerCreating", "PodInitializing")
 """Waiting reasons of every start."""
 
+STATUS_FINALIZER = "workflows.argoproj.io/status"
+"""Argo's finalizer: it keeps a pod until the workflow controller has recorded how the pod ended."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -179,15 +182,46 @@ def remove(server: Server, run_id: str) -> None:
     """
     from kubernetes import client
 
-    client.CoreV1Api(server.api).delete_collection_namespaced_pod(
-        server.namespace, label_selector=runs.selector(run_id)
-    )
+    core = client.CoreV1Api(server.api)
+    core.delete_collection_namespaced_pod(server.namespace, label_selector=runs.selector(run_id))
+
+    def left() -> str:
+        found = of_run(server, run_id)
+        for pod in found:
+            if held_for_nothing(pod):
+                release(core, pod)
+        return ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in found)
+
     wait_for(
         f"the pods of run {run_id} are gone",
-        lambda: ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in of_run(server, run_id)),
+        left,
         seconds=GONE_SECONDS,
         next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",
     )
+
+
+def held_for_nothing(pod: Any) -> bool:  # noqa: ANN401 as above
+    """Return whether a deleted pod has ended and only Argo's finalizer keeps it.
+
+    The controller does not always come back to a pod that ends after its workflow: the pod would stay until its
+    workflow is collected.
+    """
+    held = STATUS_FINALIZER in (pod.metadata.finalizers or [])
+    return held and pod.metadata.deletion_timestamp is not None and pod.status.phase in ("Succeeded", "Failed")
+
+
+def release(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
+    """Remove Argo's finalizer from a pod of a run that has ended; a pod that is gone already is fine."""
+    from kubernetes import client
+
+    kept = [name for name in pod.metadata.finalizers if name != STATUS_FINALIZER]
+    # The version makes the change fail when somebody else changed the pod since it was read.
+    change = {"metadata": {"finalizers": kept, "resourceVersion": pod.metadata.resource_version}}
+    try:
+        core.patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, change)
+    except client.ApiException as error:
+        if error.status not in (404, 409):
+            raise
 
 
 def main_pod(server: Server, run_id: str, step: str) -> str | None:

@@ -12,6 +12,8 @@ from botocore.config import Config
 from kfp import compiler
 from kubernetes import client
 
+from pipelines import pods
+from pipelines.server import Server
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
 from tests.cluster.support import mlp, note, secret, soak, until
@@ -120,6 +122,38 @@ def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
     again = mlp("pipeline", "cancel", run)
     assert again.returncode == 1
     assert "the run has ended already" in again.stdout + again.stderr
+
+
+def test_a_pod_that_only_argos_finalizer_keeps_is_removed(runs: Runs, first: str) -> None:
+    """The workflow controller never sees this pod, as it sometimes misses one that ends after its workflow."""
+    step = runs.steps(first)[0]
+    container = next(item for item in step.spec.containers if item.name == "main")
+    run = f"planted-{fresh()[:8]}"
+    runs.core.create_namespaced_pod(
+        runs.namespace,
+        {
+            "metadata": {"name": run, "labels": {"pipeline/runid": run}, "finalizers": [pods.STATUS_FINALIZER]},
+            "spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
+                "securityContext": step.spec.security_context,
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": container.image,
+                        "command": ["true"],
+                        "securityContext": container.security_context,
+                        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
+                    }
+                ],
+            },
+        },
+    )
+    until("ended", lambda: [pod for pod in runs.pods(run) if pod.status.phase == "Succeeded"], 60)
+    (ended,) = runs.pods(run)
+    assert not pods.held_for_nothing(ended), "nobody has deleted it"
+    pods.remove(Server(url="", token="", namespace=runs.namespace, api=runs.core.api_client), run)
+    assert runs.pods(run) == []
 
 
 @soak
