@@ -38,7 +38,7 @@ check: $(STAMP)
 	@$(BIN)/pytest tests/unit -q --numprocesses auto --dist loadfile
 
 bench: $(STAMP)
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m tests.bench
 
 down: $(STAMP)
 	@$(BIN)/mlp destroy --stack local && $(BIN)/mlp cluster reset

@@ -4,10 +4,10 @@ import os
 
 import pulumi
 
-from infra.pace import paced
+from common.errors import UserError
 from infra.program import program
-from mlp.engine import guards, recorded
-from mlp.errors import UserError
+from infra.sdk_speed import paced
+from infra.state import guards, recorded
 
 stack = pulumi.get_stack()
 backend = os.environ.get("PULUMI_BACKEND_URL", "")

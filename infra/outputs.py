@@ -53,8 +53,10 @@ class PlatformOutputs(Frozen):
         schema_version: Version of this document, `schema` when exported.
         environment: Name of the environment.
         kubeconfig: Path of a kubeconfig on the machine that ran the update; None where there is none.
-        urls: URL by application (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`), as users see it, no trailing
-            slash. InferenceService NAME answers under `serving`/NAME.
+        urls: URL by name (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`), as users see it, no trailing slash;
+            of the applications that are on. InferenceService NAME answers under `serving`/NAME.
+        health: Path below each URL that answers 200 without a login, `{object}` for the name of each object that users
+            made; None where every answer below 500 counts as healthy.
         namespaces: Namespace by application.
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.
@@ -67,6 +69,7 @@ class PlatformOutputs(Frozen):
     environment: str
     kubeconfig: str | None
     urls: dict[str, str]
+    health: dict[str, str | None]
     namespaces: dict[str, str]
     buckets: dict[str, str]
     object_store: ObjectStoreAddress

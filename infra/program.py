@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pulumi
 
-from components import models
-from components.kubeflow import names
-from components.provider import with_field_manager
-from components.substrate import Substrate
-from infra import outputs, substrates
-from infra.applications import NAMESPACES, applications, urls
+from components.kubernetes.provider import with_field_manager
+from components.substrates.contract import Substrate
+from infra import applications, outputs, substrates
 from infra.schema import Settings
 from infra.settings import from_pulumi
 
@@ -25,7 +20,7 @@ def program() -> None:
     settings = from_pulumi()
     pulumi.runtime.register_stack_transformation(with_field_manager)
     substrate = substrates.substrate(settings)
-    applications(settings, substrate)
+    applications.declare(settings, substrate)
     pulumi.export("platform", exported(settings, substrate))
 
 
@@ -37,12 +32,12 @@ def exported(settings: Settings, substrate: Substrate) -> pulumi.Output[dict[str
 
 def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) -> dict[str, object]:
     """Return the output `platform` for bucket names by purpose."""
-    found = urls(substrate.gateway.base_url)
     values = outputs.PlatformOutputs(
         environment=settings.environment,
         kubeconfig=substrates.kubeconfig_path(settings.local) if settings.local else None,
-        urls=asdict(found),
-        namespaces=NAMESPACES,
+        urls=applications.urls(settings, substrate.gateway.base_url),
+        health=applications.health(settings),
+        namespaces=applications.namespaces(settings),
         buckets=buckets,
         object_store=outputs.ObjectStoreAddress(
             endpoint=substrate.object_store.endpoint, region=substrate.object_store.region
@@ -50,9 +45,9 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
         budgets=outputs.Budgets(**settings.budgets.model_dump()),
         images={"job": substrate.images["job"]},
         credentials={
-            "mlflow": outputs.SecretReference(namespace=models.NAMESPACE, secret="mlflow-client"),  # noqa: S106 - a name
-            "object_store": outputs.SecretReference(namespace=models.NAMESPACE, secret="object-store"),  # noqa: S106
-            "pipelines": outputs.SecretReference(namespace=names.NAMESPACE, secret=names.CLIENT_SECRET),
+            name: outputs.SecretReference(namespace=item.namespace, secret=secret)
+            for item in settings.applications
+            for name, secret in item.credentials.items()
         },
     )
     return values.model_dump(by_alias=True)

@@ -1,8 +1,8 @@
-"""Writes the reference of all settings from the model itself: `python -m infra.reference`."""
+"""Writes the reference of the settings, and a page for each application: `python -m infra.reference`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -12,16 +12,21 @@ from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from infra.regions import regions
-from infra.schema import Settings
+from common.paths import ROOT
+from components.applications.catalog import APPLICATIONS
+from components.applications.description import AnyApplication
+from infra.aws.regions import regions
+from infra.schema import SETTINGS
 
-PATH = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
+DOCS = ROOT / "docs"
+APPLICATIONS_FOLDER = ROOT / "components" / "applications"
 
 HEAD = """# Settings
 
 Every key of `stacks/Pulumi.<stack>.yaml`, generated from the model that checks them (`python -m infra.reference`).
 Keys stand below `config:` with the prefix `mlplatform:`. An unknown key, a wrong type, a value out of range or a
 combination that cannot work is refused before anything is touched, with the key, the value and what is allowed.
+The section of an application is described on its own page in [applications](applications/).
 """
 
 LIMITS = {
@@ -119,20 +124,119 @@ def sections(section: type[BaseModel], path: str = "") -> Iterator[tuple[str, ty
             yield from sections(model, f"{below}.<name>" if get_origin(field.annotation) is dict else below)
 
 
-def reference() -> str:
-    """Return the whole reference, Markdown. Sections that occur more than once are described once."""
-    blocks, places = [HEAD], dict[type[BaseModel], list[str]]()
-    for path, section in sections(Settings):
+def tables(found: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> list[str]:
+    """Return a table for each section. Sections that occur more than once are described once.
+
+    Args:
+        found: Path and model of each section.
+        level: Mark of their headings.
+    """
+    places: dict[type[BaseModel], list[str]] = {}
+    for path, section in found:
         places.setdefault(section, []).append(path)
+    blocks = []
     for section, paths in places.items():
         title = ", ".join(f"`{path}`" for path in paths) if paths != [""] else "Top level"
-        blocks.append("\n".join([f"## {title}", "", f"{(section.__doc__ or '').strip()}", "", *rows(section), ""]))
-    offered = ["## Regions", "", "What `infra/regions.yaml` offers.", "", "| region | zones | GPU types |"]
+        blocks.append("\n".join([f"{level} {title}", "", (section.__doc__ or "").strip(), "", *rows(section), ""]))
+    return blocks
+
+
+def settings_reference() -> str:
+    """Return the reference of all settings but those of the applications, Markdown."""
+    own = {item.name for item in APPLICATIONS}
+    shared = [(path, section) for path, section in sections(SETTINGS) if path.split(".")[0] not in own]
+    offered = ["## Regions", "", "What `infra/aws/regions.yaml` offers.", "", "| region | zones | GPU types |"]
     offered.append("| --- | --- | --- |")
     for name, region in regions().items():
         offered.append(f"| {name} | {', '.join(region.zones)} | {', '.join(region.gpus)} |")
-    return "\n".join([*blocks, *offered, ""])
+    return "\n".join([HEAD, *tables(shared), *offered, ""])
+
+
+def listed(values: Iterable[str]) -> str:
+    """Return values as a cell of a table."""
+    return ", ".join(f"`{value}`" for value in values) or "none"
+
+
+def facts(item: AnyApplication) -> list[str]:
+    """Return the table of what an application's description says."""
+    grants = [
+        f"`{grant.namespace}/{grant.service_account}`: "
+        + "; ".join(
+            f"{verb} {listed(purposes)}"
+            for verb, purposes in (("reads and writes", grant.read_write), ("reads", grant.read_only))
+            if purposes
+        )
+        for grant in item.grants
+    ]
+    routes = [f"`{route.path}` ({PROTECTION[route.protection]})" for route in item.routes]
+    entries = {
+        "namespace": f"`{item.namespace}`",
+        "requires": listed(item.requires),
+        "addresses": ", ".join(
+            f"`{address.path or '/'}` (health: "
+            + (f"`{address.path}{address.health}`)" if address.health else "any answer below 500)")
+            for address in item.addresses.values()
+        )
+        or "none",
+        "routes": ", ".join(routes) or "none",
+        "images": listed(item.images),
+        "upstream manifests": listed(item.manifests),
+        "Postgres databases": listed(item.postgres),
+        "MySQL databases": listed(item.mysql.values()),
+        "buckets": ", ".join(grants) or "none",
+        "credentials": listed(f"Secret {item.namespace}/{secret}" for secret in item.credentials.values()),
+        "objects of users": listed(f"{kind.plural}.{kind.group}" for kind in item.user_objects),
+        "smoke checks": listed(item.checks),
+    }
+    return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in entries.items())]
+
+
+PROTECTION = {
+    "login": "the application's own login",
+    "token": "a token, which the Gateway checks",
+    "open": "no login",
+}
+"""Who lets a request in, in words."""
+
+
+def page(item: AnyApplication) -> str:
+    """Return the page of an application: its guide, its description, its settings."""
+    guide = APPLICATIONS_FOLDER / item.name / "guide.md"
+    own = [(path, section) for path, section in sections(item.settings, item.name)]
+    parts = [
+        f"# {item.name}",
+        "",
+        f"{item.title}.",
+        "",
+        guide.read_text(encoding="utf-8").strip(),
+        "",
+        "## What it consists of",
+        "",
+        f"From `components/applications/{item.name}/description.py`.",
+        "",
+        *facts(item),
+        "",
+        "## Settings",
+        "",
+        *tables(own, "###"),
+    ]
+    return "\n".join(parts)
+
+
+def pages() -> dict[Path, str]:
+    """Return every generated page by its path."""
+    return {
+        DOCS / "settings.md": settings_reference(),
+        **{DOCS / "applications" / f"{item.name}.md": page(item) for item in APPLICATIONS},
+    }
+
+
+def write() -> None:
+    """Write every generated page."""
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PATH.write_text(reference(), encoding="utf-8")
+    write()

@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
-from infra import quantities
-from infra.aws_schema import Aws
-from infra.model import Model, refused
+from components.applications.catalog import APPLICATIONS
+from components.applications.checks import missing_requirements, refuse_clashes
+from components.applications.description import AnyApplication, Application
+from components.kubernetes import quantities
+from components.section import Quantity, Section, Size, refused
+from infra.aws.schema import Aws
 
-if TYPE_CHECKING:
-    from components.kube import Resources
-    from components.kubeflow.workflows import RunPolicy
+S = TypeVar("S", bound=Section)
 
-Quantity = Annotated[str, StringConstraints(pattern=quantities.PATTERN)]
-Cron = Annotated[str, StringConstraints(pattern=r"^\S+ \S+ \S+ \S+ \S+$")]
-Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$")]
-Hostname = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?$")]
+refuse_clashes(APPLICATIONS)
 
 REDIS_HEADROOM = 0.75
 """Share of Redis' memory limit that data may fill: rewriting the append-only file copies pages meanwhile."""
 
 
-class Size(Model):
-    """Requests and limits of one container."""
-
-    cpu: Quantity = Field(description="CPU request, for example 100m")
-    memory: Quantity = Field(description="memory request, for example 256Mi")
-    cpu_limit: Quantity = Field(description="CPU limit")
-    memory_limit: Quantity = Field(description="memory limit")
-
-    @model_validator(mode="after")
-    def _requests_fit(self) -> Size:
-        for name, request, limit in (
-            ("cpu", self.cpu, self.cpu_limit),
-            ("memory", self.memory, self.memory_limit),
-        ):
-            if quantities.value(request) > quantities.value(limit):
-                raise ValueError(f"{name} of at most {name}_limit; {request} is more than {limit}")
-        return self
-
-    def resources(self) -> Resources:
-        """Return the component's form."""
-        from components.kube import Resources
-
-        return Resources(cpu=self.cpu, memory=self.memory, cpu_limit=self.cpu_limit, memory_limit=self.memory_limit)
-
-
-class Server(Model):
+class Server(Section):
     """A server of the local substrate: its volume and its size."""
 
     volume: Quantity = Field(description="size of its volume, for example 10Gi; taken when the volume is made")
@@ -82,7 +55,7 @@ class ObjectStoreServer(Server):
     )
 
 
-class Local(Model):
+class Local(Section):
     """The local substrate."""
 
     kubeconfig: str | None = Field(default=None, description="path; without it, the cluster of this checkout")
@@ -94,7 +67,7 @@ class Local(Model):
     object_store: ObjectStoreServer
 
 
-class Upstream(Model):
+class Upstream(Section):
     """Where upstream software comes from."""
 
     mirror: str | None = Field(
@@ -102,100 +75,7 @@ class Upstream(Model):
     )
 
 
-class Gateway(Model):
-    """The entrance."""
-
-    replicas: int = Field(default=1, ge=1, le=20, description="Envoys")
-    size: Size
-
-
-class MLflow(Model):
-    """Tracking server and registry."""
-
-    replicas: int = Field(ge=1, le=20, description="pods of the server")
-    workers: int = Field(ge=1, le=16, description="processes in each pod, about 250 MiB each")
-    size: Size
-    hosts: tuple[Hostname, ...] = Field(
-        default=(), strict=False, description="host names, beside its own, under which clients may call it"
-    )
-
-
-class Materialization(Model):
-    """Scheduled materialization."""
-
-    schedule: Cron = Field(description="cron expression, UTC")
-    until: Instant | None = Field(default=None, description="instant to materialize up to; each run's own time without")
-    size: Size
-
-
-class Feast(Model):
-    """Feature store."""
-
-    replicas: int = Field(ge=1, le=20, description="pods of the feature server")
-    workers: int = Field(ge=1, le=16, description="processes in each pod")
-    registry_refresh_seconds: int = Field(ge=5, le=3600, description="age at which the registry is read anew")
-    size: Size
-    materialization: Materialization
-
-
-class Serving(Model):
-    """The serving runtime."""
-
-    size: Size
-
-
-class Models(Model):
-    """Namespace of models and jobs: what containers get that state nothing."""
-
-    defaults: Size
-
-
-class Runs(Model):
-    """Bounds of a pipeline's run."""
-
-    run_seconds: int = Field(ge=60, description="time after which a run fails, waiting included")
-    step_seconds: int = Field(ge=60, description="time after which a step fails, waiting included")
-    pods_kept_seconds: int = Field(ge=0, description="time that the pods of an ended run stay, for their logs")
-    kept_seconds: int = Field(ge=60, description="time that the workflow of an ended run stays")
-    parallelism: int = Field(ge=1, le=1000, description="most pods of one run at a time")
-    step: Size = Field(description="requests and limits of a step that states none")
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Runs:
-        if self.step_seconds > self.run_seconds:
-            raise ValueError(
-                f"step_seconds of at most run_seconds; {self.step_seconds} is more than {self.run_seconds}"
-            )
-        if self.pods_kept_seconds > self.kept_seconds:
-            raise ValueError(
-                f"pods_kept_seconds of at most kept_seconds; {self.pods_kept_seconds} is more than {self.kept_seconds}"
-            )
-        return self
-
-    def policy(self) -> RunPolicy:
-        """Return the component's form."""
-        from components.kubeflow.workflows import RunPolicy
-
-        return RunPolicy(
-            run_seconds=self.run_seconds,
-            step_seconds=self.step_seconds,
-            pods_kept_seconds=self.pods_kept_seconds,
-            run_kept_seconds=self.kept_seconds,
-            parallelism=self.parallelism,
-            step=self.step.resources(),
-        )
-
-
-class Pipelines(Model):
-    """Kubeflow Pipelines."""
-
-    replicas: int = Field(ge=1, le=10, description="pods of the API server")
-    size: Size = Field(description="of a pod of the API server")
-    controller: Size = Field(description="of the workflow controller; its memory grows with the runs it keeps")
-    runs: Runs
-
-
-class Budgets(Model):
+class Budgets(Section):
     """Latency budgets of serving at the 99th percentile, in milliseconds."""
 
     feature_ms: float = Field(gt=0, description="fetching features")
@@ -210,8 +90,24 @@ class Budgets(Model):
         return self
 
 
-class Settings(Model):
-    """Everything that differs between stacks."""
+def _known(names: dict[str, bool]) -> dict[str, bool]:
+    known = [item.name for item in APPLICATIONS]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"names of applications: {', '.join(known)}; {name} is none of them")
+    return names
+
+
+class Platform(Section):
+    """Which applications the stack has."""
+
+    applications: Annotated[dict[str, bool], AfterValidator(_known)] = Field(
+        default_factory=dict, description="application to `true` or `false`; one that is not named is on"
+    )
+
+
+class Settings(Section):
+    """Everything that differs between stacks; the sections of the applications are added to it (`SETTINGS`)."""
 
     environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")] = Field(
         description="name of the environment; part of every name on AWS"
@@ -221,15 +117,19 @@ class Settings(Model):
     )
     registry: str | None = Field(default=None, description="registry and path that all images are pulled from")
     upstream: Upstream = Upstream()
+    platform: Platform = Platform()
     local: Local | None = None
     aws: Aws | None = None
-    gateway: Gateway
-    mlflow: MLflow
-    feast: Feast
-    serving: Serving
-    models: Models
-    pipelines: Pipelines
     budgets: Budgets
+
+    @property
+    def applications(self) -> tuple[AnyApplication, ...]:
+        """The applications that are on, in the order in which they are declared."""
+        return tuple(item for item in APPLICATIONS if self.platform.applications.get(item.name, True))
+
+    def of(self, application: Application[S]) -> S:
+        """Return the section of an application that is on."""
+        return getattr(self, application.name)
 
     @model_validator(mode="after")
     def _substrate_is_described(self) -> Settings:
@@ -240,16 +140,34 @@ class Settings(Model):
         return self
 
     @model_validator(mode="after")
+    def _applications_fit(self) -> Settings:
+        on = {item.name for item in self.applications}
+        for name, missing in missing_requirements(APPLICATIONS, on).items():
+            raise refused(
+                f"platform.applications.{missing[0]}",
+                "false",
+                f"true while {name} is on, which requires it; or turn {name} off as well",
+            )
+        for item in self.applications:
+            if getattr(self, item.name) is None:
+                raise refused(item.name, "nothing", f"a section, because application {item.name} is on")
+        return self
+
+    @model_validator(mode="after")
     def _production_survives_a_node(self) -> Settings:
         if self.aws is not None and self.aws.tier == "production":
             if self.aws.decommission not in (None, self.environment):
                 raise refused("aws.decommission", self.aws.decommission, f"the environment's name, {self.environment}")
-            for key, part in (
-                ("gateway", self.gateway),
-                ("mlflow", self.mlflow),
-                ("feast", self.feast),
-                ("pipelines", self.pipelines),
-            ):
-                if part.replicas < 2:
-                    raise refused(f"{key}.replicas", part.replicas, "at least 2 in production (aws.tier)")
+            for item in self.applications:
+                replicas = getattr(self.of(item), "replicas", None)
+                if replicas is not None and replicas < 2:
+                    raise refused(f"{item.name}.replicas", replicas, "at least 2 in production (aws.tier)")
         return self
+
+
+def _sections() -> dict[str, Any]:
+    return {item.name: (item.settings | None, Field(default=None)) for item in APPLICATIONS}
+
+
+SETTINGS: type[Settings] = create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, **_sections())
+"""The settings with a section for each application."""

@@ -12,14 +12,33 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.schema import Settings
-from mlp.errors import UserError
+from common import paths
+from common.errors import UserError
+from infra.schema import SETTINGS, Settings
 
 NAMESPACE = "mlplatform"
 """Namespace of the keys; the project's name, so that a key may also stand without it."""
 
 ENGINE_KEYS = {"config", "environment", "encryptionsalt", "encryptedkey", "secretsprovider"}
 """Top-level keys that Pulumi knows in a stack file."""
+
+
+def stack_file(stack: str) -> Path:
+    """Return the committed values of `stack`.
+
+    Raises:
+        UserError: There is no such stack.
+    """
+    path = paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = sorted(p.name.split(".")[1] for p in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
+        raise UserError(
+            "There is no such stack.",
+            seen=stack,
+            allowed=", ".join(known),
+            next_step=f"add stacks/Pulumi.{stack}.yaml, or choose one with --stack",
+        )
+    return path
 
 
 def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
@@ -33,7 +52,7 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         UserError: Names every setting that is wrong, what was seen and what is allowed.
     """
     try:
-        return Settings.model_validate(dict(values))
+        return SETTINGS.model_validate(dict(values))
     except ValidationError as error:
         problems = error.errors(include_url=False)
     edit = f"edit stacks/Pulumi.{stack}.yaml, then run the command again"
@@ -74,7 +93,7 @@ def shortened(text: str, limit: int = 120) -> str:
 
 def known_keys(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys of the section at `location`."""
-    section: type[BaseModel] = Settings
+    section: type[BaseModel] = SETTINGS
     for part in location:
         annotation = section.model_fields[str(part)].annotation
         options = [annotation, *get_args(annotation)]

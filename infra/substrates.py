@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.models import GRANTS
-from components.substrate import ImageCatalog, Substrate
-from infra.aws_schema import Aws
+from common.errors import UserError
+from components.applications.checks import requested
+from components.substrates.contract import ImageCatalog, Substrate
+from infra.aws.schema import Aws
 from infra.schema import Local, Server, Settings
-from mlp.errors import UserError
 
 ONLY_LOCAL = {"coredns", "kserve-stock", "local-path-provisioner", "metrics-server", "pause", "redis", "s3"}
 """Images that stand in for what AWS has itself, or that only a benchmark runs."""
@@ -19,8 +19,8 @@ def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
         registry: Registry and path that stand before an image's name; None for images loaded into the node.
         environment: Whose record of pushed images counts.
     """
-    import images
-    from images import pushed
+    from artifacts import images
+    from artifacts.images import pushed
 
     if registry is None:
         return ImageCatalog(images.references())
@@ -29,8 +29,8 @@ def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
 
 def pushed_images(settings: Settings, aws: Aws) -> tuple[list[str], str]:
     """Return names of the images that a stack on AWS pulls, and the registry that it pulls them from."""
-    from components.aws.registry import registry_url
-    from infra.aws_arguments import site_of
+    from components.substrates.aws.registry import registry_url
+    from infra.aws.arguments import site_of
 
     registry = settings.registry or registry_url(site_of(settings, aws))
     return [name for name in image_catalog(registry, settings.environment) if name not in ONLY_LOCAL], registry
@@ -47,14 +47,14 @@ def substrate(settings: Settings) -> Substrate:
 
 def kubeconfig_path(local: Local) -> str:
     """Return the kubeconfig of the local cluster: the stack's, or that of the cluster this checkout runs."""
-    from mlp import paths
+    from common import paths
 
     return local.kubeconfig or str(paths.KUBECONFIG)
 
 
 def _local(settings: Settings, local: Local) -> Substrate:
-    from components.local import LocalSubstrate, LocalSubstrateArgs
-    from components.local.substrate import LocalService
+    from components.substrates.local import LocalSubstrate, LocalSubstrateArgs
+    from components.substrates.local.substrate import LocalService
 
     def sized(server: Server) -> LocalService:
         return LocalService(volume=server.volume, resources=server.size.resources())
@@ -73,13 +73,13 @@ def _local(settings: Settings, local: Local) -> Substrate:
             redis=sized(local.redis),
             redis_max_memory_mib=local.redis.max_memory_mib,
             object_store=sized(local.object_store),
-            grants=GRANTS,
+            requests=requested(settings.applications),
         ),
     ).substrate
 
 
 def _aws(settings: Settings, aws: Aws) -> Substrate:
-    from components.aws import AwsSubstrate
-    from infra.aws_arguments import arguments
+    from components.substrates.aws import AwsSubstrate
+    from infra.aws.arguments import arguments
 
     return AwsSubstrate("substrate", arguments(settings, aws)).substrate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlp.errors import UserError
-from mlp.progress import console
+from common.errors import UserError
+from common.progress import console
 
 if TYPE_CHECKING:
     from infra.schema import Settings

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mlp.errors import UserError
+from common.errors import UserError
 
 ALIAS = "alias/mlplatform-state"
 NONCURRENT_DAYS = 90

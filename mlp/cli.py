@@ -8,10 +8,10 @@ import sys
 
 import typer
 
-from mlp.errors import UserError
-from mlp.progress import console
+from common.errors import UserError
+from common.progress import console
 
-GROUPS = ("cluster", "images", "pipeline", "toolchain", "workload")
+GROUPS = ("cluster", "images", "new", "pipeline", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
 SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "bootstrap", "vendor", "policy", "env")

@@ -1,19 +1,18 @@
-"""An emulated AWS account for previews on a machine that has none: the tests' own emulation, on loopback."""
+"""An emulated AWS account on loopback, for previews on a machine that has no account."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from mlp import paths
-from mlp.errors import UserError
-from mlp.progress import step
+from common import paths
+from common.errors import UserError
+from common.progress import step
 
 if TYPE_CHECKING:
     from infra.schema import Settings
@@ -35,9 +34,8 @@ def emulated_account(settings: Settings) -> Iterator[None]:
             seen=f"substrate: {settings.substrate}",
             allowed="--emulate with a stack whose substrate is aws",
         )
-    sys.path.insert(0, str(paths.ROOT))  # `tests` is no package of the installed project
     try:
-        from tests.aws_plugin.emulation import BIN, emulation
+        from providers.aws_emulation.emulation import BIN, emulation
     except ModuleNotFoundError as error:
         raise UserError(
             "The emulation of AWS is not installed.",

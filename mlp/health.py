@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlp.errors import UserError
+from common.errors import UserError
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -115,30 +115,33 @@ def services(api: ApiClient) -> list[str]:
     return sorted(item["metadata"]["name"] for item in listed["items"])
 
 
-def addresses(urls: dict[str, str], models: list[str]) -> list[Address]:
-    """Ask every application, and every served model, through the gateway.
+def addresses(urls: Mapping[str, str], health: Mapping[str, str | None], objects: Sequence[str]) -> list[Address]:
+    """Ask every application, and everything that users serve, through the Gateway.
 
     Args:
-        urls: Base URLs by application, as the stack exports them.
-        models: Names of InferenceServices.
+        urls: Base URLs by name, as the stack exports them.
+        health: Path below each URL, as the stack exports it: `{object}` stands for each of `objects`, and None means
+            that every answer below 500 is healthy. `/health` for a URL that it does not name.
+        objects: Names of InferenceServices.
     """
     found: list[Address] = []
     for name, url in urls.items():
-        if name == "serving":
-            found += [
-                _healthy(f"serving: {model}", f"{url}/{model}", f"{url}/{model}/v2/health/ready") for model in models
-            ]
-        elif name == "gateway":
+        path = health.get(name, "/health")
+        if path is None:
             said = _get(url)
-            alive = said.isdigit() and int(said) < 500  # nothing is behind its root
+            alive = said.isdigit() and int(said) < 500
             found.append(Address(name, url, "answers" if alive else said, alive))
+        elif OBJECT in path:
+            found += [
+                _healthy(f"{name}: {item}", f"{url}/{item}", url + path.replace(OBJECT, item)) for item in objects
+            ]
         else:
-            found.append(_healthy(name, url, f"{url}{PATHS.get(name, '/health')}"))
+            found.append(_healthy(name, url, url + path))
     return found
 
 
-PATHS = {"pipelines": "/apis/v2beta1/healthz"}
-"""Where an application answers 200 without a login, when it is not `/health`."""
+OBJECT = "{object}"
+"""Stands in a path for the name of an object that users made."""
 
 
 def _healthy(name: str, url: str, probe: str) -> Address:

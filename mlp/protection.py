@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlp.errors import UserError
+from common.errors import UserError
 
 if TYPE_CHECKING:
     from infra.schema import Settings

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mlp import paths, progress
-from mlp.errors import UserError
+from common import paths, progress
+from common.errors import UserError
 
 FOLDER = paths.WORK / "environments"
 KEY_LENGTH = 12

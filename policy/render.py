@@ -155,8 +155,7 @@ def render_stack(name: str, *, made: bool = True) -> Stack:
         UserError: There is no such stack, or a setting is wrong.
     """
     from infra.program import program
-    from infra.settings import load_stack
-    from mlp.engine.workspace import stack_file
+    from infra.settings import load_stack, stack_file
 
     file = stack_file(name)
     load_stack(file)

@@ -17,11 +17,11 @@ from smoke.result import CheckFailed, CheckResult, Row
 from smoke.served import Served
 
 if TYPE_CHECKING:
-    from pipelines.follow import Ended
-    from pipelines.overhead import Overhead
-    from pipelines.package import Package
-    from pipelines.server import Server
-    from pipelines.submit import Submitted
+    from client.pipelines.follow import Ended
+    from client.pipelines.overhead import Overhead
+    from client.pipelines.package import Package
+    from client.pipelines.server import Server
+    from client.pipelines.submit import Submitted
 
 CHECK = "pipeline-run"
 
@@ -59,8 +59,8 @@ def subject(outputs: Outputs, stack: str, spec: PipelineSpec, digest: str, commi
     Raises:
         CheckFailed: Kubeflow Pipelines does not answer, or the outputs do not say what is needed.
     """
-    from mlp.errors import UserError
-    from pipelines.package import load
+    from client.pipelines.package import load
+    from common.errors import UserError
     from smoke.freshness import job_image
 
     try:
@@ -84,9 +84,9 @@ def run(what: Subject, title: str, say: Callable[[str], None]) -> tuple[Submitte
     Raises:
         CheckFailed: It did not succeed; with the last log lines of what failed.
     """
-    from mlp.errors import UserError
-    from pipelines.follow import follow
-    from pipelines.submit import submit
+    from client.pipelines.follow import follow
+    from client.pipelines.submit import submit
+    from common.errors import UserError
 
     began = time.monotonic()
     try:
@@ -109,8 +109,8 @@ def run(what: Subject, title: str, say: Callable[[str], None]) -> tuple[Submitte
 
 def measured(what: Subject, ended: Ended) -> list[Overhead]:
     """Return what the platform added to each step of a run."""
-    from pipelines import pods
-    from pipelines.overhead import began, overheads
+    from client.pipelines import pods
+    from client.pipelines.overhead import began, overheads
 
     code = {}
     for step in ended.steps:

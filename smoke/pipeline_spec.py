@@ -14,7 +14,7 @@ from smoke.result import CheckFailed
 from smoke.served import ServedSpec
 
 if TYPE_CHECKING:
-    from pipelines.server import Server
+    from client.pipelines.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 the key of it
@@ -48,7 +48,7 @@ def server(outputs: Outputs, stack: str) -> Server:
     Raises:
         CheckFailed: They do not, or the credentials cannot be read.
     """
-    from pipelines.server import Server
+    from client.pipelines.server import Server
     from smoke.kube import api_client
 
     if "pipelines" not in outputs.urls:

@@ -46,6 +46,9 @@ def _checks(served: Served, outputs: Outputs, *, rate: float, seconds: float) ->
 NAMES = ("mlflow", FRESHNESS, "serving-correctness", "serving-latency")
 """Checks of what serves, quick enough for the end of every `mlp up`."""
 
+WITHOUT_A_MODEL = ("mlflow",)
+"""Those of `NAMES` that need no served model."""
+
 PIPELINE = "pipeline-run"
 """The check that takes minutes: a whole run of the pipeline."""
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlp.errors import UserError
-from mlp.progress import console, step
+from common.errors import UserError
+from common.progress import console, step
 
 
 def command(
@@ -16,10 +16,9 @@ def command(
     """Make the bucket and the key for the state of an account's stacks; run again, it mends what differs."""
     import boto3
 
-    from infra.settings import load_stack
+    from infra.settings import load_stack, stack_file
     from mlp.account import check_account
     from mlp.bootstrap import State, ensure_bucket, ensure_key
-    from mlp.engine.workspace import stack_file
 
     settings = load_stack(stack_file(stack))
     if settings.aws is None:

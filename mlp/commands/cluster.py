@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mlp.errors import UserError
-from mlp.progress import console
+from common.errors import UserError
+from common.progress import console
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Kubernetes cluster: one a machine, no Docker, no registry.")
 
@@ -19,9 +19,9 @@ app = typer.Typer(no_args_is_help=True, help="The embedded Kubernetes cluster: o
 @app.command()
 def start() -> None:
     """Start the cluster, or complete a half-started one; heals what a crash left."""
-    from local.cluster import memory_bytes
-    from local.cluster import start as run
-    from mlp import paths
+    from common import paths
+    from node import memory_bytes
+    from node import start as run
 
     run()
     console.print(f"Cluster ready · {(memory_bytes() or 0) / 2**20:.0f} MiB · KUBECONFIG={paths.KUBECONFIG}")
@@ -30,7 +30,7 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop the cluster and keep its data."""
-    from local.cluster import stop as run
+    from node import stop as run
 
     run()
     console.print("The cluster is stopped; its data stays.")
@@ -41,7 +41,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Stop the cluster and remove its data: keys, database, images, volumes, logs."""
-    from local.cluster import reset as run
+    from node import reset as run
 
     if not yes and console.is_terminal:
         typer.confirm("Remove the cluster with all its data?", abort=True)
@@ -54,7 +54,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show processes, readiness and memory; exit status 1 when the cluster is not ready."""
-    from local.cluster import status as read
+    from node import status as read
 
     found = read()
     if as_json:
@@ -84,8 +84,8 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show what the cluster's processes wrote."""
-    from local.cluster.config import program_names
-    from local.cluster.report import log_path
+    from node.config import program_names
+    from node.report import log_path
 
     known = (*program_names(), "supervisord", "node")
     if program and program not in known:

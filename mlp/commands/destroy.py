@@ -6,21 +6,24 @@ from typing import Annotated
 
 import typer
 
-from mlp import paths
-from mlp.errors import UserError
+from common import paths
+from common.errors import UserError
+from common.progress import console, step
 from mlp.options import Stack
-from mlp.progress import console, step
 
 
-def _remove_deployments(stack: str) -> None:
+def _remove_user_objects(stack: str) -> None:
     """Delete what users deployed; a stack that never came up has nothing."""
-    from workloads import platform
-    from workloads.removal import remove_deployments
+    from client import platform
+    from client.removal import remove_user_objects
+    from components.applications.catalog import APPLICATIONS
 
     if not (paths.WORK / "outputs" / f"{stack}.json").is_file():
         return
     with step("Deployments of users", estimate=15) as current:
-        remove_deployments(platform.load(stack), lambda state: setattr(current, "detail", state))
+        # Of every application, whether it is on or not: an application that was turned off may have left objects.
+        kinds = [kind for item in APPLICATIONS for kind in item.user_objects]
+        remove_user_objects(platform.load(stack), kinds, lambda state: setattr(current, "detail", state))
 
 
 def command(
@@ -34,11 +37,11 @@ def command(
     ] = False,
 ) -> None:
     """Delete every resource of a stack; the embedded cluster itself stays (`mlp cluster reset` removes it)."""
-    from infra.settings import load_stack
-    from local import plugins, toolchain
+    import providers
+    from artifacts import toolchain
+    from infra.settings import load_stack, stack_file
     from mlp import engine
     from mlp.account import check_account
-    from mlp.engine.workspace import stack_file
     from mlp.protection import refuse_while_protected
 
     settings = load_stack(stack_file(stack))
@@ -47,8 +50,8 @@ def command(
     check_account(settings, stack)
     if not (yes or local) and not typer.confirm(f"Delete everything in stack {stack}?", default=False):
         raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
-    toolchain.ensure([*plugins.tools(), "helm-render"])
+    toolchain.ensure([*providers.tools(), "helm-render"])
     if local and not forget_cluster:
-        _remove_deployments(stack)
+        _remove_user_objects(stack)
     changes = engine.destroy(stack, forget_cluster=forget_cluster)
     console.print(f"{changes.get('delete', 0)} resources deleted")

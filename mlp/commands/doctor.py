@@ -10,16 +10,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mlp.progress import console
+from common.progress import console
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False) -> None:
     """Check whether this machine can run the platform; changes nothing, ends with status 1 when it cannot."""
-    from local import toolchain
-    from local.system import packages
-    from local.system.checks import examine, look
-    from local.system.needs import needs
-    from local.toolchain import go
+    from artifacts import toolchain
+    from artifacts.packages import debian as packages
+    from artifacts.toolchain import go
+    from node.machine.checks import examine, look
+    from node.machine.needs import needs
 
     wanted = needs()
     results = examine(look(wanted), wanted)

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 
 import typer
 
-from mlp import paths
-from mlp.errors import UserError
+from common import paths
+from common.errors import UserError
+from common.progress import console
 from mlp.options import Stack
-from mlp.progress import console
 
 
 def command(stack: Stack = "local") -> None:
@@ -30,21 +30,19 @@ def prepare(stack: str) -> dict[str, str]:
     Raises:
         UserError: A setting is wrong, a part cannot be made, or the state is another program's.
     """
-    import images
-    import upstream
-    from infra.settings import load_stack
-    from local import toolchain
-    from local.plugins import ambient, tools
-    from mlp.engine import recorded, stackfiles
+    from artifacts import images, manifests, toolchain
+    from infra.settings import load_stack, stack_file
+    from infra.state import recorded
+    from mlp.engine import stackfiles
     from mlp.engine.environment import backend_url, engine_environment
-    from mlp.engine.workspace import stack_file
+    from providers import ambient, tools
 
     file = stack_file(stack)
     settings = load_stack(file)
     held = recorded.deployment(backend_url(), stack)
     recorded.refuse_foreign(held, backend_url(), stack)
     toolchain.ensure([*tools(), "helm-render"])
-    upstream.ensure()
+    manifests.ensure()
     if settings.local is not None:
         images.resolve()  # so that the first preview names the images that the update will run
     _policy_environment()

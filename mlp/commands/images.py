@@ -14,8 +14,8 @@ Names = Annotated[list[str] | None, typer.Argument(help="Images; all that the pl
 @app.command()
 def build(names: Names = None) -> None:
     """Build what is missing; an image whose inputs did not change is left alone."""
-    import images
-    from mlp import progress
+    from artifacts import images
+    from common import progress
 
     images.ensure(names or None)
     progress.console.print("every image is built", style="green")
@@ -24,8 +24,8 @@ def build(names: Names = None) -> None:
 @app.command()
 def load(names: Names = None) -> None:
     """Import the built images that the running cluster lacks."""
-    import images
-    from mlp import progress
+    from artifacts import images
+    from common import progress
 
     images.load(names or None)
     progress.console.print("the cluster has every image", style="green")
@@ -34,8 +34,8 @@ def load(names: Names = None) -> None:
 @app.command()
 def outdated() -> None:
     """List the Debian packages of images that have updates; exit status 1 when there are any. Changes nothing."""
-    from images import mirror
-    from mlp import progress
+    from artifacts.images import mirror
+    from common import progress
 
     found = mirror.outdated()
     for line in found:
@@ -49,8 +49,8 @@ def outdated() -> None:
 @app.command()
 def update() -> None:
     """Switch the images to the newest Debian packages; those that change get another tag and are built again."""
-    from images import mirror
-    from mlp import progress
+    from artifacts.images import mirror
+    from common import progress
 
     changed = mirror.update()
     for line in changed:
@@ -62,16 +62,15 @@ def update() -> None:
 @app.command()
 def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS.")]) -> None:
     """Push the images that a stack's registry lacks, and record their digests beside its settings."""
-    from components.aws.upstream_images import upstream_copies
-    from images import pushed
-    from images.push import Registry, push_upstream
-    from images.push import push as push_images
-    from infra.settings import load_stack
+    from artifacts.images import pushed
+    from artifacts.images.push import Registry, push_upstream
+    from artifacts.images.push import push as push_images
+    from common.errors import UserError
+    from common.progress import console
+    from components.substrates.aws.upstream_images import upstream_copies
+    from infra.settings import load_stack, stack_file
     from infra.substrates import pushed_images
     from mlp.account import check_account, ecr_login
-    from mlp.engine.workspace import stack_file
-    from mlp.errors import UserError
-    from mlp.progress import console
 
     settings = load_stack(stack_file(stack))
     if settings.aws is None:
@@ -98,10 +97,10 @@ def list_() -> None:
     """List every image with its reference, size, build time, and whether it is built."""
     from rich.table import Table
 
-    from images import debian, store
-    from images.catalog import catalog
-    from images.inputs import reference
-    from mlp import progress
+    from artifacts.images import debian, store
+    from artifacts.images.catalog import catalog
+    from artifacts.images.inputs import reference
+    from common import progress
 
     table = Table("image", "reference", "built", "MB", "own MB", "build s", "what", box=None)
     for name, image in catalog().images.items():
@@ -120,9 +119,9 @@ def list_() -> None:
 @app.command()
 def packages(name: Annotated[str, typer.Argument(help="A built image.")]) -> None:
     """List the Debian packages inside a built image, with their versions."""
-    from images import contents, store
-    from mlp import progress
-    from mlp.errors import UserError
+    from artifacts.images import contents, store
+    from common import progress
+    from common.errors import UserError
 
     record = store.find(name)
     if record is None:
@@ -134,7 +133,7 @@ def packages(name: Annotated[str, typer.Argument(help="A built image.")]) -> Non
 @app.command()
 def lock() -> None:
     """Resolve every image's requirements.in again into requirements.txt."""
-    from images.lock import lock as pin
-    from mlp import progress
+    from artifacts.images.lock import lock as pin
+    from common import progress
 
     progress.console.print(f"pinned: {', '.join(pin())}")

@@ -12,15 +12,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mlp.errors import UserError
+from common.errors import UserError
+from common.progress import console, step
 from mlp.options import Stack
-from mlp.progress import console, step
 
 if TYPE_CHECKING:
-    from pipelines.package import Package
-    from pipelines.runs import Step
-    from pipelines.server import Server
-    from workloads.platform import Platform
+    from client.pipelines.package import Package
+    from client.pipelines.runs import Step
+    from client.pipelines.server import Server
+    from client.platform import Platform
 
 app = typer.Typer(no_args_is_help=True, help="Run a pipeline and see how its runs are.")
 
@@ -33,8 +33,8 @@ RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning; see
 
 
 def _connect(stack: str) -> tuple[Platform, Server]:
-    from pipelines.stack import server
-    from workloads import platform
+    from client import platform
+    from client.pipelines.stack import server
 
     target = platform.load(stack)
     return target, server(target)
@@ -46,9 +46,9 @@ def package_of(name: str, platform: Platform) -> Package:
     Raises:
         UserError: There is no such workload.
     """
-    from mlp.paths import ROOT
-    from pipelines.package import load
-    from workloads.flights.delivery import job_image
+    from client.pipelines.package import load
+    from common.paths import ROOT
+    from examples.flights.delivery import job_image
 
     if name not in NAMES:
         raise UserError("there is no such pipeline", seen=name, allowed=", ".join(NAMES))
@@ -93,9 +93,9 @@ def run(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a followed run is cancelled.")] = 1200.0,
 ) -> None:
     """Submit a run, and follow it to its end."""
-    from pipelines.follow import follow
-    from pipelines.submit import submit
-    from workloads.flights.submission import arguments
+    from client.pipelines.follow import follow
+    from client.pipelines.submit import submit
+    from examples.flights.submission import arguments
 
     platform, server = _connect(stack)
     package = package_of(name, platform)
@@ -128,8 +128,8 @@ def _note(text: str) -> None:
 
 def _settle(platform: Platform, run_id: str) -> None:
     """Mark in MLflow what steps could not, because they were killed; that MLflow is away is no news by now."""
-    from workloads.flights.parameters import parameters
-    from workloads.flights.tracking import Tracking
+    from examples.flights.parameters import parameters
+    from examples.flights.tracking import Tracking
 
     with suppress(UserError):
         Tracking(platform).settle(parameters().experiment, run_id)
@@ -142,7 +142,7 @@ def list_runs(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the newest runs."""
-    from pipelines import runs
+    from client.pipelines import runs
 
     _, server = _connect(stack)
     ended = runs.cancelled_runs(server)
@@ -209,7 +209,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each pod.")] = 20,
 ) -> None:
     """Show how a run's steps ended: last lines of their logs, and why a pod does not start."""
-    from pipelines import follow, pods, runs
+    from client.pipelines import follow, pods, runs
 
     _, server = _connect(stack)
     item = resolve(server, run_id)
@@ -239,7 +239,7 @@ def logs(
 @app.command()
 def cancel(run_id: RunId, stack: Stack = "local") -> None:
     """End a run and wait until its pods are gone."""
-    from pipelines import follow, runs
+    from client.pipelines import follow, runs
 
     platform, server = _connect(stack)
     item = resolve(server, run_id)

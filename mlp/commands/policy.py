@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from common.progress import console
 from mlp.options import Stack
-from mlp.progress import console
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
         for rule in all_rules():
             console.print(f"{rule.severity.value:<9} {rule.area.value:<13} {rule.id:<32} {rule.title}", markup=False)
         return
-    from mlp import progress
+    from common import progress
     from policy.render import render_stack
 
     _prepare(stack)
@@ -47,11 +47,9 @@ def command(
 
 def _prepare(stack: str) -> None:
     """See that the stack's values are right, and render upstream's manifests where they are missing."""
-    import upstream
-    from infra.settings import load_stack
-    from local import toolchain
-    from mlp.engine.workspace import stack_file
+    from artifacts import manifests, toolchain
+    from infra.settings import load_stack, stack_file
 
     load_stack(stack_file(stack))
     toolchain.ensure(["helm-render"])
-    upstream.ensure()
+    manifests.ensure()

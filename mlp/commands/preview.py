@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from common.progress import console
 from mlp.options import Stack
-from mlp.progress import console
 
 
 def command(
@@ -20,20 +20,18 @@ def command(
     """Show what an update would change; nothing is touched, and no cluster need exist."""
     from contextlib import nullcontext
 
-    import images
-    import upstream
-    from infra.settings import load_stack
-    from local import plugins, toolchain
+    import providers
+    from artifacts import images, manifests, toolchain
+    from infra.settings import load_stack, stack_file
     from mlp import engine
     from mlp.account import check_account
     from mlp.emulated import emulated_account
-    from mlp.engine.workspace import stack_file
 
     settings = load_stack(stack_file(stack))
     with emulated_account(settings) if emulate else nullcontext():
         check_account(settings, stack)
-        toolchain.ensure([*plugins.tools(), "helm-render"])
-        upstream.ensure()
+        toolchain.ensure([*providers.tools(), "helm-render"])
+        manifests.ensure()
         if settings.local is not None:
             images.resolve()  # so that the first preview names the images that the update will run
         changes = engine.preview(stack, diff=diff)

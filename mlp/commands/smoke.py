@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlp import paths
-from mlp.errors import UserError
+from common import paths
+from common.errors import UserError
+from common.progress import Step, console, step
 from mlp.options import Stack
-from mlp.progress import Step, console, step
 
 if TYPE_CHECKING:
     from smoke.pipeline_run import Hooks
@@ -24,9 +24,9 @@ ESTIMATES = {"mlflow": 15.0, "feature-freshness": 15.0, "serving-correctness": 1
 
 def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) -> Hooks:
     """Return what `pipeline-run` gets from the workload: its deployment beside the champion, and the commit."""
+    from client import platform
+    from examples.flights import delivery
     from smoke.pipeline_run import Hooks
-    from workloads import platform
-    from workloads.flights import delivery
 
     before: list[bool] = []
 
@@ -47,8 +47,8 @@ def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) 
 
 
 def _challenge(stack: str, say: Callable[[str], None]) -> None:
-    from workloads import platform
-    from workloads.flights import delivery
+    from client import platform
+    from examples.flights import delivery
 
     said: list[str] = []
 
@@ -70,8 +70,8 @@ def run_smoke(
     as_json: bool = False,
 ) -> bool:
     """Run checks with progress, show and write the report, and return whether all passed."""
+    from client.reachable import require
     from mlp import engine
-    from mlp.engine.reachable import require
     from smoke.report import show, write
     from smoke.run import run_checks
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from common.progress import console
 from mlp.health import Address, Workload, addresses, asked, services, workloads
 from mlp.options import Stack
-from mlp.progress import console
 
 
 def command(
@@ -19,15 +19,15 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show what runs, what does not and why, and where everything answers; exit status 1 when anything is down."""
+    from client.reachable import require
     from mlp import engine
-    from mlp.engine.reachable import require
     from smoke.kube import api_client
 
     values = engine.outputs(stack)
     require(values.get("kubeconfig"), stack)
     api = api_client(values.get("kubeconfig"))
     found = asked(stack, lambda: workloads(api, set(values["namespaces"].values())))
-    listed = addresses(values["urls"], asked(stack, lambda: services(api)))
+    listed = addresses(values["urls"], values.get("health", {}), asked(stack, lambda: services(api)))
     healthy = bool(found) and all(item.ok for item in found) and all(item.ok for item in listed)
     if as_json:
         rows = [{**asdict(item), "ok": item.ok} for item in found]

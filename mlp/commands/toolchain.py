@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mlp.progress import console
+from common.progress import console
 
 app = typer.Typer(no_args_is_help=True, help="The programs built from pinned Go modules.")
 
@@ -19,7 +19,7 @@ def build(
     ] = None,
 ) -> None:
     """Build what is missing into the cache folder, shared by all checkouts."""
-    from local import toolchain
+    from artifacts import toolchain
 
     toolchain.ensure(names or None)
     console.print("Everything asked for is built.")
@@ -28,8 +28,8 @@ def build(
 @app.command("list")
 def show() -> None:
     """List the tools: version, whether each is built, and where."""
-    from local.toolchain import build as builder
-    from local.toolchain.catalog import tools
+    from artifacts.toolchain import build as builder
+    from artifacts.toolchain.catalog import tools
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("tool", "version", "built", "for"):

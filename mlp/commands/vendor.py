@@ -10,7 +10,7 @@ import typer
 def command(
     components: Annotated[list[str] | None, typer.Argument(help="Components; all when none is named.")] = None,
     update_pins: Annotated[
-        bool, typer.Option("--update-pins", help="Accept what is rendered now: rewrite upstream/lock.yaml.")
+        bool, typer.Option("--update-pins", help="Accept what is rendered now: rewrite artifacts/manifests/lock.yaml.")
     ] = False,
     mirror: Annotated[
         str | None,
@@ -21,13 +21,13 @@ def command(
     ] = None,
 ) -> None:
     """Render pinned upstream manifests into .mlp/upstream/ and check their digests."""
-    import upstream
-    from mlp.progress import console
-    from upstream.pins import pins
+    from artifacts import manifests
+    from artifacts.manifests.pins import pins
+    from common.progress import console
 
-    done = upstream.ensure(components or None, update=update_pins, mirror=mirror)
+    done = manifests.ensure(components or None, update=update_pins, mirror=mirror)
     for name in components or pins().components:
-        shown = upstream.rendered(name)
+        shown = manifests.rendered(name)
         console.print(
             f"{name} {shown.version}: {len(shown.objects)} objects, CRDs {shown.crds_path.stat().st_size / 1000:.0f} kB"
             f"{'' if name in done else ' (already rendered)'}"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mlp.errors import UserError
+from common.errors import UserError
+from common.progress import console
 from mlp.options import Stack
-from mlp.progress import console
 
 NAMES = ("flights",)
 
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Run a workload: data, features, mo
 
 def _load_image(reference: str) -> None:
     """Make the image of workload jobs known to the embedded cluster."""
-    from images import ensure, load
+    from artifacts.images import ensure, load
 
     ensure(["job"])
     load(["job"])
@@ -30,8 +30,8 @@ def run_workload(name: str, stack: str) -> None:
     Raises:
         UserError: The workload is unknown, the stack is not up, or a step failed.
     """
-    from workloads import platform
-    from workloads.flights.delivery import deliver
+    from client import platform
+    from examples.flights.delivery import deliver
 
     if name not in NAMES:
         raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))
@@ -56,9 +56,9 @@ def challenge(
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it out of service instead.")] = False,
 ) -> None:
     """Serve the challenger beside the champion, under serving/NAME-challenger."""
-    from mlp.progress import step
-    from workloads import platform
-    from workloads.flights import delivery
+    from client import platform
+    from common.progress import step
+    from examples.flights import delivery
 
     if name not in NAMES:
         raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))

@@ -1,9 +1,9 @@
 """Finds what a killed update had made in AWS and not recorded yet, and takes it into the state.
 
 Without it, the next update would fail on every name that is taken, and make a second one of everything that has none.
-Most Kubernetes objects need no such thing: their names are the program's, the provider applies them, and the fields'
-owner (`components.provider.FIELD_MANAGER`) is the same at the next try. A Job's template cannot be changed: where the
-program has changed meanwhile, only a Job that the state knows of is replaced.
+Most Kubernetes objects need no such thing: the program sets their names, the provider applies them, and the field
+manager (`FIELD_MANAGER` in `components.kubernetes.provider`) is the same at the next try. The template of a Job cannot
+be changed: where the program has changed meanwhile, only a Job that the state knows of is replaced.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from components.provider import FIELD_MANAGER
-from mlp.progress import console
+from common.progress import console
+from components.kubernetes.provider import FIELD_MANAGER
 
 JOB = "kubernetes:batch/v1:Job"
 IDENTITIES = Path(__file__).with_name("identities.yaml")

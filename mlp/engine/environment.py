@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlp import paths
-from mlp.engine.recorded import folder_of
-from mlp.errors import UserError
+from common import paths
+from common.errors import UserError
+from infra.state.recorded import folder_of
 
 SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
 """Variable that names who encrypts secrets in the state, as `mlp bootstrap` prints it."""
@@ -101,7 +101,7 @@ def engine_environment() -> dict[str, str]:
     Raises:
         UserError: The installed Pulumi is too old, ours is not built, or nothing encrypts the state.
     """
-    from local.plugins import cli, home
+    from providers import cli, home
 
     refuse_missing_secret(os.environ)
     own = cli.theirs()

@@ -9,10 +9,10 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
+from client.reachable import PROVIDER
+from common.progress import Step, console
 from mlp.engine.explain import why
 from mlp.engine.messages import UNREADY, readable
-from mlp.engine.reachable import PROVIDER
-from mlp.progress import Step, console
 
 SHOWN_RUNNING = 3
 """Resources named in one heartbeat line."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from common.errors import UserError
+from common.progress import console
+from infra.state.recorded import folder_of
 from mlp.engine.adopt import adopt_pending
-from mlp.engine.recorded import folder_of
-from mlp.errors import UserError
-from mlp.progress import console
 
 
 def _alive(pid: int) -> bool:

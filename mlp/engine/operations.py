@@ -10,16 +10,19 @@ from typing import Any
 
 from pulumi import automation as auto
 
-from infra.settings import load_stack
+from client.platform import Platform
+from common import paths
+from common.errors import UserError
+from common.progress import console, step
+from components.applications.catalog import APPLICATIONS
+from infra.settings import load_stack, stack_file
+from infra.state import guards, recorded
+from infra.state.reset_cluster import has_none_of, refuse_unknown_platform
 from infra.substrates import kubeconfig_path
-from mlp import paths
-from mlp.engine import guards, recorded
 from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.reset_cluster import has_none_of, refuse_unknown_platform
-from mlp.engine.workspace import UNREADABLE, open_stack, said, stack_file
-from mlp.errors import UserError
-from mlp.progress import console, step
+from mlp.engine.turned_off import refuse_left_objects
+from mlp.engine.workspace import UNREADABLE, open_stack, said
 from mlp.protection import refuse_protected_resources
 
 
@@ -122,6 +125,7 @@ def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
         log = _log(stack, "up")
         try:
             _refuse_unknown_platform(stack)
+            _refuse_left_objects(stack)
             selected = _open(stack, "up")
             result = selected.up(
                 refresh=refresh or _cluster_was_reset(stack),
@@ -144,6 +148,13 @@ def _refuse_unknown_platform(stack: str) -> None:
     if local is not None and recorded.is_plain(backend_url()):
         held = recorded.deployment(backend_url(), stack)
         refuse_unknown_platform(held, kubeconfig_path(local), backend_url())
+
+
+def _refuse_left_objects(stack: str) -> None:
+    settings = load_stack(stack_file(stack))
+    off = [item for item in APPLICATIONS if item not in settings.applications and item.user_objects]
+    if off and outputs_path(stack).is_file():
+        refuse_left_objects(Platform(stack, outputs(stack)), off)
 
 
 def _cluster_was_reset(stack: str) -> bool:

@@ -9,34 +9,17 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from mlp import paths
+from common import paths
+from common.errors import UserError
+from infra.settings import stack_file
+from infra.state.recorded import PROJECT, deployment, salt
 from mlp.engine.environment import SECRETS_PROVIDER, backend_url, engine_environment
 from mlp.engine.lock import clear_stale_lock, drop_pending_operations, drop_torn_attributes
-from mlp.engine.recorded import PROJECT, deployment, salt
-from mlp.errors import UserError
 
-__all__ = ["PROJECT", "open_stack", "said", "stack_file", "unopened", "work_dir"]
+__all__ = ["PROJECT", "open_stack", "said", "unopened", "work_dir"]
 
 UNREADABLE = "incorrect passphrase"
 """How the engine says that it cannot read the secrets in a state."""
-
-
-def stack_file(stack: str) -> Path:
-    """Return the committed values of `stack`.
-
-    Raises:
-        UserError: There is no such stack.
-    """
-    path = paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
-        known = sorted(p.name.split(".")[1] for p in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
-        raise UserError(
-            "There is no such stack.",
-            seen=stack,
-            allowed=", ".join(known),
-            next_step=f"add stacks/Pulumi.{stack}.yaml, or choose one with --stack",
-        )
-    return path
 
 
 def work_dir(stack: str) -> Path:
@@ -91,7 +74,7 @@ def open_stack(stack: str, *, writes: bool) -> auto.Stack:
     Raises:
         UserError: No such stack, the engine is missing, or another living process is updating it.
     """
-    from local.plugins import ambient
+    from providers import ambient
 
     environment = engine_environment()
     ambient.refuse_foreign({**os.environ, **environment})
@@ -136,7 +119,7 @@ def said(error: Exception) -> str:
 
 def _command(environment: dict[str, str]) -> auto.PulumiCommand:
     """Return the CLI: a user's own, or ours."""
-    from local.plugins import cli
+    from providers import cli
 
     executable = cli.theirs() or Path(environment["PULUMI_HOME"]) / "bin" / "pulumi"
     folder = executable.parent

@@ -46,7 +46,7 @@ def validate(found: Iterable[Resource], schemas: Path, folder: Path) -> list[Inv
         UserError: kubeconform is not built.
         RuntimeError: kubeconform itself failed.
     """
-    from local.toolchain import binary
+    from artifacts.toolchain import binary
 
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str, str] = {}

@@ -9,10 +9,15 @@ import httpx
 import pytest
 from kubernetes import client
 
+from examples.flights import deploy
 from mlp import engine
 from smoke.kube import api_client
 from tests.cluster.support import mlp
-from workloads.flights import deploy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what stops and restarts the node last: every other test needs the platform as it is."""
+    items.sort(key=lambda item: item.get_closest_marker("restarts_node") is not None)
 
 
 @pytest.fixture(scope="session")

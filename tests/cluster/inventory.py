@@ -9,7 +9,7 @@ import httpx
 from botocore.config import Config
 from kubernetes import client
 
-from components.provider import FIELD_MANAGER
+from components.kubernetes.provider import FIELD_MANAGER
 from mlp.engine.workspace import open_stack
 from smoke.outputs import Outputs
 from tests.cluster.support import address, online_store, secret

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import images
-from local import cluster
-from mlp import paths
+import node
+from artifacts import images
+from common import paths
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
 PASSWORD = "it's \\a\" $(pass)"
@@ -111,7 +111,7 @@ class Server:
 @contextmanager
 def namespace_for_a_server(*others: str) -> Iterator[Server]:
     """Make a namespace with the password in it; it goes afterwards. Images of `others` are there too."""
-    cluster.start()
+    node.start()
     images.ensure(["mariadb", *others])
     images.load(["mariadb", *others])
     namespace = f"mariadb-test-{uuid.uuid4().hex[:6]}"

@@ -5,7 +5,7 @@ Without `from __future__ import annotations`: kfp reads the annotations themselv
 
 from kfp import dsl
 
-from images import reference
+from artifacts.images import reference
 
 IMAGE = reference("job")
 

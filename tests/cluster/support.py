@@ -17,7 +17,7 @@ import pytest
 import redis
 from kubernetes import client
 
-from mlp import paths
+from common import paths
 
 GONE_SECONDS = 120.0
 """Longest time for a pod to end, or to be ready again."""

@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from components import envoy
-from components.route import RouteArgs, http_route
-from mlp import paths
+from common import paths
+from components.applications.description import Route
+from components.applications.gateway import envoy
+from components.applications.gateway.route import GatewayRouteArgs, http_route
 
 KUBECTL = str(Path(sys.executable).parent / "kubectl")
 OUTSIDE = "entrance-test"
@@ -78,7 +79,8 @@ def test_the_gateway_answers_under_its_address(platform: dict[str, Any]) -> None
 
 
 def test_only_named_namespaces_attach_routes(platform: dict[str, Any], outside: str) -> None:
-    apply(http_route("stray", RouteArgs(namespace=outside, prefix="/stray", service="none", port=80)))
+    route = Route(name="stray", path="/stray", service="none", port=80, protection="open")
+    apply(http_route(GatewayRouteArgs(namespace=outside, route=route)))
     wait("a verdict on the stray route", lambda: accepted(outside, "stray"))
     assert accepted(outside, "stray") == "NotAllowedByListeners"
     assert accepted(platform["namespaces"]["mlflow"], "mlflow") == "Accepted"

@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.certificates import issue
-from components.kubeflow import api_server
-from components.substrate import MysqlDatabase
+from components.applications.pipelines import api_server
+from components.kubernetes.certificates import issue
+from components.substrates.contract import MysqlDatabase
 from tests.cluster.mariadb import PASSWORD, Server, kubectl, namespace_for_a_server, secured
 from tests.cluster.support import until
 

@@ -16,10 +16,10 @@ import httpx
 import pytest
 import requests
 
-from images import reference
-from local import cluster
-from local.cluster import addresses, layout
-from mlp import paths
+import node
+from artifacts.images import reference
+from common import paths
+from node import addresses, layout
 
 T = TypeVar("T")
 KUBECTL = Path(sys.executable).with_name("kubectl")
@@ -27,7 +27,7 @@ KUBECTL = Path(sys.executable).with_name("kubectl")
 
 @pytest.fixture(scope="module", autouse=True)
 def running() -> None:
-    cluster.start()
+    node.start()
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from mlp import paths
-from pipelines import pods
+from client.pipelines import pods
+from common import paths
 from tests.cluster.pipeline_client import connect
 from tests.cluster.support import mlp, soak, until
 

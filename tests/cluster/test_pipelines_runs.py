@@ -12,8 +12,8 @@ from botocore.config import Config
 from kfp import compiler
 from kubernetes import client
 
-from pipelines import pods
-from pipelines.server import Server
+from client.pipelines import pods
+from client.pipelines.server import Server
 from tests.cluster import pipeline_samples as samples
 from tests.cluster.pipeline_client import ALIVE, Runs, connect, fresh
 from tests.cluster.support import mlp, note, secret, soak, until

@@ -22,8 +22,8 @@ import psutil
 import pytest
 from kubernetes import client
 
-from components.provider import FIELD_MANAGER
-from mlp import paths
+from common import paths
+from components.kubernetes.provider import FIELD_MANAGER
 from mlp.engine.workspace import open_stack
 from smoke.kube import api_client
 from tests.cluster import inventory

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from kubernetes import client
 
-from mlp import paths
+from common import paths
 from smoke.kube import api_client
 from smoke.outputs import Outputs
 from smoke.served import Served, load_spec, mlflow_credentials

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from local.plugins import BIN
-from mlp import paths
-from tests.aws_plugin.emulation import BIN as AWS_BIN
-from tests.aws_plugin.emulation import Emulation
+from common import paths
+from providers import BIN
+from providers.aws_emulation.emulation import BIN as AWS_BIN
+from providers.aws_emulation.emulation import Emulation
 from tests.engine.stacks import Stack
 
 
@@ -56,8 +56,8 @@ class AwsStack(Stack):
     @staticmethod
     def program() -> None:
         """Declare the platform, as `mlp up` does."""
-        from infra.pace import paced
         from infra.program import program
+        from infra.sdk_speed import paced
 
         paced(program)()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.aws_plugin.emulation import Emulation
+from providers.aws_emulation.emulation import Emulation
 from tests.engine.aws_nodes import GPU, Group, groups, node, size
 from tests.engine.control_plane import ControlPlane
 

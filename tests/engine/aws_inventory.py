@@ -6,7 +6,7 @@ from typing import Any
 
 import jmespath
 
-from tests.aws_plugin.emulation import Emulation
+from providers.aws_emulation.emulation import Emulation
 
 QUESTIONS: list[tuple[str, str, str]] = [
     ("ec2", "describe_vpcs", "Vpcs[?!IsDefault].VpcId"),

@@ -7,7 +7,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from components.aws.storage_classes import mounts_with_tls
+from components.substrates.aws.storage_classes import mounts_with_tls
 
 
 class Stores:

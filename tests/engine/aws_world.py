@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from tests.aws_plugin.account import SURROUNDINGS
-from tests.aws_plugin.emulation import Emulation, emulation
+from providers.aws_emulation.account import SURROUNDINGS
+from providers.aws_emulation.emulation import Emulation, emulation
 from tests.engine.aws_controllers import Balancers, NodeGroups, Volumes
 from tests.engine.aws_inventory import SNAPSHOTS, inventory
 from tests.engine.aws_kubelet import Kubelets

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import yaml
 
-from local.cluster import pki
-from local.toolchain import binary
+from artifacts.toolchain import binary
+from node import pki
 
 START_SECONDS = 60.0
 WEBHOOKS = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from images import debian, mirror
-from images.catalog import catalog
-from mlp.paths import cache
+from artifacts.images import debian, mirror
+from artifacts.images.catalog import catalog
+from common.paths import cache
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from workloads.flights import build, raw
-from workloads.flights.parameters import Parameters, parameters
+from examples.flights import build, raw
+from examples.flights.parameters import Parameters, parameters
 
 AS_OF = datetime(2013, 3, 28, 22, tzinfo=UTC)
 LATER = datetime(2013, 3, 29, 22, tzinfo=UTC)

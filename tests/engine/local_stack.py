@@ -10,7 +10,7 @@ from typing import Any, cast
 import pulumi
 import yaml
 
-from mlp import paths
+from common import paths
 from mlp.engine.events import short
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Outcome, Stack

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from local.plugins import home
-from mlp import paths
+from common import paths
 from mlp.engine.environment import ALWAYS, OURS
+from providers import home
 
 STACK = "test"
 PASSPHRASE = "correct horse"

@@ -17,10 +17,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import automation as auto
 
-from components.provider import with_field_manager
-from local.plugins import BIN, home
-from local.toolchain import binary
+from artifacts.toolchain import binary
+from components.kubernetes.provider import with_field_manager
 from mlp.engine.lock import drop_torn_attributes
+from providers import BIN, home
 from tests.engine import leftovers
 
 Program = Callable[[], object]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import upstream
+from artifacts import manifests
 from mlp.engine.lock import drop_pending_operations
 from tests.engine.aws import ACCOUNTS, REGION, AwsStack
 from tests.engine.aws_inventory import inventory
@@ -23,7 +23,7 @@ SEED = 20
 
 @pytest.fixture
 def found(tmp_path: Path) -> Iterator[World]:
-    upstream.ensure()
+    manifests.ensure()
     with world(tmp_path / "world", ACCOUNTS["dev"], REGION) as running:
         yield running
 

@@ -12,10 +12,10 @@ import pulumi_aws as aws
 import pytest
 from botocore import xform_name
 
-from tests.aws_plugin.account import LACKING, session
-from tests.aws_plugin.emulation import Emulation, emulation
-from tests.aws_plugin.kinds import kinds
-from tests.aws_plugin.requests import parameters
+from providers.aws_emulation.account import LACKING, session
+from providers.aws_emulation.emulation import Emulation, emulation
+from providers.aws_emulation.kinds import kinds
+from providers.aws_emulation.requests import parameters
 from tests.engine.aws import AwsStack
 from tests.engine.aws_inventory import inventory
 from tests.engine.aws_program import ACCOUNT, REGION, Everything

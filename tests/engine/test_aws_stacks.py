@@ -15,10 +15,10 @@ from typing import Any
 import pulumi
 import pytest
 
-import upstream
-from components.aws.node_groups import GPU_TAINT
-from infra.quantities import value
-from mlp.errors import UserError
+from artifacts import manifests
+from common.errors import UserError
+from components.kubernetes.quantities import value
+from components.substrates.aws.node_groups import GPU_TAINT
 from mlp.protection import refuse_protected_resources
 from tests.engine import aws_canaries as canaries
 from tests.engine.aws import ACCOUNTS, REGION, AwsStack
@@ -77,7 +77,7 @@ def program() -> None:
 
 @pytest.fixture(scope="module", params=STACKS)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    upstream.ensure()
+    manifests.ensure()
     name: str = request.param
     folder = tmp_path_factory.mktemp(name)
     with world(folder, ACCOUNTS[name], REGION) as found, pytest.MonkeyPatch.context() as patch:

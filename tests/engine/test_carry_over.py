@@ -10,9 +10,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.provider import FIELD_MANAGER
-from mlp.engine.carry_over import environment
-from mlp.engine.guards import before
+from components.kubernetes.provider import FIELD_MANAGER
+from infra.state.carry_over import environment
+from infra.state.guards import before
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pulumi import automation as auto
 
-import upstream
+from artifacts import manifests
 from tests.engine.control_plane import control_plane
 from tests.engine.local_stack import LocalStack, changed, replaced, settings
 from tests.engine.stacks import Outcome
@@ -40,7 +40,7 @@ OTHERS = {path: other(path, value) for path, value in settings().items() if path
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Run `up` of the committed settings, once."""
-    upstream.ensure()
+    manifests.ensure()
     folder = tmp_path_factory.mktemp("changed")
     with control_plane(folder, webhooks=False) as plane:
         found = LocalStack(folder / "stack", plane)
@@ -94,7 +94,7 @@ def test_without_mutable_secrets_a_setting_would_replace(stack: LocalStack, monk
         changed: dict[str, Any] = {**arguments, "enable_config_map_mutable": False, "enable_secret_mutable": False}
         return made(name, **changed)
 
-    monkeypatch.setattr("components.provider.k8s.Provider", immutable)
+    monkeypatch.setattr("components.kubernetes.provider.k8s.Provider", immutable)
     found = replaced(previewed(stack, {"feast.registry_refresh_seconds": 61}))
     assert {"Secret feast-config", "Deployment feast"} <= found
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pulumi import automation as auto
 
-from components.crds import CrdBundle, CrdBundleArgs
+from components.kubernetes.crds import CrdBundle, CrdBundleArgs
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack
 

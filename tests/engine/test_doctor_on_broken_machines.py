@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.system.checks import Result
-from mlp.paths import ROOT
+from common.paths import ROOT
+from node.machine.checks import Result
 
 DOCTOR = shlex.join(
     [sys.executable, "-c", "import typer; from mlp.commands.doctor import command; typer.run(command)", "--json"]

@@ -22,13 +22,13 @@ import httpx
 import pytest
 import yaml
 
+from examples.flights import raw, registry, train, versions
+from examples.flights.__main__ import Chain
+from examples.flights.bucket import Folder
+from examples.flights.environment import Environment
+from examples.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS
+from examples.flights.pipeline import steps
 from tests.engine.flights_part import LATER, raw_tables, small_parameters, write_raw
-from workloads.flights import raw, registry, train, versions
-from workloads.flights.__main__ import Chain
-from workloads.flights.bucket import Folder
-from workloads.flights.environment import Environment
-from workloads.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS
-from workloads.flights.pipeline import steps
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -152,7 +152,7 @@ def test_model_folder_is_what_serving_loads(mlflow_server: Path, champion: Model
     """The folder in the bucket, without MLflow: native booster, columns by the signature, feature service."""
     import mlflow
 
-    from serving import model as served
+    from services.predictor import model as served
 
     uri = versions.client().get_model_version_download_uri(champion.name, champion.version)
     assert uri.startswith(("mlflow-artifacts:/", "models:/"))

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from examples.flights import dataset, registry
+from examples.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS, SERVICE, VIEW_KEYS
 from tests.engine.flights_part import AS_OF, LATER, feature_tables
-from workloads.flights import dataset, registry
-from workloads.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS, SERVICE, VIEW_KEYS
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -92,7 +92,7 @@ def store(tmp_path: Path, tables: dict[str, pd.DataFrame]) -> FeatureStore:
     """A store as the platform's: Dask offline store, a registry, an online store."""
     from feast import FeatureStore, RepoConfig
 
-    from workloads.flights.features.definitions import repository
+    from examples.flights.features.definitions import repository
 
     for view in FEATURES:
         tables[view].to_parquet(tmp_path / f"{view}.parquet", index=False)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from components.aws import upstream_images
-from images import inputs, push, pushed, store
-from images.registry import Login, Registry, by_digest, copy, digest_of, manifest
+from artifacts.images import inputs, push, pushed, store
+from artifacts.images.registry import Login, Registry, by_digest, copy, digest_of, manifest
+from common import paths, progress
+from common.errors import UserError
+from components.substrates.aws import upstream_images
 from infra import settings, substrates
 from infra.settings import load_stack
-from mlp import paths, progress
 from mlp.commands import images as command
-from mlp.errors import UserError
 from tests.engine import container_registry as real
 
 TAG = "0123456789ab"

@@ -11,8 +11,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from common.progress import Step
 from mlp.engine.events import Recorder
-from mlp.progress import Step
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack
 

@@ -9,8 +9,8 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import automation as auto
 
-from components.provider import FIELD_MANAGER
-from mlp.engine.carry_over import FORCE
+from components.kubernetes.provider import FIELD_MANAGER
+from infra.state.carry_over import FORCE
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack, config_map
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from images.catalog import catalog
-from mlp.paths import ROOT
+from artifacts.images.catalog import catalog
+from common.paths import ROOT
 
 CLIENT = """
 import json, sys
@@ -84,7 +84,10 @@ class Server:
         settings = {"METADATA_PORT": str(self.port), "METADATA_SQLITE_PATH": str(self.records)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-S", "-m", "metadata"], env=self.environment(**settings), stderr=log, cwd="/"
+                [sys.executable, "-S", "-m", "services.ml_metadata"],
+                env=self.environment(**settings),
+                stderr=log,
+                cwd="/",
             )
         end = time.monotonic() + 60
         while f"on port {self.port}" not in self.log.read_text():
@@ -135,7 +138,7 @@ def test_upstreams_client_finds_what_it_wrote_also_after_the_server_was_killed(s
 def test_a_database_that_cannot_be_opened_ends_the_start_with_the_reason(packages: Path, tmp_path: Path) -> None:
     broken = Server(packages, tmp_path, tmp_path / "log")
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "metadata"],
+        [sys.executable, "-S", "-m", "services.ml_metadata"],
         env=broken.environment(METADATA_SQLITE_PATH=str(tmp_path), METADATA_WAIT_SECONDS="0"),
         capture_output=True,
         text=True,

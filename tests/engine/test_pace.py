@@ -10,7 +10,7 @@ import pulumi_random as random
 import pytest
 from pulumi.automation import CommandError
 
-from infra.pace import paced
+from infra.sdk_speed import paced
 from tests.engine.stacks import Stack
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp import paths
+from common import paths
 from policy import environments
 from tests.engine.control_plane import ControlPlane
 from tests.engine.plain import Plain

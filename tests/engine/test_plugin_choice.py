@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.plugins import home
+from providers import home
 from tests.engine.plain import STACK, Plain
 
 SPEAKS = "#!/bin/sh\necho another plugin speaks >&2\nexit 1\n"

@@ -11,10 +11,10 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import automation as auto
 
-import upstream
-from mlp import paths
+from artifacts import manifests
+from common import paths
 from policy import environments
-from tests.aws_plugin.emulation import emulation
+from providers.aws_emulation.emulation import emulation
 from tests.engine.aws import ACCOUNTS, REGION, AwsStack
 from tests.engine.stacks import Stack
 
@@ -81,7 +81,7 @@ def test_what_is_right_passes_and_what_is_not_stops_the_preview(tmp_path: Path) 
 
 def test_prods_first_preview_passes_though_most_is_not_known_yet(tmp_path: Path) -> None:
     """With the engine's own data: outputs unknown, tags in the provider, `protect` in the options."""
-    upstream.ensure()
+    manifests.ensure()
     with emulation(tmp_path / "account", ACCOUNTS["prod"], REGION) as account:
         stack = AwsStack.of(tmp_path / "stack", account, "prod")
         passed, text = preview(stack, AwsStack.program)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from mlp.paths import ROOT
+from common.paths import ROOT
 
 
 def test_production_is_previewed_without_an_account() -> None:

@@ -17,8 +17,8 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from local.plugins.protocol.server_options import CHANNEL_OPTIONS
-from local.toolchain import binary
+from artifacts.toolchain import binary
+from providers.protocol.server_options import CHANNEL_OPTIONS
 from tests.engine.stacks import KUBERNETES
 
 PACKAGE = Path(pulumi_kubernetes.__file__).parent

@@ -8,13 +8,13 @@ import pulumi
 import pulumi_aws as aws
 from typing_extensions import override
 
-from components.aws import postgres
-from components.aws.logs import LogRetention
-from components.aws.rds import RdsServer, RdsServerArgs, ServerSize
-from components.aws.redis import Redis, RedisArgs
-from components.aws.site import Site
-from components.objects import password
-from tests.aws_plugin.emulation import emulation
+from components.kubernetes.objects import password
+from components.substrates.aws import postgres
+from components.substrates.aws.logs import LogRetention
+from components.substrates.aws.rds import RdsServer, RdsServerArgs, ServerSize
+from components.substrates.aws.redis import Redis, RedisArgs
+from components.substrates.aws.site import Site
+from providers.aws_emulation.emulation import emulation
 from tests.engine.aws import AwsStack
 from tests.engine.aws_program import ACCOUNT, REGION, Everything
 from tests.engine.stacks import Program, Stack

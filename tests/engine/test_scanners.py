@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-import upstream
-from local import toolchain
-from mlp import paths
+from artifacts import manifests, toolchain
+from common import paths
 from policy.model import Data, Resource, Stack
 from policy.render import render_stack
 from policy.scanners import checkov, kubeconform, schemas
@@ -29,7 +28,7 @@ LEAST_CHECKS = 300
 
 @pytest.fixture(scope="module")
 def stacks() -> Mapping[str, Stack]:
-    upstream.ensure()
+    manifests.ensure()
     return {name: render_stack(name) for name in STACKS}
 
 
@@ -37,7 +36,7 @@ def stacks() -> Mapping[str, Stack]:
 def known(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return schemas of all kinds, built-in and upstream's."""
     toolchain.ensure(["kubeconform"])
-    upstream.ensure()
+    manifests.ensure()
     files = schemas.of_openapi(plane.get("/openapi/v2"))
     for path in paths.UPSTREAM.glob("*/crds.yaml"):
         files |= schemas.of_crds(item for item in yaml.load_all(path.read_text(), yaml.CSafeLoader) if item)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from serving.errors import PlanError
-from serving.feast_plan import Registry
-from serving.plan import Plan
-from serving.reader import FeatureReader, Features
+from services.predictor.errors import PlanError
+from services.predictor.feast_plan import Registry
+from services.predictor.plan import Plan
+from services.predictor.reader import FeatureReader, Features
 from tests.engine.serving_store import (
     OLD,
     PASSWORD,
@@ -196,7 +196,7 @@ def test_a_registry_that_is_gone_raises_instead_of_serving_its_cache(redis_serve
 
 
 def test_training_computes_the_same_fingerprint(feature_store: Any, plan: Plan) -> None:
-    from workloads.flights.registry import fingerprint
+    from examples.flights.registry import fingerprint
 
     assert fingerprint(feature_store, SERVICE) == plan.fingerprint
 

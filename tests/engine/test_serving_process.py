@@ -29,7 +29,7 @@ PREDICT = "/v1/models/flights:predict"
 
 
 class Process:
-    """`python -m serving` on a port of its own."""
+    """`python -m services.predictor` on a port of its own."""
 
     def __init__(self, folder: Path, config: Path, model: Path, **settings: str) -> None:
         with socket.socket() as probe:
@@ -48,7 +48,7 @@ class Process:
             "HOME": str(folder),
             **settings,
         }
-        command = [sys.executable, "-m", "serving"]
+        command = [sys.executable, "-m", "services.predictor"]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=self.log.open("wb"))
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False)
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from serving.errors import StoreUnavailable
-from serving.feast_plan import Registry
-from serving.reader import FeatureReader, Features
+from services.predictor.errors import StoreUnavailable
+from services.predictor.feast_plan import Registry
+from services.predictor.reader import FeatureReader, Features
 from tests.engine.serving_store import PASSWORD, RedisServer, fill, objects, write_config
 
 SERVICE = "flight_delay_v1"

@@ -10,9 +10,9 @@ import pulumi
 import pulumi_random as random
 import pytest
 
-from components.crds import CrdBundle, CrdBundleArgs
-from mlp.engine.guards import guard
-from mlp.errors import UserError
+from common.errors import UserError
+from components.kubernetes.crds import CrdBundle, CrdBundleArgs
+from infra.state.guards import guard
 from tests.engine.control_plane import control_plane
 from tests.engine.stacks import Program, Stack, config_map
 from tests.engine.test_crd_bundle import definition, write

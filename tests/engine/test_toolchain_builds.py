@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from local.toolchain import build, catalog
-from mlp.errors import UserError
-from mlp.paths import ROOT
+from artifacts.toolchain import build, catalog
+from common.errors import UserError
+from common.paths import ROOT
 
 TEXT = """
 tiny:
@@ -29,7 +29,7 @@ MAIN = 'package main\n\nvar word = "plain"\n\nfunc main() { println(word) }\n'
 RUN = """
 import sys
 from pathlib import Path
-from local.toolchain import build, catalog
+from artifacts.toolchain import build, catalog
 catalog.tools = lambda: catalog.parse(Path(sys.argv[1], "tools.yaml").read_text(), Path(sys.argv[1]))
 build.tools = catalog.tools
 build.ensure(["tiny"])

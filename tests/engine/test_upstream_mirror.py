@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp.errors import UserError
-from upstream import sources
+from artifacts.manifests import sources
+from common.errors import UserError
 
 MODULE, VERSION = "mirror.example/thing", "v1.2.3"
 

@@ -13,13 +13,16 @@ import pulumi_kubernetes as k8s
 import pytest
 import yaml
 
-import upstream
-from components import envoy, gateway, kserve
-from components.gateway import GatewayArgs
-from components.kserve import KServeArgs
-from components.route import RouteArgs, http_route
-from components.substrate import GatewayExposure, ImageCatalog, Substrate
-from components.transformations import Object
+from artifacts import manifests
+from components.applications.description import Route
+from components.applications.gateway import component as gateway
+from components.applications.gateway import envoy
+from components.applications.gateway.component import GatewayArgs
+from components.applications.gateway.route import GatewayRouteArgs, http_route
+from components.applications.kserve import component as kserve
+from components.applications.kserve.component import KServeArgs
+from components.kubernetes.transformations import Object
+from components.substrates.contract import GatewayExposure, ImageCatalog, Substrate
 from tests.engine.control_plane import ControlPlane
 
 KUBECTL = str(Path(sys.executable).parent / "kubectl")
@@ -51,14 +54,15 @@ def every_object() -> list[Object]:
     below = substrate()
     entrance = GatewayArgs(
         substrate=below,
-        gateway_api=upstream.rendered("gateway-api"),
-        controller=upstream.rendered("envoy-gateway"),
+        gateway_api=manifests.rendered("gateway-api"),
+        controller=manifests.rendered("envoy-gateway"),
         route_namespaces=["models"],
         proxy=envoy.Proxy(replicas=2),
     )
-    serving = KServeArgs(substrate=below, controller=upstream.rendered("kserve"))
-    route = RouteArgs(namespace="default", prefix="/a", service="a", port=80)
-    return [*gateway.objects(entrance), *kserve.objects(serving, "PEM", "KEY", "Q0E="), http_route("a", route)]
+    serving = KServeArgs(substrate=below, controller=manifests.rendered("kserve"))
+    path = Route(name="a", path="/a", service="a", port=80, protection="open")
+    route = GatewayRouteArgs(namespace="default", route=path)
+    return [*gateway.objects(entrance), *kserve.objects(serving, "PEM", "KEY", "Q0E="), http_route(route)]
 
 
 def apply(plane: ControlPlane, objects: list[Object] | Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -70,9 +74,9 @@ def apply(plane: ControlPlane, objects: list[Object] | Path, *options: str) -> s
 @pytest.fixture(scope="module")
 def definitions(plane: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane with the definitions established and the namespaces made; these go again."""
-    upstream.ensure()
+    manifests.ensure()
     for name in ("gateway-api", "envoy-gateway", "kserve"):
-        done = apply(plane, upstream.rendered(name).crds_path)
+        done = apply(plane, manifests.rendered(name).crds_path)
         assert done.returncode == 0, done.stderr
     wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]
     subprocess.run([KUBECTL, "--kubeconfig", str(plane.kubeconfig), *wait], check=True, capture_output=True)

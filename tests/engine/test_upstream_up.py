@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pulumi
 import pytest
 
-import upstream
-from components.envoy import GATEWAY, NAMESPACE
-from components.gateway import Gateway, GatewayArgs
+from artifacts import manifests
+from components.applications.gateway.component import Gateway, GatewayArgs
+from components.applications.gateway.envoy import GATEWAY, NAMESPACE
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Stack
 from tests.engine.test_upstream_objects import substrate
@@ -74,8 +74,8 @@ def gateway(stack: Stack, namespaces: list[str]) -> Callable[[], None]:
             "gateway",
             GatewayArgs(
                 substrate=below,
-                gateway_api=upstream.rendered("gateway-api"),
-                controller=upstream.rendered("envoy-gateway"),
+                gateway_api=manifests.rendered("gateway-api"),
+                controller=manifests.rendered("envoy-gateway"),
                 route_namespaces=namespaces,
             ),
         )
@@ -86,7 +86,7 @@ def gateway(stack: Stack, namespaces: list[str]) -> Callable[[], None]:
 def test_the_gateway_comes_up_in_order_stays_as_it_is_and_goes(
     stack: Stack, plane: ControlPlane, running: None
 ) -> None:
-    upstream.ensure()
+    manifests.ensure()
     made = stack.up(gateway(stack, ["models"]))
     order = list(made.operations())
     job, deployment = "gateway/Job/envoy-gateway-system/envoy-gateway-certgen", DEPLOYMENT

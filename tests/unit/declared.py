@@ -12,8 +12,8 @@ import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from components.kube import Resources
-from components.substrate import ImageCatalog
+from components.kubernetes.kube import Resources
+from components.substrates.contract import ImageCatalog
 from policy import render
 
 SMALL = Resources(cpu="10m", memory="16Mi", cpu_limit="1", memory_limit="256Mi")

@@ -11,15 +11,15 @@ import numpy as np
 import orjson
 import yaml
 
-from serving.app import App
-from serving.errors import StoreUnavailable
-from serving.keys import KeyType
-from serving.metrics import Metrics
-from serving.model import Model, load
-from serving.plan import KeyField, Plan, Row, ViewPlan
-from serving.reader import Features, Missing
-from serving.settings import Settings
-from serving.state import State, bind
+from services.predictor.app import App
+from services.predictor.errors import StoreUnavailable
+from services.predictor.keys import KeyType
+from services.predictor.metrics import Metrics
+from services.predictor.model import Model, load
+from services.predictor.plan import KeyField, Plan, Row, ViewPlan
+from services.predictor.reader import Features, Missing
+from services.predictor.settings import Settings
+from services.predictor.state import State, bind
 
 COLUMNS = ("seats", "delay_mean", "wind")
 FIELDS = (

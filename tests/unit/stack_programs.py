@@ -6,9 +6,9 @@ import functools
 
 from declared import Declared, declare
 
-import upstream
+from artifacts import manifests
+from common import paths
 from infra.program import program
-from mlp import paths
 from policy import render
 
 STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -23,5 +23,5 @@ def config(stack: str) -> dict[str, str]:
 @functools.cache
 def made(stack: str, *, preview: bool = False) -> Declared:
     """Return what the program declares; not to be changed."""
-    upstream.ensure()
+    manifests.ensure()
     return declare(program, preview=preview, stack=stack, config=config(stack))

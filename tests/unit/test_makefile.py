@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp import paths
+from common import paths
 
 SOURCES = ("requirements/bootstrap.txt", "requirements/dev.txt", "pyproject.toml")
 

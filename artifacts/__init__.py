@@ -1,0 +1,1 @@
+"""What is built or fetched before anything can run: tools, images, manifests, packages."""

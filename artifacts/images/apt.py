@@ -1,0 +1,111 @@
+"""The machine's own apt sources, cut down to Debian's: no mirror is named in this repository."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from common.errors import UserError
+
+SOURCES = Path("/etc/apt")
+PASSED_ON = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::http::Proxy", "Acquire::https::Proxy")
+"""Settings of the machine's apt that a build needs too: a snapshot's age, a proxy."""
+
+SUITES = ("bookworm", "trixie")
+"""Releases whose mirrors have the same layout: the address of one is known from the address of another."""
+
+
+def is_of_suite(suites: Iterable[str], suite: str) -> bool:
+    """Return whether all `suites` are Debian's `suite` itself or one of its pockets, `bookworm-security`."""
+    known = list(suites)
+    return bool(known) and all(
+        name == suite or name.removeprefix(suite) in {"-updates", "-security", "/updates"} for name in known
+    )
+
+
+def from_deb822(text: str, suite: str) -> list[str]:
+    """Return the stanzas of a `.sources` file that belong to `suite`, without comments."""
+    chosen = []
+    for block in text.split("\n\n"):
+        lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
+        fields = {key.strip().lower(): value for key, _, value in (line.partition(":") for line in lines)}
+        if "deb" in fields.get("types", "").split() and is_of_suite(fields.get("suites", "").split(), suite):
+            chosen.append("\n".join(lines))
+    return chosen
+
+
+def from_one_line(text: str, suite: str) -> list[str]:
+    """Return the entries of a `sources.list` file that belong to `suite`, as deb822 stanzas."""
+    chosen = []
+    for line in text.splitlines():
+        kind, _, rest = line.strip().partition(" ")
+        if kind != "deb":
+            continue
+        options = ""
+        if rest.lstrip().startswith("["):
+            options, _, rest = rest.lstrip()[1:].partition("]")
+        uri, name, *components = rest.split()
+        if not is_of_suite([name], suite):
+            continue
+        stanza = ["Types: deb", f"URIs: {uri}", f"Suites: {name}", f"Components: {' '.join(components)}"]
+        keys = [option.removeprefix("signed-by=") for option in options.split() if option.startswith("signed-by=")]
+        stanza += [f"Signed-By: {key}" for key in keys]
+        chosen.append("\n".join(stanza))
+    return chosen
+
+
+def sources(suite: str, folder: Path = SOURCES) -> str:
+    """Return the machine's sources of `suite` as the text of a `.sources` file.
+
+    A machine that only has sources of another release is taken to have a mirror of both.
+
+    Args:
+        suite: Debian's code name.
+        folder: apt's configuration.
+
+    Raises:
+        UserError: The machine has no source of Debian.
+    """
+    stanzas = _stanzas(suite, folder)
+    for other in SUITES:
+        if not stanzas and suite in SUITES:
+            stanzas = [renamed(stanza, other, suite) for stanza in _stanzas(other, folder)]
+    if not stanzas:
+        raise UserError(
+            f"this machine has no apt source of Debian {suite}",
+            seen=f"{folder}/sources.list and {folder}/sources.list.d",
+            allowed=f"at least one entry whose suite is {' or '.join(dict.fromkeys([suite, *SUITES]))}",
+            next_step=f"add a mirror of Debian {suite} to {folder}/sources.list.d and run again",
+        )
+    return "\n\n".join(stanzas) + "\n"
+
+
+def renamed(stanza: str, suite: str, other: str) -> str:
+    """Return a deb822 stanza with suite `other` in place of `suite`; its other fields stay."""
+    lines = stanza.splitlines()
+    for number, line in enumerate(lines):
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "suites":
+            names = [f"{other}{name.removeprefix(suite)}" for name in value.split()]
+            lines[number] = f"{key}: {' '.join(names)}"
+    return "\n".join(lines)
+
+
+def _stanzas(suite: str, folder: Path) -> list[str]:
+    """Return the machine's own entries of `suite`."""
+    stanzas: list[str] = []
+    listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
+    for path in listed:
+        if path.is_file():
+            stanzas += from_one_line(path.read_text(), suite)
+    for path in sorted((folder / "sources.list.d").glob("*.sources")):
+        stanzas += from_deb822(path.read_text(), suite)
+    return stanzas
+
+
+def options() -> list[str]:
+    """Return the apt settings that a build takes over from the machine, one configuration line each."""
+    dump = subprocess.run(["apt-config", "dump", *PASSED_ON], capture_output=True, text=True, check=False).stdout
+    kept = [line for line in dump.splitlines() if line.partition(" ")[0] in PASSED_ON and '""' not in line]
+    return ['APT::Install-Recommends "false";', 'Acquire::Languages "none";', *kept]

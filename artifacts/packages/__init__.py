@@ -1,0 +1,1 @@
+"""Software from package managers: the host's Debian packages, and files out of npm packages."""

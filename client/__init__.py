@@ -1,0 +1,1 @@
+"""A client of a running platform: its outputs, its cluster, jobs in it, runs of pipelines."""

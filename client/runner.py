@@ -1,0 +1,234 @@
+"""Runs a workload's steps as a Kubernetes Job in the platform, with its log as progress."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from client.job import DIGEST, JobSpec, manifest
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Job, V1Pod
+
+    from client.platform import Platform
+
+LAST_LINES = 25
+HOPELESS = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+"""Reasons for which a container waits and will not stop waiting by itself."""
+
+PATIENCE_SECONDS = 20.0
+"""Such a reason may pass, while a Secret is being written; not for longer than this."""
+
+
+def outcome(job: V1Job) -> str | None:
+    """Return `Complete`, or why the Job failed; None while it runs."""
+    for condition in (job.status.conditions if job.status else None) or []:
+        if condition.status == "True" and condition.type == "Complete":
+            return "Complete"
+        if condition.status == "True" and condition.type == "Failed":
+            return f"{condition.reason}: {condition.message}"
+    return None
+
+
+def trouble(pod: V1Pod) -> str | None:
+    """Return why a pod's container cannot start; None when nothing speaks against it."""
+    for status in (pod.status.container_statuses if pod.status else None) or []:
+        waiting = status.state.waiting if status.state else None
+        if waiting is not None and waiting.reason in HOPELESS:
+            return f"{waiting.reason}: {waiting.message}"
+    for condition in (pod.status.conditions if pod.status else None) or []:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"{condition.reason}: {condition.message}"
+    return None
+
+
+def started(pod: V1Pod) -> bool:
+    """Tell whether a pod's container runs or has run, so that it has a log."""
+    return bool(pod.status and pod.status.phase in {"Running", "Succeeded", "Failed"})
+
+
+@dataclass
+class Waiting:
+    """A pod that does not run yet, and why.
+
+    Attributes:
+        pod: The pod as last seen.
+        problem: What keeps it from starting; None when nothing speaks against it.
+        since: Time since which it has that problem.
+    """
+
+    pod: V1Pod | None = None
+    problem: str | None = None
+    since: float = 0.0
+
+    def look(self, now: float) -> list[str]:
+        """Take note of the pod's state; return the problem if it is a new one."""
+        found = trouble(self.pod) if self.pod is not None else None
+        if found == self.problem:
+            return []
+        self.problem, self.since = found, now
+        return [found] if found else []
+
+    def hopeless(self, now: float) -> bool:
+        """Tell whether it has had a problem that does not pass for too long.
+
+        An unschedulable pod may wait for another's end, as long as the Job's own deadline allows.
+        """
+        return bool(self.problem and self.problem.startswith(HOPELESS)) and now - self.since > PATIENCE_SECONDS
+
+
+class JobRun:
+    """One Job in the cluster."""
+
+    def __init__(self, platform: Platform, spec: JobSpec) -> None:
+        from kubernetes import client
+
+        self._spec = spec
+        self._namespace = platform.models_namespace
+        self._batch = client.BatchV1Api(platform.api)
+        self._core = client.CoreV1Api(platform.api)
+        self._tail: deque[str] = deque(maxlen=LAST_LINES)
+        self._until = time.monotonic() + spec.deadline_seconds + 60
+
+    def run(self, on_line: Callable[[str], None]) -> None:
+        """Run the Job to its end; one that runs already with the same spec is joined, an older one replaced.
+
+        Args:
+            on_line: Called with every line of its log.
+
+        Raises:
+            UserError: It failed, could not start or did not end in time; with the last lines of its log.
+        """
+        wanted = manifest(self._spec, self._namespace)
+        present = self._read()
+        if present is not None and not self._joinable(present, wanted):
+            self._delete()
+            present = None
+        if present is None:
+            self._batch.create_namespaced_job(self._namespace, wanted)
+        self._wait_for_log(on_line)
+        self._follow(on_line)
+        ended = self._ended()
+        if ended != "Complete":
+            raise self._failure(ended)
+
+    def _read(self) -> V1Job | None:
+        from kubernetes.client import ApiException
+
+        try:
+            return self._batch.read_namespaced_job(self._spec.name, self._namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    @staticmethod
+    def _joinable(job: V1Job, wanted: dict[str, Any]) -> bool:
+        same = (job.metadata.labels or {}).get(DIGEST) == wanted["metadata"]["labels"][DIGEST]
+        return same and outcome(job) is None and job.metadata.deletion_timestamp is None
+
+    def _delete(self) -> None:
+        from kubernetes.client import ApiException
+
+        try:
+            self._batch.delete_namespaced_job(self._spec.name, self._namespace, propagation_policy="Foreground")
+        except ApiException as error:
+            if error.status != 404:
+                raise
+        for _ in self._jobs(lambda: self._read() is None):
+            pass
+
+    def _jobs(self, over: Callable[[], bool]) -> Iterator[V1Job]:
+        """Yield the Job at each of its changes until `over`, asked before each wait."""
+        return self._changes(self._batch.list_namespaced_job, f"metadata.name={self._spec.name}", None, over)
+
+    def _changes(
+        self, listing: Callable[..., Any], fields: str | None, labels: str | None, over: Callable[[], bool]
+    ) -> Iterator[Any]:
+        from kubernetes import watch
+
+        selector = {"field_selector": fields} if fields else {"label_selector": labels}
+        while not over():
+            if time.monotonic() > self._until:
+                raise self._failure("it did not end in time")
+            watcher = watch.Watch()
+            for event in watcher.stream(listing, self._namespace, timeout_seconds=2, **selector):
+                yield event["object"]
+                if over():
+                    watcher.stop()
+
+    def _wait_for_log(self, on_line: Callable[[str], None]) -> None:
+        """Wait until the pod's container runs; give up on one that cannot."""
+        waiting = Waiting()
+
+        def over() -> bool:
+            if waiting.pod is not None and started(waiting.pod):
+                return True
+            for news in waiting.look(time.monotonic()):
+                on_line(f"waiting for the pod: {news}")
+            if waiting.hopeless(time.monotonic()):
+                raise self._failure(str(waiting.problem))
+            job = self._read()
+            return job is None or outcome(job) is not None
+
+        for pod in self._changes(self._core.list_namespaced_pod, None, f"job-name={self._spec.name}", over):
+            waiting.pod = pod
+
+    def _pods(self) -> list[V1Pod]:
+        return self._core.list_namespaced_pod(self._namespace, label_selector=f"job-name={self._spec.name}").items
+
+    def _follow(self, on_line: Callable[[str], None]) -> None:
+        """Pass on the log until the container ends; a broken stream is taken up where it broke."""
+        from urllib3.exceptions import HTTPError
+
+        pods = [pod for pod in self._pods() if started(pod)]
+        if not pods:
+            return
+        name, passed = pods[-1].metadata.name, 0
+        while time.monotonic() < self._until:
+            response = self._core.read_namespaced_pod_log(name, self._namespace, follow=True, _preload_content=False)
+            try:
+                for number, line in enumerate(lines(response)):
+                    if number >= passed:
+                        self._tail.append(line)
+                        on_line(line)
+                        passed = number + 1
+                return
+            except HTTPError:
+                continue
+
+    def _ended(self) -> str:
+        result: list[str] = []
+
+        def over() -> bool:
+            job = self._read()
+            found = "the Job was deleted while it ran" if job is None else outcome(job)
+            if found:
+                result.append(found)
+            return bool(found)
+
+        for _ in self._jobs(over):
+            pass
+        return result[-1]
+
+    def _failure(self, why: str) -> UserError:
+        shown = "\n".join(f"    {line}" for line in self._tail) or "    (no log)"
+        return UserError(
+            f"Job {self._namespace}/{self._spec.name} failed",
+            seen=f"{why}\n  its log ends:\n{shown}",
+            next_step=f"kubectl -n {self._namespace} describe job {self._spec.name}",
+        )
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Return the lines of a byte stream that comes in pieces."""
+    rest = b""
+    for chunk in chunks:
+        *complete, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace").rstrip("\r") for line in complete)
+    if rest:
+        yield rest.decode(errors="replace")

@@ -1,0 +1,20 @@
+"""The applications of the platform, in the order in which they are declared. A new one is one line here."""
+
+from __future__ import annotations
+
+from components.applications.description import AnyApplication
+from components.applications.feast.description import FEAST
+from components.applications.gateway.description import GATEWAY
+from components.applications.kserve.description import KSERVE
+from components.applications.mlflow.description import MLFLOW
+from components.applications.models.description import MODELS
+from components.applications.pipelines.description import PIPELINES
+
+APPLICATIONS: tuple[AnyApplication, ...] = (
+    GATEWAY,
+    MLFLOW,
+    FEAST,
+    MODELS,
+    KSERVE,
+    PIPELINES,
+)

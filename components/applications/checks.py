@@ -1,0 +1,105 @@
+"""Refuses applications that cannot stand beside each other, and a choice of them that cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+
+from common.errors import UserError
+from components.applications.description import AnyApplication
+from components.substrates.requests import BUCKET_PURPOSES, Requests
+
+
+def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
+    """Refuse descriptions that claim the same thing twice, or that ask for what there is not.
+
+    Raises:
+        UserError: Names the application, the field, the value seen and what is allowed.
+    """
+    _unique(applications, "name", lambda item: [item.name])
+    _unique(applications, "namespace", lambda item: [item.namespace])
+    _unique(applications, "postgres", lambda item: item.postgres)
+    _unique(applications, "mysql", lambda item: [*item.mysql])
+    _unique(applications, "mysql", lambda item: [*item.mysql.values()])
+    _unique(applications, "grants", lambda item: [grant.application for grant in item.grants])
+    _unique(applications, "addresses", lambda item: [*item.addresses])
+    _unique(applications, "addresses", lambda item: [address.path for address in item.addresses.values()])
+    _unique(applications, "credentials", lambda item: [*item.credentials])
+    _unique(applications, "user_objects", lambda item: [f"{kind.plural}.{kind.group}" for kind in item.user_objects])
+    _refuse_overlapping_routes(applications)
+    _refuse_unknown_grants(applications)
+    _refuse_unknown_names(applications)
+
+
+def requested(applications: Iterable[AnyApplication]) -> Requests:
+    """Return everything that the applications ask of their substrate."""
+    chosen = tuple(applications)
+    return Requests(
+        postgres=tuple(name for item in chosen for name in item.postgres),
+        mysql={key: name for item in chosen for key, name in item.mysql.items()},
+        grants=tuple(grant for item in chosen for grant in item.grants),
+    )
+
+
+def missing_requirements(applications: Sequence[AnyApplication], on: Set[str]) -> Mapping[str, list[str]]:
+    """Return what each application that is on requires and that is off; only those that lack something."""
+    lacking = {item.name: [name for name in item.requires if name not in on] for item in applications}
+    return {name: missing for name, missing in lacking.items() if missing and name in on}
+
+
+def _clash(application: str, key: str, seen: str, allowed: str) -> UserError:
+    return UserError(
+        f"The description of application {application} cannot be used: {key}.",
+        seen=seen,
+        allowed=allowed,
+        next_step=f"edit components/applications/{application}/description.py",
+    )
+
+
+def _unique(
+    applications: Sequence[AnyApplication], key: str, values: Callable[[AnyApplication], Iterable[str]]
+) -> None:
+    owners: dict[str, str] = {}
+    for item in applications:
+        for value in values(item):
+            if value in owners:
+                raise _clash(item.name, key, value, f"a value of its own; application {owners[value]} has this one")
+            owners[value] = item.name
+
+
+def _refuse_overlapping_routes(applications: Sequence[AnyApplication]) -> None:
+    routes = [(item.name, route.path) for item in applications for route in item.routes]
+    for place, (name, path) in enumerate(routes):
+        if not path.startswith("/") or path.endswith("/"):
+            raise _clash(name, "routes", path, "a path with a leading and without a trailing slash")
+        for other, taken in routes[:place]:
+            # A longer path of the same application refines its own shorter one.
+            same = path == taken or (other != name and _below(path, taken)) or (other != name and _below(taken, path))
+            if same:
+                raise _clash(name, "routes", path, f"a path apart from {taken} of application {other}")
+
+
+def _below(path: str, parent: str) -> bool:
+    return path.startswith(f"{parent}/")
+
+
+def _refuse_unknown_grants(applications: Sequence[AnyApplication]) -> None:
+    for item in applications:
+        for grant in item.grants:
+            unknown = [purpose for purpose in (*grant.read_write, *grant.read_only) if purpose not in BUCKET_PURPOSES]
+            if unknown:
+                raise _clash(item.name, "grants", ", ".join(unknown), f"buckets: {', '.join(BUCKET_PURPOSES)}")
+
+
+def _refuse_unknown_names(applications: Sequence[AnyApplication]) -> None:
+    """Refuse a requirement or a flow that names no application, or one that is declared later."""
+    names = {item.name for item in applications}
+    earlier: list[str] = []
+    for item in applications:
+        for name in item.requires:
+            if name not in earlier:
+                allowed = f"applications before it in catalog.py: {', '.join(earlier) or 'there are none'}"
+                raise _clash(item.name, "requires", name, allowed)
+        for flow in item.flows:
+            if flow.source not in names:
+                raise _clash(item.name, "flows", flow.source, f"an application: {', '.join(sorted(names))}")
+        earlier.append(item.name)

@@ -1,0 +1,1 @@
+"""Feast: feature server, registry and materialization."""

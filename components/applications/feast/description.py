@@ -1,0 +1,54 @@
+"""Feast as the rest of the platform sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.applications.description import Address, Application, Route
+from components.applications.feast.settings import FeastSection
+from components.substrates.requests import Grant
+
+if TYPE_CHECKING:
+    from components.applications.context import Context
+    from components.applications.feast.component import Feast
+
+NAMESPACE = "feast"
+PORT = 6566
+
+GRANT = Grant(application="feast", namespace=NAMESPACE, service_account="materialization", read_only=("features",))
+
+OPEN_PATHS = ("/get-online-features", "/health")
+"""Paths that the Gateway lets through: the feature server has no login, and its other paths write."""
+
+
+def declare(context: Context, settings: FeastSection) -> Feast:
+    """Declare the component."""
+    from components.applications.feast.component import declare as declared
+
+    return declared(context, settings)
+
+
+FEAST = Application(
+    name="feast",
+    title="Feast: feature server, registry and scheduled materialization",
+    namespace=NAMESPACE,
+    settings=FeastSection,
+    declare=declare,
+    requires=("gateway",),
+    images=("feast",),
+    postgres=("feast",),
+    grants=(GRANT,),
+    routes=tuple(
+        Route(
+            name=f"feast{path.replace('/', '-')}",
+            path=f"/feast{path}",
+            service="feast",
+            port=PORT,
+            protection="open",
+            rewrite=path,
+        )
+        for path in OPEN_PATHS
+    ),
+    addresses={"feast": Address(path="/feast")},
+    checks=("feature-freshness",),
+)

@@ -1,0 +1,1 @@
+"""The Gateway: the one entrance to all applications."""

@@ -1,0 +1,34 @@
+"""The Gateway as the rest of the platform sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.applications.description import Address, Application
+from components.applications.gateway.settings import GatewaySection
+
+if TYPE_CHECKING:
+    from components.applications.context import Context
+    from components.applications.gateway.component import Gateway
+
+NAMESPACE = "envoy-gateway-system"
+
+
+def declare(context: Context, settings: GatewaySection) -> Gateway:
+    """Declare the component."""
+    from components.applications.gateway.component import declare as declared
+
+    return declared(context, settings)
+
+
+GATEWAY = Application(
+    name="gateway",
+    title="Envoy Gateway: the one entrance to every application",
+    namespace=NAMESPACE,
+    settings=GatewaySection,
+    declare=declare,
+    images=("envoy-gateway", "envoy"),
+    manifests=("gateway-api", "envoy-gateway"),
+    # Nothing is behind its root: any answer that is no server error shows that Envoy runs.
+    addresses={"gateway": Address(path="", health=None)},
+)

@@ -1,0 +1,64 @@
+"""Leads one path of the Gateway to one Service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.applications.description import Route
+from components.applications.gateway import envoy
+from components.kubernetes.transformations import Object
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayRouteArgs:
+    """Arguments of `GatewayRoute`.
+
+    Attributes:
+        namespace: Namespace of the route and its Service.
+        route: The application's description of the route.
+    """
+
+    namespace: str
+    route: Route
+
+
+def http_route(args: GatewayRouteArgs) -> Object:
+    """Return the HTTPRoute."""
+    route = args.route
+    rule = {
+        "matches": [{"path": {"type": "PathPrefix", "value": route.path}}],
+        "filters": [
+            {
+                "type": "URLRewrite",
+                "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": route.rewrite}},
+            }
+        ],
+        "backendRefs": [{"name": route.service, "port": route.port}],
+        "timeouts": {"request": f"{route.timeout_seconds}s"},
+    }
+    return {
+        "apiVersion": envoy.GATEWAY_API,
+        "kind": "HTTPRoute",
+        "metadata": {"name": route.name, "namespace": args.namespace},
+        "spec": {"parentRefs": [{"name": envoy.GATEWAY, "namespace": envoy.NAMESPACE}], "rules": [rule]},
+    }
+
+
+class GatewayRoute(pulumi.ComponentResource):
+    """An HTTPRoute of the platform's Gateway."""
+
+    def __init__(self, name: str, args: GatewayRouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:platform:Route", name, None, opts)
+        route = http_route(args)
+        k8s.apiextensions.CustomResource(
+            name,
+            api_version=route["apiVersion"],
+            kind=route["kind"],
+            metadata=route["metadata"],
+            spec=route["spec"],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

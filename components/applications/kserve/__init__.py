@@ -1,0 +1,1 @@
+"""KServe: the controller of InferenceServices, and the runtime that serves models."""

@@ -1,0 +1,44 @@
+"""KServe as the rest of the platform sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.applications.description import Address, Application, UserObjects
+from components.applications.kserve.settings import KServeSection
+
+if TYPE_CHECKING:
+    from components.applications.context import Context
+    from components.applications.kserve.component import KServe
+
+NAMESPACE = "kserve"
+
+
+def declare(context: Context, settings: KServeSection) -> KServe:
+    """Declare the component."""
+    from components.applications.kserve.component import declare as declared
+
+    return declared(context, settings)
+
+
+KSERVE = Application(
+    name="kserve",
+    title="KServe: the controller of InferenceServices, and the runtime that serves models",
+    namespace=NAMESPACE,
+    settings=KServeSection,
+    declare=declare,
+    requires=("gateway", "models"),
+    images=("kserve-controller", "serving", "storage-initializer"),
+    manifests=("kserve",),
+    # Routes are made for each deployment, because the weights of a canary are theirs.
+    addresses={"serving": Address(path="/serving", health="/{object}/v2/health/ready")},
+    user_objects=(
+        UserObjects(
+            group="serving.kserve.io",
+            version="v1beta1",
+            plural="inferenceservices",
+            controller="the KServe controller",
+        ),
+    ),
+    checks=("serving-correctness", "serving-latency"),
+)

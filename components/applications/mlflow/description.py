@@ -1,0 +1,53 @@
+"""MLflow as the rest of the platform sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.applications.description import Address, Application, Route
+from components.applications.mlflow.settings import MLflowSection
+from components.substrates.requests import Grant
+
+if TYPE_CHECKING:
+    from components.applications.context import Context
+    from components.applications.mlflow.component import MLflow
+
+NAMESPACE = "mlflow"
+PORT = 5000
+
+GRANT = Grant(application="mlflow", namespace=NAMESPACE, service_account="mlflow", read_write=("models",))
+
+UPLOAD_SECONDS = 600
+"""Longest request through the Gateway: a part of an artifact, or a slow upload of a model."""
+
+
+def declare(context: Context, settings: MLflowSection) -> MLflow:
+    """Declare the component."""
+    from components.applications.mlflow.component import declare as declared
+
+    return declared(context, settings)
+
+
+MLFLOW = Application(
+    name="mlflow",
+    title="MLflow: tracking server and model registry",
+    namespace=NAMESPACE,
+    settings=MLflowSection,
+    declare=declare,
+    requires=("gateway",),
+    images=("mlflow",),
+    postgres=("mlflow", "mlflow-auth"),
+    grants=(GRANT,),
+    routes=(
+        Route(
+            name="mlflow",
+            path="/mlflow",
+            service="mlflow",
+            port=PORT,
+            protection="login",
+            timeout_seconds=UPLOAD_SECONDS,
+        ),
+    ),
+    addresses={"mlflow": Address(path="/mlflow")},
+    checks=("mlflow",),
+)

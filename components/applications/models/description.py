@@ -1,0 +1,50 @@
+"""The namespace `models` as the rest of the platform sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.applications.description import Application
+from components.applications.models.settings import ModelsSection
+from components.substrates.requests import Grant
+
+if TYPE_CHECKING:
+    from components.applications.context import Context
+    from components.applications.models.component import Models
+
+NAMESPACE = "models"
+SERVING = "serving"
+"""ServiceAccount of predictors."""
+
+WORKLOAD = "workload"
+"""ServiceAccount of jobs."""
+
+SERVING_GRANT = Grant(application="serving", namespace=NAMESPACE, service_account=SERVING, read_only=("models",))
+WORKLOAD_GRANT = Grant(
+    application="workload",
+    namespace=NAMESPACE,
+    service_account=WORKLOAD,
+    read_write=("raw", "features", "pipelines"),
+    read_only=("models",),
+)
+
+
+def declare(context: Context, settings: ModelsSection) -> Models:
+    """Declare the component."""
+    from components.applications.models.component import declare as declared
+
+    return declared(context, settings)
+
+
+MODELS = Application(
+    name="models",
+    title="The namespace in which models are served and jobs run",
+    namespace=NAMESPACE,
+    settings=ModelsSection,
+    declare=declare,
+    requires=("mlflow", "feast"),
+    images=("job",),
+    grants=(SERVING_GRANT, WORKLOAD_GRANT),
+    user_routes=True,
+    credentials={"mlflow": "mlflow-client", "object_store": "object-store"},
+)

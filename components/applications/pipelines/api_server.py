@@ -1,0 +1,157 @@
+"""The API server of Pipelines: its configuration file, its environment, its pod."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.applications.pipelines import names
+from components.kubernetes import kube, pods, volumes
+from components.kubernetes.objects import Scope
+from components.kubernetes.transformations import Object
+from components.substrates.contract import MysqlDatabase, ObjectStore, Substrate
+
+CONFIG_PATH = "/config"
+
+AUTHORITIES = {"SSL_CERT_DIR": CONFIG_PATH}
+"""Variable by which Go trusts, beside the image's own authorities, those in files of the folder."""
+
+
+def object_store_config(store: ObjectStore, bucket: str) -> Object:
+    """Return the section `ObjectStoreConfig`; keys of accounts come from the environment."""
+    url = urlsplit(store.endpoint or f"https://s3.{store.region}.amazonaws.com")
+    return {
+        "Host": url.hostname,
+        "Port": str(url.port or ""),
+        "Region": store.region,
+        "Secure": url.scheme == "https",
+        "BucketName": bucket,
+        "PipelinePath": "pipelines",
+    }
+
+
+def database_config(database: MysqlDatabase, host: str) -> Object:
+    """Return the section `DBConfig` without the password."""
+    # `true` verifies with what Go trusts, to which AUTHORITIES adds.
+    tls = {"ExtraParams": {"tls": "true"}} if database.authorities is not None else {}
+    mysql = {
+        "User": database.user,
+        "Host": host,
+        "Port": str(database.port),
+        "DBName": database.name,
+        "GroupConcatMaxLen": "4194304",
+        **tls,
+    }
+    # Short, so that connections to a database that was replaced are noticed within it.
+    return {"MySQLConfig": mysql, "ConMaxLifeTime": "60s"}
+
+
+def configuration(substrate: Substrate, bucket: str, host: str) -> str:
+    """Return config.json."""
+    volume = {"accessModes": ["ReadWriteOnce"], "storageClassName": substrate.storage_classes.rwo}
+    config = {
+        "DBConfig": database_config(substrate.mysql["pipelines"], host),
+        "DBDriverName": "mysql",
+        "ObjectStoreConfig": object_store_config(substrate.object_store, bucket),
+        "InitConnectionTimeout": "2m",
+        "DEFAULTPIPELINERUNNERSERVICEACCOUNT": names.RUNNER,
+        "CacheEnabled": "true",
+        "CRON_SCHEDULE_TIMEZONE": "UTC",
+        "Workspace": {"VolumeClaimTemplateSpec": volume},
+        # With the defaults of 5 and 10 a burst of submissions waits for its own requests.
+        "ClientQPS": "50",
+        "ClientBurst": "100",
+    }
+    return json.dumps(config, indent=1, sort_keys=True)
+
+
+def environment(images: Mapping[str, str], access: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:
+    """Return the variables that are no secrets."""
+    return {
+        **access,
+        "POD_NAMESPACE": names.NAMESPACE,
+        "V2_DRIVER_IMAGE": images["pipelines-driver"],
+        "V2_LAUNCHER_IMAGE": images["pipelines-launcher"],
+        # The output of a step that succeeds becomes an artifact of its own: it outlives the pod. Why one failed, steps
+        # themselves leave in MLflow.
+        "PUBLISH_LOGS": "true",
+        "PIPELINE_LOG_LEVEL": "1",
+        # The server does not start without an address of the visualization server, which nobody runs any more.
+        "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST": "127.0.0.1",
+        "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT": "1",
+    }
+
+
+def credentials(substrate: Substrate) -> dict[str, pulumi.Output[str]]:
+    """Return the variables that are secrets; an empty key means workload identity, an absent one upstream's default."""
+    keys = substrate.object_store.access[names.API_SERVER_GRANT.application].secret_environment
+    none = pulumi.Output.from_input("")
+    return {
+        "DBCONFIG_MYSQLCONFIG_PASSWORD": substrate.mysql["pipelines"].password,
+        "OBJECTSTORECONFIG_ACCESSKEY": keys.get("AWS_ACCESS_KEY_ID", none),
+        "OBJECTSTORECONFIG_SECRETACCESSKEY": keys.get("AWS_SECRET_ACCESS_KEY", none),
+    }
+
+
+def declare(
+    scope: Scope, substrate: Substrate, replicas: int, resources: kube.Resources, requires: Sequence[pulumi.Resource]
+) -> k8s.apps.v1.Deployment:
+    """Declare the server with its Service, its account and its configuration."""
+    account = scope.service_account(names.API_SERVER)
+    access = substrate.object_store.access[names.API_SERVER_GRANT.application]
+    database = substrate.mysql["pipelines"]
+    text = pulumi.Output.all(
+        bucket=substrate.object_store.buckets["pipelines"], host=pulumi.Output.from_input(database.host)
+    ).apply(lambda known: configuration(substrate, known["bucket"], known["host"]))
+    files = database.files()
+    mounted = scope.config_map("ml-pipeline-config", {"config.json": text, **files})
+    secret = scope.secret("ml-pipeline-environment", credentials(substrate))
+    container = pods.Container(
+        name="ml-pipeline-api-server",
+        image=substrate.images["pipelines-api"],
+        resources=resources,
+        command=["/bin/apiserver"],
+        args=[f"--config={CONFIG_PATH}", "-logtostderr=true", "--logLevel=info"],
+        env={**environment(substrate.images, access.environment), **(AUTHORITIES if files else {})},
+        env_from_secrets=[secret.metadata.name],
+        ports={"http": names.HTTP_PORT, "grpc": names.GRPC_PORT},
+        probes=pods.Probes(port=names.HTTP_PORT, path="/apis/v2beta1/healthz", start_seconds=180),
+        mounts=[
+            volumes.Mount(name="config", path=CONFIG_PATH, config_map=mounted.metadata.name),
+            volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
+        ],
+    )
+    _service(scope)
+    return scope.deployment(
+        replicas,
+        pods.pod(
+            container,
+            service_account=account.metadata.name,
+            application=names.API_SERVER,
+            annotations={
+                "mlplatform/config": text.apply(lambda content: kube.digest("".join([content, *files.values()]))),
+                **kube.secrets_digest(*credentials(substrate).values()),
+            },
+            kubernetes_token=True,
+        ),
+        requires=[*requires, *access.requires, *database.requires],
+    )
+
+
+def _service(scope: Scope) -> None:
+    """Declare the Service; drivers speak gRPC, everybody else HTTP."""
+    ports = {"http": names.HTTP_PORT, "grpc": names.GRPC_PORT}
+    k8s.core.v1.Service(
+        names.API_SERVER,
+        metadata=scope.metadata(names.API_SERVER, annotations={"pulumi.com/skipAwait": "true"}),
+        spec=k8s.core.v1.ServiceSpecArgs(
+            type="ClusterIP",
+            selector=kube.labels(names.API_SERVER),
+            ports=[k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=port) for name, port in ports.items()],
+        ),
+        opts=scope.opts,
+    )

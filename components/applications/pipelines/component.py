@@ -1,0 +1,133 @@
+"""Kubeflow Pipelines: API server, ML Metadata and the controllers of runs and schedules, without upstream's UI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from artifacts.manifests import Rendered, rendered
+from components.applications.context import Context
+from components.applications.feast.component import Feast
+from components.applications.gateway.component import Gateway
+from components.applications.mlflow.component import MLflow
+from components.applications.network import declare_flows
+from components.applications.pipelines import access, agents, api_server, names, rights, runs
+from components.applications.pipelines.description import PIPELINES
+from components.applications.pipelines.runs import Clients
+from components.applications.pipelines.settings import PipelinesSection
+from components.applications.pipelines.workflows import RunPolicy
+from components.kubernetes import kube
+from components.kubernetes.crds import CrdBundle, CrdBundleArgs
+from components.kubernetes.manifests import Manifests, ManifestsArgs
+from components.kubernetes.objects import Scope, space
+from components.substrates.contract import Substrate
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinesArgs:
+    """Arguments of `Pipelines`.
+
+    Attributes:
+        substrate: What it runs on.
+        argo: Rendered Argo: definitions, and the controller's role.
+        upstream: Rendered Pipelines: definitions, and the servers' roles.
+        clients: How steps reach the platform's other applications.
+        policy: Bounds of runs.
+        replicas: Pods of the API server.
+        server: Requests and limits of the API server.
+        controller: Requests and limits of the workflow controller; its memory grows with the runs it keeps.
+        gateway_crds: The Gateway API's definitions.
+        namespaces: Namespace by name of application, for network policies.
+    """
+
+    substrate: Substrate
+    argo: Rendered
+    upstream: Rendered
+    clients: Clients
+    policy: RunPolicy
+    replicas: int
+    server: kube.Resources
+    controller: kube.Resources
+    gateway_crds: pulumi.Resource
+    namespaces: Mapping[str, str]
+
+
+class Pipelines(pulumi.ComponentResource):
+    """Pipelines in the namespace `kubeflow`, servers and runs alike.
+
+    Attributes:
+        namespace: Namespace of servers and runs.
+        url: Address of the API inside the cluster.
+    """
+
+    namespace: str
+    url: str
+
+    def __init__(self, name: str, args: PipelinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:platform:Pipelines", name, None, opts)
+        substrate = args.substrate
+        child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
+        place = space(names.NAMESPACE, child)
+
+        def scope(application: str) -> Scope:
+            return Scope(application=application, namespace=place, base=child)
+
+        crds = [self._crds(bundle, substrate) for bundle in (args.argo, args.upstream)]
+        keys = [runs.KEYS] if runs.has_static_keys(substrate) else []
+        roles = Manifests(
+            f"{name}-rights",
+            ManifestsArgs(
+                objects=rights.objects([*args.argo.objects, *args.upstream.objects], keys), namespace=names.NAMESPACE
+            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[place.resource])),
+        )
+        ground = [*crds, roles, *runs.declare(scope(name), substrate, args.clients, args.policy)]
+        agents.metadata(scope(names.METADATA), substrate)
+        agents.workflow_controller(scope(names.WORKFLOW_CONTROLLER), substrate, args.policy, args.controller, ground)
+        server = api_server.declare(scope(names.API_SERVER), substrate, args.replicas, args.server, ground)
+        agents.persistence_agent(scope(names.PERSISTENCE_AGENT), substrate, args.policy, [server])
+        agents.scheduler(scope(names.SCHEDULER), substrate, [server])
+        declare_flows(scope(name), PIPELINES, args.namespaces)
+        access.declare(scope(name), substrate.gateway.base_url, args.gateway_crds, server)
+        self.namespace, self.url = names.NAMESPACE, names.URL
+        self.register_outputs({"url": self.url})
+
+    def _crds(self, bundle: Rendered, substrate: Substrate) -> CrdBundle:
+        return CrdBundle(
+            f"{bundle.name}-crds",
+            CrdBundleArgs(
+                version=bundle.version,
+                sha256=bundle.crds_sha256,
+                path=str(bundle.crds_path),
+                kubeconfig=substrate.kubeconfig,
+            ),
+            # CrdBundle applies the definitions itself; the provider has to be ready first.
+            pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
+        )
+
+
+def declare(context: Context, settings: PipelinesSection) -> Pipelines:
+    """Declare Kubeflow Pipelines as the settings say."""
+    tracking, store = context.component(MLflow), context.component(Feast)
+    return Pipelines(
+        "pipelines",
+        PipelinesArgs(
+            substrate=context.substrate,
+            argo=rendered("argo"),
+            upstream=rendered("pipelines"),
+            clients=Clients(
+                feast_config=store.client_config,
+                mlflow_uri=tracking.tracking_uri,
+                mlflow_username=tracking.username,
+                mlflow_password=tracking.password,
+            ),
+            policy=settings.runs.policy(),
+            replicas=settings.replicas,
+            server=settings.size.resources(),
+            controller=settings.controller.resources(),
+            gateway_crds=context.component(Gateway).crds,
+            namespaces={item.name: item.namespace for item in context.applications},
+        ),
+    )

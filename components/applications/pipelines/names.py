@@ -1,0 +1,40 @@
+"""Names of Pipelines' parts. Most are built into upstream's binaries, the namespace among them."""
+
+from __future__ import annotations
+
+from components.substrates.requests import Grant
+
+NAMESPACE = "kubeflow"
+"""Of servers and of runs: without users of its own, the API server starts every run in its own namespace, and drivers
+look for `ml-pipeline.kubeflow` and `metadata-grpc-service.kubeflow`."""
+
+API_SERVER = "ml-pipeline"
+HTTP_PORT = 8888
+GRPC_PORT = 8887
+PERSISTENCE_AGENT = "ml-pipeline-persistenceagent"
+SCHEDULER = "ml-pipeline-scheduledworkflow"
+METADATA = "metadata-grpc-service"
+METADATA_PORT = 8080
+WORKFLOW_CONTROLLER = "workflow-controller"
+
+RUNNER = "pipeline-runner"
+"""ServiceAccount of steps."""
+
+LAUNCHER_CONFIG = "kfp-launcher"
+METADATA_CONFIG = "metadata-grpc-configmap"
+CLIENT_SECRET = "pipelines-client"  # noqa: S105 - a name
+
+URL = f"http://{API_SERVER}.{NAMESPACE}.svc:{HTTP_PORT}"
+"""Address of the API inside the cluster."""
+
+API_SERVER_GRANT = Grant(
+    application="pipelines", namespace=NAMESPACE, service_account=API_SERVER, read_write=("pipelines",)
+)
+RUNNER_GRANT = Grant(
+    application=RUNNER,
+    namespace=NAMESPACE,
+    service_account=RUNNER,
+    read_write=("pipelines",),
+    read_only=("raw", "features", "models"),
+)
+GRANTS = (API_SERVER_GRANT, RUNNER_GRANT)

@@ -1,0 +1,121 @@
+"""What runs find in their namespace: the launcher's configuration, credentials, sizes, an identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.applications.models import component as models
+from components.applications.pipelines import names
+from components.applications.pipelines.workflows import RunPolicy
+from components.kubernetes.objects import Scope
+from components.kubernetes.transformations import Object
+from components.substrates.contract import ObjectStore, Substrate
+
+KEYS = "object-store"
+"""Secret of the object store's variables, as in the namespace of models."""
+
+ROOT = "v2/artifacts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """How steps reach the platform's other applications.
+
+    Attributes:
+        feast_config: Content of the Secret `feast-config` of clients.
+        mlflow_uri: Address of MLflow inside the cluster.
+        mlflow_username: Login of steps.
+        mlflow_password: Its password, a secret.
+    """
+
+    feast_config: Mapping[str, pulumi.Input[str]]
+    mlflow_uri: str
+    mlflow_username: str
+    mlflow_password: pulumi.Output[str]
+
+
+def provider(store: ObjectStore, *, static_keys: bool) -> Object:
+    """Return how the launcher reaches the object store.
+
+    Args:
+        store: The object store.
+        static_keys: Whether the account's keys are in the Secret; it is the pod's own identity otherwise.
+    """
+    if not static_keys:
+        return {"credentials": {"fromEnv": True}}
+    url = urlsplit(store.endpoint or f"https://s3.{store.region}.amazonaws.com")
+    reference = {"secretName": KEYS, "accessKeyKey": "AWS_ACCESS_KEY_ID", "secretKeyKey": "AWS_SECRET_ACCESS_KEY"}
+    return {
+        "endpoint": url.netloc,
+        "region": store.region,
+        "disableSSL": url.scheme != "https",
+        "forcePathStyle": store.path_style,
+        "credentials": {"fromEnv": False, "secretRef": reference},
+    }
+
+
+def launcher_config(store: ObjectStore, bucket: str, *, static_keys: bool) -> dict[str, str]:
+    """Return the ConfigMap `kfp-launcher`."""
+    default = provider(store, static_keys=static_keys)
+    return {
+        "defaultPipelineRoot": f"s3://{bucket}/{ROOT}",
+        "providers": json.dumps({"s3": {"default": default}}, sort_keys=True),
+    }
+
+
+def has_static_keys(substrate: Substrate) -> bool:
+    """Whether steps reach the object store with keys of an account instead of their pod's identity."""
+    return bool(substrate.object_store.access[names.RUNNER_GRANT.application].secret_environment)
+
+
+def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPolicy) -> list[pulumi.Resource]:
+    """Declare everything a run finds."""
+    store = substrate.object_store
+    static_keys = has_static_keys(substrate)
+    access = store.access[names.RUNNER_GRANT.application]
+    keys: Mapping[str, pulumi.Input[str]] = {**access.environment, **access.secret_environment}
+    launcher = pulumi.Output.from_input(store.buckets["pipelines"]).apply(
+        lambda bucket: launcher_config(store, bucket, static_keys=static_keys)
+    )
+    metadata = {"METADATA_GRPC_SERVICE_HOST": names.METADATA, "METADATA_GRPC_SERVICE_PORT": str(names.METADATA_PORT)}
+    return [
+        _runner(scope),
+        k8s.core.v1.ConfigMap(
+            names.LAUNCHER_CONFIG, metadata=scope.metadata(names.LAUNCHER_CONFIG), data=launcher, opts=scope.opts
+        ),
+        scope.config_map(names.METADATA_CONFIG, metadata),
+        scope.secret(KEYS, keys, resource="pipelines-object-store"),
+        scope.secret("feast-config", clients.feast_config, resource="pipelines-feast-config"),
+        scope.secret(
+            "mlflow-client",
+            {
+                "MLFLOW_TRACKING_URI": clients.mlflow_uri,
+                "MLFLOW_TRACKING_USERNAME": clients.mlflow_username,
+                "MLFLOW_TRACKING_PASSWORD": clients.mlflow_password,
+            },
+            resource="pipelines-mlflow-client",
+        ),
+        k8s.core.v1.ConfigMap(
+            "pipelines-platform",
+            metadata=scope.metadata("platform"),
+            data=models.settings(substrate, clients.mlflow_uri),
+            opts=scope.opts,
+        ),
+        models.container_defaults("pipelines", scope, policy.step),
+    ]
+
+
+def _runner(scope: Scope) -> k8s.core.v1.ServiceAccount:
+    """Declare the account of steps: its token says to Argo how a step ended, so pods get it."""
+    return k8s.core.v1.ServiceAccount(
+        names.RUNNER,
+        metadata=scope.metadata(names.RUNNER),
+        automount_service_account_token=True,
+        opts=scope.opts,
+    )

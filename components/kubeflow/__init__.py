@@ -1,1 +1,0 @@
-"""Kubeflow's parts of the platform."""

@@ -1,5 +1,0 @@
-"""The substrate of one machine: databases, online store and object store in the cluster itself."""
-
-from components.local.substrate import LocalSubstrate, LocalSubstrateArgs
-
-__all__ = ["LocalSubstrate", "LocalSubstrateArgs"]

@@ -1,0 +1,79 @@
+"""VPC endpoints: S3 without NAT for everybody, other services where settings ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.substrates.aws.network import Network
+from components.substrates.aws.site import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointsArgs:
+    """Arguments of `Endpoints`.
+
+    Attributes:
+        site: Where.
+        network: The VPC.
+        cidr: CIDR of the VPC, which may call interface endpoints.
+        interfaces: Services with an endpoint in the private subnets, such as `ecr.api`.
+    """
+
+    site: Site
+    network: Network
+    cidr: str
+    interfaces: Sequence[str]
+
+
+class Endpoints(pulumi.ComponentResource):
+    """The endpoints of one VPC."""
+
+    def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:aws:Endpoints", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        site, network = args.site, args.network
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            vpc_id=network.vpc_id,
+            service_name=f"com.amazonaws.{site.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[*network.private_route_tables, network.database_route_table],
+            tags={"Name": site.name("s3")},
+            opts=child,
+        )
+        if args.interfaces:
+            group = aws.ec2.SecurityGroup(
+                name,
+                name=site.name("endpoints"),
+                description="HTTPS from the VPC to interface endpoints",
+                vpc_id=network.vpc_id,
+                tags={"Name": site.name("endpoints")},
+                opts=child,
+            )
+            aws.vpc.SecurityGroupIngressRule(
+                name,
+                security_group_id=group.id,
+                description="HTTPS from the VPC",
+                cidr_ipv4=args.cidr,
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                opts=child,
+            )
+            for service in args.interfaces:
+                aws.ec2.VpcEndpoint(
+                    f"{name}-{service.replace('.', '-')}",
+                    vpc_id=network.vpc_id,
+                    service_name=f"com.amazonaws.{site.region}.{service}",
+                    vpc_endpoint_type="Interface",
+                    subnet_ids=network.subnets["private"],
+                    security_group_ids=[group.id],
+                    private_dns_enabled=True,
+                    tags={"Name": site.name(service.replace(".", "-"))},
+                    opts=child,
+                )
+        self.register_outputs({})

@@ -1,0 +1,142 @@
+"""The platform's buckets, and the roles of the applications that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.substrates.aws import buckets, iam
+from components.substrates.aws.buckets import Bucket, BucketArgs
+from components.substrates.aws.cluster import Cluster
+from components.substrates.aws.identity import PodRole, PodRoleArgs
+from components.substrates.aws.site import Site
+from components.substrates.contract import ObjectStore, ObjectStoreAccess
+from components.substrates.requests import BUCKET_PURPOSES, BucketPurpose, Grant
+
+LIST = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
+READ = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging")
+WRITE = (
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
+LOGS = "logs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStorageArgs:
+    """Arguments of `ObjectStorage`.
+
+    Attributes:
+        site: Where.
+        cluster: Cluster whose pods use the buckets.
+        key_arn: Key that encrypts them.
+        noncurrent_days: Days that overwritten and deleted objects can still be brought back.
+        log_days: Days that access logs are kept.
+        grants: What the applications ask for.
+    """
+
+    site: Site
+    cluster: Cluster
+    key_arn: pulumi.Output[str]
+    noncurrent_days: int
+    log_days: int
+    grants: Sequence[Grant]
+
+
+def bucket_name(site: Site, purpose: str) -> str:
+    """Return a bucket's name; the account makes it unique on AWS."""
+    return f"{site.prefix}-{purpose}-{site.account}"
+
+
+def statements(
+    grant: Grant, names: Mapping[BucketPurpose, str], key_arn: pulumi.Input[str], region: str
+) -> list[iam.Statement]:
+    """Return what `grant` allows: the named buckets, and their key through S3 alone."""
+    readable = sorted({names[purpose] for purpose in (*grant.read_write, *grant.read_only)})
+    writable = sorted(names[purpose] for purpose in grant.read_write)
+    found = [
+        iam.Statement(actions=LIST, resources=[buckets.arn(bucket) for bucket in readable]),
+        iam.Statement(actions=READ, resources=[f"{buckets.arn(bucket)}/*" for bucket in readable]),
+    ]
+    if writable:
+        found.append(iam.Statement(actions=WRITE, resources=[f"{buckets.arn(bucket)}/*" for bucket in writable]))
+    key_actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writable else [])]
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
+    return [*found, iam.Statement(actions=key_actions, resources=[key_arn], conditions=through_s3)]
+
+
+class ObjectStorage(pulumi.ComponentResource):
+    """A bucket for each purpose, one for access logs, and a role for each grant; no keys anywhere."""
+
+    store: ObjectStore
+
+    def __init__(self, name: str, args: ObjectStorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlplatform:aws:ObjectStorage", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        site = args.site
+        names = {purpose: bucket_name(site, purpose) for purpose in BUCKET_PURPOSES}
+        log_name = bucket_name(site, LOGS)
+        logs = Bucket(
+            f"{name}-{LOGS}",
+            BucketArgs(
+                site=site,
+                bucket=log_name,
+                key_arn=None,
+                log_bucket=None,
+                noncurrent_days=args.noncurrent_days,
+                expire_days=args.log_days,
+                statements=[buckets.log_delivery(site, log_name)],
+            ),
+            child,
+        )
+        made = {
+            purpose: Bucket(
+                f"{name}-{purpose}",
+                BucketArgs(
+                    site=site,
+                    bucket=bucket,
+                    key_arn=args.key_arn,
+                    log_bucket=log_name,
+                    noncurrent_days=args.noncurrent_days,
+                    requires=logs.ready,
+                ),
+                child,
+            )
+            for purpose, bucket in names.items()
+        }
+        ready = [resource for bucket in made.values() for resource in bucket.ready]
+        environment = {"AWS_REGION": site.region, "AWS_DEFAULT_REGION": site.region}
+        self.store = ObjectStore(
+            endpoint=None,
+            region=site.region,
+            path_style=False,
+            buckets=names,
+            access={
+                grant.application: ObjectStoreAccess(
+                    environment=environment,
+                    secret_environment={},
+                    requires=[self._role(grant, names, args).association, *ready],
+                )
+                for grant in args.grants
+            },
+        )
+        self.register_outputs({})
+
+    def _role(self, grant: Grant, names: Mapping[BucketPurpose, str], args: ObjectStorageArgs) -> PodRole:
+        return PodRole(
+            grant.application,
+            PodRoleArgs(
+                site=args.site,
+                cluster=args.cluster.name,
+                cluster_name=args.cluster.resource_name,
+                namespace=grant.namespace,
+                service_account=grant.service_account,
+                statements=statements(grant, names, args.key_arn, args.site.region),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )

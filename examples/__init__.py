@@ -1,0 +1,1 @@
+"""Complete examples: their data, features, pipeline, model and deployment."""

@@ -1,0 +1,81 @@
+"""One workload's folder in a bucket: whole objects, and a manifest that says what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from examples.flights.environment import PREFIX
+
+MANIFEST = "manifest.json"
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def combined(parts: dict[str, str]) -> str:
+    """Return one digest of named digests, whatever their order."""
+    return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+class Folder:
+    """Objects below `flights/` of one bucket.
+
+    Args:
+        bucket: Name of the bucket.
+        endpoint: URL of an S3 service other than AWS; None on AWS.
+        keys: Credentials by the names of their variables; the process's own when None.
+    """
+
+    def __init__(self, bucket: str, endpoint: str | None, keys: Mapping[str, str] | None = None) -> None:
+        import boto3
+        from botocore.config import Config
+
+        self.bucket = bucket
+        # Path style: the names of in-cluster S3 services have no wildcard below them. They are behind no proxy.
+        style = Config(s3={"addressing_style": "path"}, proxies={}) if endpoint else None
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+        key, secret, region = ((keys or {}).get(name) for name in names)
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            config=style,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            region_name=region,
+        )
+
+    def read(self, name: str) -> bytes:
+        """Return the object `name`.
+
+        Raises:
+            FileNotFoundError: There is none; the text says which bucket was looked at.
+        """
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=f"{PREFIX}/{name}")["Body"].read()
+        except self._client.exceptions.NoSuchKey:
+            raise FileNotFoundError(f"s3://{self.bucket}/{PREFIX}/{name} does not exist") from None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the object `name`."""
+        self._client.put_object(Bucket=self.bucket, Key=f"{PREFIX}/{name}", Body=data)
+
+    def names(self) -> set[str]:
+        """Return the names of all objects."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{PREFIX}/")
+        return {item["Key"].removeprefix(f"{PREFIX}/") for page in pages for item in page.get("Contents", [])}
+
+    def manifest(self, name: str = MANIFEST) -> dict[str, Any]:
+        """Return a manifest; empty when there is none."""
+        try:
+            return json.loads(self.read(name))
+        except FileNotFoundError:
+            return {}
+
+    def write_manifest(self, content: dict[str, Any], name: str = MANIFEST) -> None:
+        """Write a manifest: always the last object of a step, so that what it lists is there."""
+        self.write(name, json.dumps(content, indent=1, sort_keys=True).encode())

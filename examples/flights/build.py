@@ -1,0 +1,92 @@
+"""Step `build-features`: feature tables and labels, as the world stood at one instant, into the features bucket."""
+
+from __future__ import annotations
+
+import io
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from examples.flights import bucket, clock, raw, rolling
+from examples.flights.bucket import Folder
+from examples.flights.environment import Environment
+from examples.flights.parameters import Parameters, digest_of_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger("flights.build")
+
+CODE = ("parameters.yaml", "zones.yaml", "clock.py", "rolling.py", "build.py")
+"""Files that decide what the tables hold."""
+
+
+def identity(raw_digest: str, as_of: datetime) -> str:
+    """Return the digest of everything the tables depend on."""
+    return bucket.combined({"raw": raw_digest, "code": digest_of_files(*CODE), "as_of": as_of.isoformat()})
+
+
+def known(table: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """Return the rows known at `as_of`."""
+    return table[table["event_timestamp"] <= as_of].reset_index(drop=True)
+
+
+def tables(raw_tables: dict[str, pd.DataFrame], params: Parameters, as_of: datetime) -> dict[str, pd.DataFrame]:
+    """Return every table by name, from nothing that happened after `as_of`.
+
+    Args:
+        raw_tables: The tables of `raw.read`.
+        params: The workload's numbers.
+        as_of: Instant of the snapshot.
+    """
+    flights = clock.completed(
+        raw_tables["flights"], raw_tables["airports"], known_after_minutes=params.known_after_minutes
+    )
+    built = rolling.build(flights, raw_tables["weather"], raw_tables["planes"], params)
+    arrived = flights.loc[flights["arrival_known_at"] <= as_of, "flight_id"]
+    built["labels"] = built["labels"][built["labels"]["flight_id"].isin(arrived)]
+    return {name: known(table, as_of) for name, table in built.items()}
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as parquet; the same table gives the same bytes."""
+    out = io.BytesIO()
+    table.to_parquet(out, index=False, compression="zstd")
+    return out.getvalue()
+
+
+def run(environment: Environment, params: Parameters, as_of: datetime | None = None) -> dict[str, Any]:
+    """Write the tables unless the same ones are there; return their manifest.
+
+    Args:
+        environment: Where from and to.
+        params: The workload's numbers.
+        as_of: Instant of the snapshot; the configured one when None.
+    """
+    moment = as_of or params.as_of
+    source = Folder(environment.raw_bucket, environment.endpoint).manifest()
+    target = Folder(environment.features_bucket, environment.endpoint)
+    manifest = target.manifest()
+    if source and manifest.get("identity") == identity(source["digest"], moment):
+        wanted = {f"{name}.parquet" for name in manifest["rows"]}
+        if target.names().issuperset(wanted):
+            log.info("feature tables are there already (%s)", manifest["digest"][:12])
+            return manifest
+    digest, raw_tables = raw.read(environment)
+    built = tables(raw_tables, params, moment)
+    digests: dict[str, str] = {}
+    for name, table in built.items():
+        data = parquet(table)
+        digests[name] = bucket.sha256(data)
+        target.write(f"{name}.parquet", data)
+        log.info("%s: %d rows, %.1f MB", name, len(table), len(data) / 1e6)
+    manifest = {
+        "identity": identity(digest, moment),
+        "raw": digest,
+        "as_of": moment.isoformat(),
+        "rows": {name: len(table) for name, table in built.items()},
+        "files": digests,
+        "digest": bucket.combined(digests),
+    }
+    target.write_manifest(manifest)
+    return manifest

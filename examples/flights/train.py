@@ -1,0 +1,154 @@
+"""Step `train`: training set, model, evaluation and registration in MLflow, in one process."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from examples.flights import bucket, dataset, model, registry, versions
+from examples.flights.bucket import Folder
+from examples.flights.environment import Environment
+from examples.flights.features.catalog import SERVICE
+from examples.flights.parameters import Parameters, digest_of_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from feast import FeatureStore
+    from lightgbm import Booster
+    from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger("flights.train")
+
+CODE = ("parameters.yaml", "features/catalog.yaml", "dataset.py", "model.py", "versions.py", "train.py")
+"""Files that decide, with the data, which model comes out."""
+
+IDENTITY_TAG = "training_identity"
+
+
+class QualityGateError(Exception):
+    """The model is too poor to be deployed; no version of it gets an alias."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model with what it was made from and how good it is."""
+
+    booster: Booster
+    quality: model.Quality
+    example: pd.DataFrame
+    requests: list[dict[str, str]]
+    tags: dict[str, str]
+
+
+def load(folder: Folder, params: Parameters) -> dataset.Split:
+    """Draw the flights and join to each what was known at its scheduled departure.
+
+    Args:
+        folder: The features bucket.
+        params: The workload's numbers.
+    """
+    import pandas as pd
+
+    labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")))
+    started = time.monotonic()
+    split = dataset.training_set(labels, registry.read_tables(folder), params.training)
+    log.info("joined %d flights in %.1f s", len(split.train) + len(split.test), time.monotonic() - started)
+    return split
+
+
+def fit(train: pd.DataFrame, params: Parameters) -> Booster:
+    """Return the model grown on `train`."""
+    started = time.monotonic()
+    booster = model.fit(train, params.training)
+    log.info("grew %d trees in %.1f s", booster.num_trees(), time.monotonic() - started)
+    return booster
+
+
+def judge(booster: Booster, test: pd.DataFrame, base_rate: float) -> model.Quality:
+    """Judge the model on flights that left later than those it learned from.
+
+    Args:
+        booster: The model.
+        test: Those flights.
+        base_rate: Share of late flights in the training set.
+    """
+    quality = model.evaluate(model.predict(booster, test), test["late"].to_numpy(), base_rate)
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in quality.metrics.items() if value < 2)
+    log.info("on later flights: %s", shown)
+    return quality
+
+
+def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained:
+    """Draw and join the training set, fit the model and judge it.
+
+    Args:
+        folder: The features bucket.
+        params: The workload's numbers.
+        tags: What the registered version is to carry.
+    """
+    split = load(folder, params)
+    booster = fit(split.train, params)
+    return Trained(
+        booster=booster,
+        quality=judge(booster, split.test, float(split.train["late"].mean())),
+        example=versions.example(split.test),
+        requests=dataset.requests(split.test, versions.REQUESTS),
+        tags={**tags, "model_digest": bucket.sha256(booster.model_to_string().encode())},
+    )
+
+
+def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
+    """Log run, model and evaluation, and register the model; the alias only moves when the gate is passed.
+
+    Args:
+        trained: What `make` returned.
+        params: The workload's numbers.
+        mark: Fingerprint of the feature service, for serving to compare.
+
+    Raises:
+        QualityGateError: The model is below a line of the gate.
+    """
+    mlflow_client = versions.client()
+    import mlflow
+
+    mlflow.set_experiment(params.experiment)
+    missing = model.shortcomings(trained.quality.metrics, params)
+    with mlflow.start_run(tags=trained.tags) as run:
+        mlflow.log_params({**params.training.lightgbm, "rounds": params.training.rounds, "seed": params.training.seed})
+        mlflow.log_metrics(trained.quality.metrics)
+        for name, figure in model.figures(trained.quality).items():
+            mlflow.log_figure(figure, name)
+        mlflow.log_dict(trained.requests, versions.REQUESTS_FILE)
+        info = versions.log_model(trained.booster, trained.example, mark)
+    tags = {**trained.tags, "quality_gate": "failed" if missing else "passed"}
+    version = versions.create(mlflow_client, params.registered_model, info, run.info.run_id, tags)
+    log.info("registered %s version %s", params.registered_model, version.version)
+    if missing:
+        raise QualityGateError(f"version {version.version} stays without alias: {'; '.join(missing)}")
+    mlflow_client.set_registered_model_alias(params.registered_model, params.alias, version.version)
+    log.info("version %s is %s@%s", version.version, params.registered_model, params.alias)
+    return version
+
+
+def run(environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]) -> ModelVersion:
+    """Train, evaluate and register, unless the champion was made from the same data, definitions and code.
+
+    Raises:
+        QualityGateError: The model is below a line of the gate.
+    """
+    mark = registry.fingerprint(store)
+    identity = bucket.combined({"data": manifest["digest"], "features": mark, "code": digest_of_files(*CODE)})
+    current = versions.by_alias(versions.client(), params.registered_model, params.alias)
+    if current is not None and current.tags.get(IDENTITY_TAG) == identity:
+        log.info("champion is version %s, made from the same data and code already", current.version)
+        return current
+    tags = {IDENTITY_TAG: identity, "data_digest": manifest["digest"], "data_as_of": manifest["as_of"]}
+    tags |= {"feature_service": SERVICE, "feature_service_fingerprint": mark}
+    if environment.git_commit:
+        tags["mlflow.source.git.commit"] = environment.git_commit
+    folder = Folder(environment.features_bucket, environment.endpoint)
+    return register(make(folder, params, tags), params, mark)

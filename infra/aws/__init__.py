@@ -1,0 +1,1 @@
+"""Settings of AWS, and what the program derives from them."""

@@ -1,0 +1,78 @@
+"""Refuses a provider plugin on PATH that speaks for another major version than the program's packages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from common import paths
+from common.errors import UserError
+
+IGNORE = "PULUMI_IGNORE_AMBIENT_PLUGINS"
+"""Variable that keeps the engine from looking for plugins on PATH."""
+
+NAMES = ("aws", "kubernetes", "random")
+"""Providers of the program."""
+
+ANSWER_SECONDS = 30.0
+
+NO_ENGINE = "127.0.0.1:1"
+"""Stands for the engine's address, which a plugin calls only once it has something to tell."""
+
+
+def refuse_foreign(environ: Mapping[str, str]) -> None:
+    """Refuse plugins on PATH of another major version, where the engine would use them.
+
+    Args:
+        environ: The engine's environment.
+
+    Raises:
+        UserError: There is one; says which, and its version.
+    """
+    if environ.get(IGNORE, "").lower() in {"1", "true"}:
+        return
+    for name in NAMES:
+        found = _on_path(name, environ.get("PATH", ""))
+        if found is None:
+            continue
+        wanted, seen = version(f"pulumi-{name}"), spoken_version(found, environ)
+        if seen.lstrip("v").split(".")[0] != wanted.split(".")[0]:
+            raise UserError(
+                f"A plugin of another major version than the program's pulumi-{name} is on PATH.",
+                seen=f"{found}: {seen}",
+                allowed=f"{wanted.split('.')[0]}.x, as pulumi-{name} {wanted}",
+                next_step=f"take it off PATH, or have PATH left out of account: export {IGNORE}=true",
+            )
+
+
+def spoken_version(executable: Path, environ: Mapping[str, str]) -> str:
+    """Start a plugin and return the version that it gives; why not, where it gives none."""
+    with subprocess.Popen(
+        [str(executable), NO_ENGINE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(environ)
+    ) as process:
+        try:
+            port = process.stdout.readline().strip() if process.stdout else ""
+            if not port.isdigit():
+                return "does not start"
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                stub = provider_pb2_grpc.ResourceProviderStub(channel)
+                return stub.GetPluginInfo(empty_pb2.Empty(), timeout=ANSWER_SECONDS).version or "no version"
+        except grpc.RpcError as error:
+            return f"no answer: {error}"
+        finally:
+            process.kill()
+
+
+def _on_path(name: str, folders: str) -> Path | None:
+    for folder in filter(None, folders.split(os.pathsep)):
+        candidate = Path(folder) / f"pulumi-resource-{name}"
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return None if candidate.resolve().is_relative_to(paths.ROOT) else candidate
+    return None

@@ -1,0 +1,71 @@
+"""Chooses the Pulumi CLI: a user's own where there is one, ours otherwise."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from artifacts.toolchain.build import root as tools_root
+from common import paths
+from common.errors import UserError
+
+CHOICE = "MLP_PULUMI"
+"""Variable that chooses: `built` takes ours although another one is installed."""
+
+HOME = paths.WORK / "pulumi"
+"""Home of our CLI: its plugins, and `bin` for PATH."""
+
+
+def theirs(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the `pulumi` on PATH that a user has installed; None when there is none, or ours was chosen.
+
+    Raises:
+        UserError: It is older than Pulumi.yaml allows.
+    """
+    chosen = environ.get(CHOICE, "")
+    if chosen not in {"", "built"}:
+        raise UserError(f"{CHOICE} is wrong.", seen=chosen, allowed="built, or unset", next_step=f"unset {CHOICE}")
+    if chosen:
+        return None
+    for folder in filter(None, environ.get("PATH", "").split(os.pathsep)):
+        found = Path(folder) / "pulumi"
+        if found.is_file() and os.access(found, os.X_OK) and not _ours(found):
+            _refuse_old(found)
+            return found
+    return None
+
+
+def _ours(executable: Path) -> bool:
+    real = executable.resolve()
+    return executable.parent == HOME / "bin" or real.is_relative_to(tools_root().resolve())
+
+
+def least() -> tuple[int, ...]:
+    """Return the oldest version that Pulumi.yaml allows."""
+    text = yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
+    return numbers(text)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return major, minor and patch of the first version in a text; nothing where there is none."""
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(int(part) for part in found.groups()) if found else ()
+
+
+@cache
+def _refuse_old(executable: Path) -> None:
+    done = subprocess.run([str(executable), "version"], capture_output=True, text=True, check=False, timeout=60)
+    version = done.stdout.strip() or done.stderr.strip()[-300:]
+    if numbers(version) < least():
+        raise UserError(
+            "The installed Pulumi is too old for this program.",
+            seen=f"{executable}: {version or 'no version'}",
+            allowed=f"{'.'.join(map(str, least()))} or newer",
+            next_step=f"update it, or take the one that mlp builds: export {CHOICE}=built",
+        )

@@ -1,0 +1,1 @@
+"""Programs of this project that run in pods."""

@@ -1,0 +1,209 @@
+"""Compiles a `Plan` from Feast's registry. The only module that imports Feast, and never on the hot path.
+
+Feast's resolution of a feature service (projections, aliases, join key maps) is used as it is, so that the plan reads
+what `FeatureStore.get_online_features` would read; the functions called are private to Feast, hence the version pin
+and the parity test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from services.predictor.errors import PlanError
+from services.predictor.keys import ENCODERS, KeyType
+from services.predictor.plan import KeyField, Plan, Value, ViewPlan
+
+FeastObject: TypeAlias = Any
+"""An object of Feast's, whose classes carry no usable types."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisTarget:
+    """Where the online store is.
+
+    Attributes:
+        cluster: Whether it is a Redis Cluster.
+        nodes: Host and port of each start node; the first alone counts without a cluster.
+        options: redis-py's options from Feast's connection string: password, ssl, db...
+    """
+
+    cluster: bool
+    nodes: tuple[tuple[str, int], ...]
+    options: dict[str, Any]
+
+
+class Registry:
+    """Feast's registry as named by a `feature_store.yaml`."""
+
+    def __init__(self, config_file: Path) -> None:
+        from feast.repo_config import load_repo_config
+
+        if not config_file.is_file():
+            raise PlanError(f"Feast's configuration {config_file} does not exist")
+        self._config: Any = load_repo_config(config_file.parent, config_file)
+        if self._config.online_store.type != "redis":
+            raise PlanError(f"the online store is {self._config.online_store.type!r}; only redis can be served from")
+        if self._config.entity_key_serialization_version != 3:
+            seen = self._config.entity_key_serialization_version
+            raise PlanError(f"entity_key_serialization_version is {seen}; only 3 can be served")
+        # One look at a time, made by `compile`: no thread of Feast's own and no expiry in between.
+        self._config.registry.cache_mode = "sync"
+        self._config.registry.cache_ttl_seconds = 0
+        self._store: Any = None
+
+    def redis(self) -> RedisTarget:
+        """Return the online store's address, read by Feast's own parser of its connection string."""
+        from feast.infra.online_stores.redis import RedisOnlineStore
+
+        online = self._config.online_store
+        kind = online.redis_type.value
+        if kind not in {"redis", "redis_cluster"}:
+            raise PlanError(f"redis_type is {kind!r}; allowed are 'redis' and 'redis_cluster'")
+        nodes, options = RedisOnlineStore._parse_connection_string(online.connection_string)
+        pairs = tuple((str(node["host"]), int(node["port"])) for node in nodes)
+        return RedisTarget(cluster=kind == "redis_cluster", nodes=pairs, options=options)
+
+    def compile(self, service_name: str) -> Plan:
+        """Return the plan of a feature service as the registry has it now.
+
+        Blocks for the registry's round trips.
+
+        Raises:
+            PlanError: The registry's answer rules the service out.
+            Exception: Whatever the registry's driver raises when it cannot be reached.
+        """
+        from feast import FeatureStore
+        from feast.errors import FeatureServiceNotFoundException
+        from feast.utils import _get_online_request_context
+
+        if self._store is None:
+            self._store = FeatureStore(config=self._config)
+        registry, project = self._store.registry, self._config.project
+        # `refresh` hides failures; this uncached read does not, and so tells an outage from an absence.
+        try:
+            service = registry.get_feature_service(service_name, project, allow_cache=False)
+        except FeatureServiceNotFoundException as error:
+            raise PlanError(f"feature service {service_name} is not in project {project}'s registry") from error
+        registry.refresh(project)
+        if getattr(service, "precompute_online", False):
+            raise PlanError(f"feature service {service_name} has precompute_online, which is read by Feast alone")
+        # A running materialization must not take the service away; the stored rows are whole at any moment.
+        registry.serve_features_while_materializing = True
+        context = _get_online_request_context(registry, project, service, False)
+        _, on_demand, entity_keys, entity_types, _, grouped, _, _, _ = context
+        if on_demand:
+            names = ", ".join(view.name for view in on_demand)
+            raise PlanError(f"feature service {service_name} has on-demand feature views ({names}), not servable here")
+        return _plan(service_name, self._config, grouped, entity_keys, entity_types)
+
+
+def _plan(
+    service: str,
+    config: FeastObject,
+    grouped: FeastObject,
+    entity_keys: dict[str, str],
+    entity_types: dict[str, FeastObject],
+) -> Plan:
+    from feast.feature_view import DUMMY_ENTITY_ID
+
+    names: dict[str, KeyType] = {}
+    drafts = []
+    for view, features in grouped:
+        aliases = view.projection.join_key_map
+        stored = sorted(entity_keys.get(entity, entity) for entity in view.entities)
+        asked = [aliases.get(key, key) for key in stored]
+        types = []
+        for key in asked:
+            kind = entity_types[key].name if key in entity_types else "STRING"
+            if kind not in KeyType.__members__:
+                allowed = ", ".join(KeyType.__members__)
+                raise PlanError(f"join key {key} of feature view {view.name} is {kind}; allowed are {allowed}")
+            types.append(KeyType[kind])
+        names.update({key: kind for key, kind in zip(asked, types, strict=True) if key != DUMMY_ENTITY_ID})
+        # Feast keeps them in no particular order.
+        drafts.append((view, sorted(features), stored, asked, types))
+    fields = tuple(KeyField(name=name, type=names[name]) for name in sorted(names))
+    places = {field.name: place for place, field in enumerate(fields)}
+    views = tuple(_view(config, places, *draft) for draft in drafts)
+    return Plan(service=service, key_fields=fields, views=views, decode=_decoder(), decode_timestamp=_seconds)
+
+
+def _view(
+    config: FeastObject,
+    places: dict[str, int],
+    view: FeastObject,
+    features: list[str],
+    stored: list[str],
+    asked: list[str],
+    types: list[KeyType],
+) -> ViewPlan:
+    from feast.feature_view import DUMMY_ENTITY_VAL
+    from feast.infra.key_encoding_utils import serialize_entity_key_prefix
+    from feast.infra.online_stores.helpers import _mmh3
+    from feast.infra.online_stores.redis import _versioned_fv_name
+
+    name = _versioned_fv_name(view, config)
+    dtypes = {feature.name: feature.dtype for feature in view.features}
+    plan = ViewPlan(
+        name=view.projection.name_to_use(),
+        entities=tuple(view.entities),
+        join_keys=tuple(stored),
+        request_fields=tuple(asked),
+        key_prefix=serialize_entity_key_prefix(stored, config.entity_key_serialization_version),
+        key_suffix=config.project.encode(),
+        positions=tuple(
+            places[key] if key in places else ENCODERS[kind](DUMMY_ENTITY_VAL)
+            for key, kind in zip(asked, types, strict=True)
+        ),
+        types=tuple(types),
+        features=tuple(features),
+        dtypes=tuple(str(dtypes[feature]) for feature in features),
+        fields=(*(_mmh3(f"{name}:{feature}") for feature in features), f"_ts:{name}".encode()),
+    )
+    _probe(config, plan)
+    return plan
+
+
+def _probe(config: FeastObject, view: ViewPlan) -> None:
+    """Check one key against Feast's own serialization, so that a changed Feast is refused rather than misread."""
+    from feast.infra.online_stores.helpers import _redis_key
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value as Proto
+
+    row = [7] * 64
+    values = []
+    for position, kind in zip(view.positions, view.types, strict=True):
+        if kind is KeyType.STRING:
+            values.append(Proto(string_val="" if isinstance(position, bytes) else "7"))
+        else:
+            values.append(Proto(int32_val=7) if kind is KeyType.INT32 else Proto(int64_val=7))
+    expected = _redis_key(config.project, EntityKey(join_keys=view.join_keys, entity_values=values), 3)
+    if view.redis_key(row) != expected:
+        raise PlanError(f"this Feast writes the keys of feature view {view.name} in a form unknown here")
+
+
+def _decoder() -> Callable[[bytes], Value]:
+    from feast.protos.feast.types.Value_pb2 import Value as Proto
+    from feast.type_map import feast_value_type_to_python_type
+
+    parse = Proto.FromString
+    plain = frozenset({"double_val", "float_val", "int64_val", "int32_val", "bool_val", "string_val"})
+
+    def decode(data: bytes) -> Value:
+        value = parse(data)
+        kind = value.WhichOneof("val")
+        if kind in plain:
+            return getattr(value, kind)
+        return feast_value_type_to_python_type(value)
+
+    return decode
+
+
+def _seconds(data: bytes) -> float:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    stamp = Timestamp.FromString(data)
+    return stamp.seconds + stamp.nanos / 1e9

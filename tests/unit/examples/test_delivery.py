@@ -1,0 +1,251 @@
+"""Delivery: what is deployed, when there is nothing to do, and what is said when something stands in the way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from client import platform as platforms
+from client import runner
+from client.job import DIGEST, JobSpec, manifest
+from client.platform import Platform
+from common.errors import UserError
+from examples.flights import delivery, deploy, environment, manifests, parameters
+from examples.flights.features.catalog import FEATURE_NAMES, KEYS, VIEW_KEYS
+from examples.flights.tracking import Champion, storage_uri
+
+OUTPUTS: dict[str, Any] = {
+    "schema": 1,
+    "environment": "local",
+    "kubeconfig": "/nowhere/kubeconfig",
+    "urls": {"serving": "http://127.0.0.1:9/serving/", "mlflow": "http://127.0.0.1:9/mlflow"},
+    "namespaces": {"models": "models"},
+    "buckets": {"models": "mlplatform-local-models"},
+}
+PLATFORM = Platform("local", OUTPUTS)
+CHAMPION = Champion(name="flight-delay", version="3", artifacts="mlflow-artifacts:/1/models/m-0a/artifacts")
+SPEC = JobSpec(name="flights-run-all", image="job:1", command=["python", "-m", "examples.flights", "run-all"])
+
+
+def ready_service(mark: str = "mark") -> dict[str, Any]:
+    service = manifests.inference_service(CHAMPION, PLATFORM, mark)
+    service["metadata"]["generation"] = 2
+    service["status"] = {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "True"}]}
+    return service
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "address"),
+    [
+        ("mlflow-artifacts:/1/models/m-0a/artifacts", "s3://models/1/models/m-0a/artifacts"),
+        ("mlflow-artifacts://host:5000/mlflow-artifacts/1/models/m/artifacts", "s3://models/1/models/m/artifacts"),
+        ("s3://elsewhere/1/models/m-0a/artifacts", "s3://elsewhere/1/models/m-0a/artifacts"),
+    ],
+)
+def test_address_that_kserve_can_load(artifacts: str, address: str) -> None:
+    assert storage_uri(artifacts, "models") == address
+
+
+def test_address_that_kserve_cannot_load() -> None:
+    with pytest.raises(UserError, match="file:///tmp/model"):
+        storage_uri("file:///tmp/model", "models")
+
+
+def test_the_champion_is_what_is_deployed() -> None:
+    service = manifests.inference_service(CHAMPION, PLATFORM, "mark")
+    model = service["spec"]["predictor"]["model"]
+    assert model["storageUri"] == "s3://mlplatform-local-models/1/models/m-0a/artifacts"
+    assert model["runtime"] == "mlplatform"
+    assert {"name": "MODEL_VERSION", "value": "3"} in model["env"]
+    assert "resources" not in model, "the platform's settings say how large predictors are"
+    rule = manifests.route(PLATFORM)["spec"]["rules"][0]
+    assert rule["matches"][0]["path"]["value"] == "/serving/flights"
+    assert rule["backendRefs"][0]["name"] == "flights-predictor"
+
+
+def test_nothing_is_outdated_right_after_a_deployment() -> None:
+    assert not delivery.outdated(ready_service(), CHAMPION, PLATFORM, "mark")
+
+
+@pytest.mark.parametrize(
+    ("champion", "mark"),
+    [
+        (CHAMPION, "other code"),
+        (Champion(name="flight-delay", version="4", artifacts=CHAMPION.artifacts), "mark"),
+        (Champion(name="flight-delay", version="3", artifacts="s3://b/other"), "mark"),
+    ],
+)
+def test_another_image_version_or_model_is_outdated(champion: Champion, mark: str) -> None:
+    assert delivery.outdated(ready_service(), champion, PLATFORM, mark)
+
+
+def test_what_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {"service": None, "lacking": None, "answer": "connection refused"}
+
+    def current(_: Platform) -> dict[str, Any] | None:
+        return found["service"]
+
+    def predict(_: Platform, request: dict[str, str]) -> object:
+        assert set(request) == set(KEYS)
+        return found["answer"]
+
+    def not_serving(_: Platform) -> str | None:
+        return found["lacking"]
+
+    monkeypatch.setattr(deploy, "current", current)
+    monkeypatch.setattr(deploy, "predict", predict)
+    monkeypatch.setattr(deploy, "not_serving", not_serving)
+    assert delivery.pending(PLATFORM, None, "mark") == "no model is registered"
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") == "the model is not deployed"
+    found["service"] = ready_service()
+    assert delivery.pending(PLATFORM, CHAMPION, "other") == "code, data or model changed"
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") == "connection refused"
+    found["lacking"] = "0 of 1 pods are of the new revision"
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") == "0 of 1 pods are of the new revision"
+    found["lacking"] = None
+    found["answer"] = SimpleNamespace(status_code=503, text="redis is down", url="http://x", headers={})
+    assert "503 redis is down" in str(delivery.pending(PLATFORM, CHAMPION, "mark"))
+    found["answer"] = SimpleNamespace(status_code=200, headers={"x-model-version": "2"})
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") == "version 2 answers, not 3"
+    found["answer"] = SimpleNamespace(status_code=200, headers={"x-model-version": "3"})
+    assert delivery.pending(PLATFORM, CHAMPION, "mark") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, None),
+        ({"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, "not been looked at"),
+        ({"observedGeneration": 2, "availableReplicas": 1, "replicas": 1}, "0 of 1 pods are of the new revision"),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 2}, "2 in all"),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 1}, "0 available"),
+    ],
+)
+def test_a_roll_out_is_over_when_all_pods_are_of_the_new_revision(status: dict[str, int], reason: str | None) -> None:
+    found = deploy.unrolled({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status})
+    assert found is None if reason is None else reason in str(found)
+    assert deploy.unrolled(None) == "its Deployment is not made yet"
+
+
+def test_an_unready_service_says_why() -> None:
+    service = ready_service()
+    assert deploy.unready(service) is None
+    service["metadata"]["generation"] = 3
+    assert deploy.unready(service) == "KServe has not looked at it yet"
+    service["status"] = {
+        "observedGeneration": 3,
+        "conditions": [{"type": "Ready", "status": "False", "reason": "PredictorNotReady"}],
+        "modelStatus": {"lastFailureInfo": {"reason": "ModelLoadFailed", "message": "no MLmodel file"}},
+    }
+    assert deploy.unready(service) == "Ready: PredictorNotReady; model: ModelLoadFailed no MLmodel file"
+
+
+def test_a_job_has_the_platform_s_configuration_and_no_privileges() -> None:
+    job = manifest(SPEC, "models")
+    pod = job["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    sources = [next(iter(source.values()))["name"] for source in container["envFrom"]]
+    assert sources == ["platform", "object-store", "mlflow-client"]
+    assert pod["serviceAccountName"] == "workload"
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["resources"]["requests"]["cpu"]
+    assert job["spec"]["backoffLimit"] == 0
+
+
+def test_a_job_is_told_from_one_with_another_spec() -> None:
+    other = JobSpec(name=SPEC.name, image="job:2", command=SPEC.command)
+    labels = [manifest(spec, "models")["metadata"]["labels"][DIGEST] for spec in (SPEC, SPEC, other)]
+    assert labels[0] == labels[1] != labels[2]
+
+
+def condition(**fields: str) -> SimpleNamespace:
+    return SimpleNamespace(**{"status": "True", "reason": "", "message": "", **fields})
+
+
+def test_outcome_of_a_job() -> None:
+    assert runner.outcome(SimpleNamespace(status=SimpleNamespace(conditions=None))) is None
+    complete = SimpleNamespace(status=SimpleNamespace(conditions=[condition(type="Complete")]))
+    assert runner.outcome(complete) == "Complete"
+    failed = [condition(type="Failed", reason="DeadlineExceeded", message="was active too long")]
+    assert runner.outcome(SimpleNamespace(status=SimpleNamespace(conditions=failed))) == (
+        "DeadlineExceeded: was active too long"
+    )
+
+
+def waiting_pod(reason: str) -> SimpleNamespace:
+    state = SimpleNamespace(waiting=SimpleNamespace(reason=reason, message="job:1"))
+    status = SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None, phase="Pending")
+    return SimpleNamespace(status=status)
+
+
+def test_a_pod_without_image_is_given_up() -> None:
+    waiting = runner.Waiting(pod=waiting_pod("ErrImageNeverPull"))
+    assert waiting.look(100.0) == ["ErrImageNeverPull: job:1"]
+    assert not waiting.hopeless(101.0)
+    assert waiting.look(110.0) == [], "said once"
+    assert waiting.hopeless(100.0 + runner.PATIENCE_SECONDS + 1)
+    waiting.pod = waiting_pod("ContainerCreating")
+    waiting.look(130.0)
+    assert not waiting.hopeless(1000.0)
+
+
+def test_log_lines_come_whole() -> None:
+    assert list(runner.lines([b"one\ntw", b"o\nthr", b"ee"])) == ["one", "two", "three"]
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(environment.MissingVariableError, match="FEATURES_BUCKET"):
+        environment.read({"RAW_BUCKET": "raw"})
+    found = environment.read({"RAW_BUCKET": "raw", "FEATURES_BUCKET": "features", "AWS_ENDPOINT_URL": ""})
+    assert found.endpoint is None
+    assert str(found.feast_config) == "/etc/feast/feature_store.yaml"
+
+
+def test_outputs_must_be_there_and_known(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="mlp up --stack local"):
+        platforms.load("local", tmp_path)
+    (tmp_path / "local.json").write_text(json.dumps({"schema": 2}))
+    with pytest.raises(UserError, match="unknown schema"):
+        platforms.load("local", tmp_path)
+    with pytest.raises(UserError, match="/nowhere/kubeconfig"):
+        _ = PLATFORM.api
+
+
+def test_catalog_is_consistent() -> None:
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
+    assert KEYS == ["tailnum", "origin", "dest"]
+    assert set(deploy.example()) == set(KEYS)
+    assert all(set(keys) <= set(KEYS) for keys in VIEW_KEYS.values())
+
+
+def test_parameters_are_whole() -> None:
+    params = parameters.parameters()
+    training = params.training
+    assert training.train_from < training.test_from < training.test_until <= params.as_of
+    assert params.min_auc > 0.5
+    assert params.min_brier_skill > 0
+
+
+def test_a_commit_says_when_files_differ_from_it(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
+        command = ["git", "-C", str(tmp_path), *identity, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert delivery.git_commit(tmp_path) is None
+    git("init", "-q")
+    assert delivery.git_commit(tmp_path) is None, "there is no commit yet"
+    file = tmp_path / "code.py"
+    file.write_text("1\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    git("tag", "v1")
+    commit = git("rev-parse", "HEAD")
+    assert delivery.git_commit(tmp_path) == commit
+    file.write_text("2\n")
+    assert delivery.git_commit(tmp_path) == f"{commit}-dirty"

@@ -1,0 +1,72 @@
+"""What `mlp status` makes of answers: healthy, unhealthy, silent; over real loopback servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiClient, Configuration
+from loopback import Answer, answering
+
+from common.errors import UserError
+from mlp.health import Workload, addresses, asked, services, workloads
+
+ANSWERS = {
+    "/": Answer(404),
+    "/mlflow/health": Answer(200),
+    "/feast/health": Answer(503),
+    "/serving/flights/v2/health/ready": Answer(200),
+    "/serving/other/v2/health/ready": Answer(503),
+}
+
+
+HEALTH = {"gateway": None, "mlflow": "/health", "serving": "/{object}/v2/health/ready"}
+"""As a stack exports it; what it does not name answers at `/health`."""
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with answering(ANSWERS) as address:
+        yield address
+
+
+def test_each_address_is_judged_by_its_own_answer(base: str) -> None:
+    urls = {"gateway": base, "mlflow": f"{base}/mlflow", "feast": f"{base}/feast", "serving": f"{base}/serving"}
+    found = {item.name: (item.said, item.ok) for item in addresses(urls, HEALTH, ["flights", "other"])}
+    assert found == {
+        "gateway": ("answers", True),
+        "mlflow": ("200", True),
+        "feast": ("503", False),
+        "serving: flights": ("200", True),
+        "serving: other": ("503", False),
+    }
+
+
+def test_silence_is_named() -> None:
+    (found,) = addresses({"gateway": "http://127.0.0.1:9"}, HEALTH, [])
+    assert (found.said, found.ok) == ("ConnectError", False)
+
+
+@pytest.mark.parametrize(("ready", "wanted", "ok"), [(1, 1, True), (1, 2, False), (0, 0, False)])
+def test_a_workload_is_well_when_all_wanted_pods_are_ready(ready: int, wanted: int, ok: bool) -> None:
+    assert Workload("data", "redis", ready, wanted).ok is ok
+
+
+def client(url: str) -> ApiClient:
+    configuration = Configuration(host=url)
+    configuration.retries = 0
+    return ApiClient(configuration)
+
+
+def test_without_the_definition_there_are_no_services(base: str) -> None:
+    assert services(client(base)) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", None])
+def test_a_cluster_that_does_not_answer_is_said_with_the_way_out(base: str, url: str | None) -> None:
+    api: Any = client(url or base)
+    with pytest.raises(UserError) as raised:
+        asked("local", lambda: workloads(api, {"models"}))
+    assert "the cluster of stack local does not answer" in str(raised.value)
+    assert "mlp up --stack local" in str(raised.value)

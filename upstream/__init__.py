@@ -1,5 +1,0 @@
-"""Upstream software: pinned in pins.yaml, verified against lock.yaml, rendered into `.mlp/upstream/`."""
-
-from upstream.vendor import Rendered, ensure, rendered
-
-__all__ = ["Rendered", "ensure", "rendered"]

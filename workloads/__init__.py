@@ -1,1 +1,0 @@
-"""Workloads that run on the platform: their data, features, models and deployment."""
