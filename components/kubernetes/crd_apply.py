@@ -27,6 +27,8 @@ DIGEST = "mlplatform.local/bundle-sha256"
 COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ESTABLISHED_SECONDS = 120.0
 PARALLEL = 6
+TIMEOUT = urllib3.Timeout(connect=5.0, read=60.0)
+"""Seconds: a server that runs accepts a connection at once, and establishes a large bundle within the rest."""
 
 
 class Unreachable(RuntimeError):
@@ -81,7 +83,7 @@ def apply(props: dict[str, Any]) -> list[str]:
 def missing(props: dict[str, Any]) -> list[str]:
     """Return the names of definitions that are gone or came from another file."""
     listed = _client(props["kubeconfig"])("GET", COLLECTION, [], None, names_only=True) or {}
-    there = {item["metadata"]["name"]: item["metadata"].get("annotations") or {} for item in listed.get("items", [])}
+    there = {item["metadata"]["name"]: item["metadata"].get("annotations") or {} for item in listed.get("items") or []}
     return [name for name in props.get("names") or [] if there.get(name, {}).get(DIGEST) != props["sha256"]]
 
 
@@ -156,7 +158,9 @@ def _connected(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if chosen.cert_file:
             context.load_cert_chain(chosen.cert_file, chosen.key_file)
-        client.rest_client.pool_manager = urllib3.PoolManager(maxsize=PARALLEL, ssl_context=context)
+        client.rest_client.pool_manager = urllib3.PoolManager(
+            maxsize=PARALLEL, ssl_context=context, timeout=TIMEOUT, retries=urllib3.Retry(total=1)
+        )
         config.kube_config._cleanup_temp_files()  # and would find them again for the next kubeconfig
 
     def request(

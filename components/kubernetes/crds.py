@@ -63,8 +63,12 @@ class _Provider(dynamic.ResourceProvider):
 
     @override
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
-        """Compare what matters: where the file lies does not."""
-        return dynamic.DiffResult(changes=bool(changed(_olds, _news)))
+        """Compare the bundle with its record and with the cluster; the path of the file does not matter.
+
+        The engine compares a program with its state alone. Definitions that the cluster lost, or that a cluster made
+        again never had, would not come back, and their controllers would not start.
+        """
+        return dynamic.DiffResult(changes=bool(changed(_olds, _news) or astray(_olds)))
 
     @override
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
@@ -79,9 +83,9 @@ class _Provider(dynamic.ResourceProvider):
     @override
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         """See whether every definition is there and came from this very file."""
-        astray = missing(props)
-        if astray:
-            drifted = {**props, "sha256": f"drifted: {', '.join(astray)}"}
+        gone = missing(props)
+        if gone:
+            drifted = {**props, "sha256": f"drifted: {', '.join(gone)}"}
             return dynamic.ReadResult(id_, drifted, {key: drifted[key] for key in drifted if key != "names"})
         return dynamic.ReadResult(id_, props)
 
@@ -98,6 +102,14 @@ class _Provider(dynamic.ResourceProvider):
         except Unreachable:
             if os.environ.get("PULUMI_K8S_DELETE_UNREACHABLE") != "true":
                 raise
+
+
+def astray(props: dict[str, Any]) -> list[str]:
+    """Return the definitions that the cluster lacks or has from another file; nothing where it does not answer."""
+    try:
+        return missing(props)
+    except Unreachable:
+        return []
 
 
 def changed(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:

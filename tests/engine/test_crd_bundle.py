@@ -136,6 +136,22 @@ def test_a_lost_definition_is_drift(stack: Stack, plane: ControlPlane, group: st
     assert stack.up(wanted).operations() == {}
 
 
+def test_a_lost_definition_comes_back_without_a_refresh(
+    stack: Stack, plane: ControlPlane, group: str, tmp_path: Path
+) -> None:
+    """As after `mlp cluster reset`: the state knows a bundle that the cluster does not have."""
+    path = tmp_path / "crds.yaml"
+    digest = write(path, definition(group, "Widget"), definition(group, "Gadget"))
+    wanted = only(stack, path, "1", digest)
+    stack.up(wanted)
+    for name in ("widgets", "gadgets"):
+        plane.delete(f"{CRDS}/{name}.{group}")
+    assert stack.up(wanted).operations() == {"crds": "update"}
+    for name in ("widgets", "gadgets"):
+        assert plane.get(f"{CRDS}/{name}.{group}")
+    assert stack.up(wanted).operations() == {}
+
+
 def test_objects_of_a_new_kind_in_the_same_up(
     stack: Stack, plane: ControlPlane, namespace: str, group: str, tmp_path: Path
 ) -> None:
