@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -12,7 +13,14 @@ PROPS = {"kubeconfig": "k", "sha256": "s", "names": ["a.example.org"]}
 
 
 def answer(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crd_apply, "_client", lambda _kubeconfig: lambda *_args, **_options: value)
+    def request(*_args: object, names_only: bool) -> Any:
+        assert names_only
+        return value
+
+    def client(_kubeconfig: str) -> Any:
+        return request
+
+    monkeypatch.setattr(crd_apply, "_client", client)
 
 
 @pytest.mark.parametrize("items", [None, []])
@@ -36,3 +44,8 @@ def test_without_an_answer_nothing_counts_as_lost(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(crd_apply, "_client", silent)
     assert crds.astray(PROPS) == []
+
+
+def test_states_of_former_releases_find_their_provider() -> None:
+    """A state names the provider's class by its module: `components.crds` before this one."""
+    assert importlib.import_module("components.crds")._Provider is crds._Provider
