@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
-from components.applications.context import Context
-from components.applications.description import AnyApplication
+from components.applications.description import AnyApplication, Context
 from components.applications.gateway.component import Gateway
 from components.applications.gateway.route import GatewayRoute, GatewayRouteArgs
 from components.substrates.contract import Substrate

@@ -4,36 +4,10 @@ from __future__ import annotations
 
 from common.errors import UserError
 from components.applications.checks import requested
-from components.substrates.contract import ImageCatalog, Substrate
+from components.substrates.contract import Substrate
+from infra import image_references
 from infra.aws.schema import Aws
 from infra.schema import Local, Server, Settings
-
-ONLY_LOCAL = {"coredns", "kserve-stock", "local-path-provisioner", "metrics-server", "pause", "redis", "s3"}
-"""Images that stand in for what AWS has itself, or that only a benchmark runs."""
-
-
-def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
-    """Return the references of all images: in `registry` where there is one, by the digests that were pushed to it.
-
-    Args:
-        registry: Registry and path that stand before an image's name; None for images loaded into the node.
-        environment: Whose record of pushed images counts.
-    """
-    from artifacts import images
-    from artifacts.images import pushed
-
-    if registry is None:
-        return ImageCatalog(images.references())
-    return ImageCatalog(pushed.catalog_of(pushed.path(environment), registry))
-
-
-def pushed_images(settings: Settings, aws: Aws) -> tuple[list[str], str]:
-    """Return names of the images that a stack on AWS pulls, and the registry that it pulls them from."""
-    from components.substrates.aws.registry import registry_url
-    from infra.aws.arguments import site_of
-
-    registry = settings.registry or registry_url(site_of(settings, aws))
-    return [name for name in image_catalog(registry, settings.environment) if name not in ONLY_LOCAL], registry
 
 
 def substrate(settings: Settings) -> Substrate:
@@ -64,7 +38,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
         LocalSubstrateArgs(
             environment=settings.environment,
             kubeconfig=kubeconfig_path(local),
-            images=image_catalog(settings.registry, settings.environment),
+            images=image_references.image_catalog(settings.registry, settings.environment),
             storage_class=local.storage_class,
             gateway_cluster_ip=str(local.gateway_cluster_ip),
             object_store_cluster_ip=str(local.object_store.cluster_ip),
@@ -80,6 +54,6 @@ def _local(settings: Settings, local: Local) -> Substrate:
 
 def _aws(settings: Settings, aws: Aws) -> Substrate:
     from components.substrates.aws import AwsSubstrate
-    from infra.aws.arguments import arguments
+    from infra.aws_substrate import arguments
 
     return AwsSubstrate("substrate", arguments(settings, aws)).substrate

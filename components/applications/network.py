@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi_kubernetes as k8s
 
-from components.applications.description import AnyApplication, Flow
+from components.applications.description import Flow
 from components.kubernetes import kube
 from components.kubernetes.objects import Scope
 
 
-def declare_flows(scope: Scope, application: AnyApplication, namespaces: Mapping[str, str]) -> None:
+def declare_flows(scope: Scope, application: str, flows: Sequence[Flow], namespaces: Mapping[str, str]) -> None:
     """Declare a NetworkPolicy for each flow; a cluster whose network enforces none ignores them.
 
     Args:
         scope: Namespace of the application.
-        application: Whose flows.
+        application: Name of the application.
+        flows: Traffic that may enter its namespace.
         namespaces: Namespace by name of application.
     """
-    for flow in application.flows:
-        name = "own-namespace" if flow.source == application.name else flow.source
+    for flow in flows:
+        name = "own-namespace" if flow.source == application else flow.source
         k8s.networking.v1.NetworkPolicy(
-            f"{application.name}-{name}",
+            f"{application}-{name}",
             metadata=scope.metadata(name),
-            spec=policy_spec(flow, own=flow.source == application.name, namespace=namespaces[flow.source]),
+            spec=policy_spec(flow, own=flow.source == application, namespace=namespaces[flow.source]),
             opts=scope.opts,
         )
 

@@ -68,8 +68,8 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     from common.errors import UserError
     from common.progress import console
     from components.substrates.aws.upstream_images import upstream_copies
+    from infra.image_references import pulled
     from infra.settings import load_stack, stack_file
-    from infra.substrates import pushed_images
     from mlp.account import check_account, ecr_login
 
     settings = load_stack(stack_file(stack))
@@ -77,7 +77,7 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
         raise UserError(
             f"Stack {stack} pulls nothing: its images are loaded into the node.", next_step="mlp images load"
         )
-    names, url = pushed_images(settings, settings.aws)
+    names, url = pulled(settings, settings.aws)
     registry = Registry(url)
     if settings.registry is None:
         check_account(settings, stack)

@@ -53,6 +53,7 @@ def files(name: str) -> dict[str, str]:
     return {
         f"{folder}/__init__.py": f'"""{words(name)["title"]}."""\n',
         f"{folder}/description.py": filled["description.py.txt"],
+        f"{folder}/names.py": filled["names.py.txt"],
         f"{folder}/settings.py": filled["settings.py.txt"],
         f"{folder}/component.py": filled["component.py.txt"],
         f"{folder}/guide.md": filled["guide.md.txt"],

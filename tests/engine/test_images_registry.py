@@ -13,7 +13,7 @@ from artifacts.images.registry import Login, Registry, by_digest, copy, digest_o
 from common import paths, progress
 from common.errors import UserError
 from components.substrates.aws import upstream_images
-from infra import settings, substrates
+from infra import image_references, settings
 from infra.settings import load_stack
 from mlp.commands import images as command
 from tests.engine import container_registry as real
@@ -164,13 +164,13 @@ def test_the_command_fills_a_stacks_registry_and_records_what_it_has(
         return stack
 
     monkeypatch.setattr(settings, "load_stack", asked)
-    monkeypatch.setattr(substrates, "pushed_images", pulled)
+    monkeypatch.setattr(image_references, "pulled", pulled)
     monkeypatch.setattr(pushed, "path", {"dev": file}.get)
     copy = upstream_images.Copy(source=f"{source}@{digest}", target=f"{registry.url}/t:v1")
     monkeypatch.setattr(upstream_images, "upstream_copies", {registry.url: [copy]}.get)
     command.push("dev")
     assert manifest(f"{registry.url}/t@{digest}", Login()) is not None
-    named = substrates.image_catalog(registry.url, "dev")["redis"]
+    named = image_references.image_catalog(registry.url, "dev")["redis"]
     assert named.startswith(f"{registry.url}/redis:{TAG}@sha256:")
     assert manifest(by_digest(named, named.partition("@")[2]), Login()) is not None
     assert pushed.unpushed(file, registry.url, ["redis"]) == []

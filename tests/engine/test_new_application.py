@@ -34,7 +34,7 @@ def test_at_most_three_files_are_touched_outside_its_folder(checkout: Checkout) 
         "docs/applications/greeter.md",
         "tests/unit/components/applications/test_greeter.py",
     ]
-    assert len([name for name in listed if name.startswith(FOLDER)]) == 5
+    assert len([name for name in listed if name.startswith(FOLDER)]) == 6
     assert len([name for name in listed if name.startswith(STACKS)]) == 4
 
 

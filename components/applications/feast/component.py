@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pulumi
 import yaml
 
-from components.applications.context import Context
-from components.applications.feast.description import GRANT, NAMESPACE, PORT
+from components.applications.description import Context
+from components.applications.feast.names import GRANT, NAMESPACE, PORT
 from components.applications.feast.settings import FeastSection
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, space

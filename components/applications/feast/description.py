@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.applications.description import Address, Application, Route
+from components.applications.feast.names import GRANT, NAMESPACE, PORT
 from components.applications.feast.settings import FeastSection
-from components.substrates.requests import Grant
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.feast.component import Feast
-
-NAMESPACE = "feast"
-PORT = 6566
-
-GRANT = Grant(application="feast", namespace=NAMESPACE, service_account="materialization", read_only=("features",))
 
 OPEN_PATHS = ("/get-online-features", "/health")
 """Paths that the Gateway lets through: the feature server has no login, and its other paths write."""

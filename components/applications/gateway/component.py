@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from artifacts.manifests import Rendered, rendered
-from components.applications.context import Context
-from components.applications.description import AnyApplication
+from components.applications.description import AnyApplication, Context
 from components.applications.gateway import envoy
 from components.applications.gateway.settings import GatewaySection
 from components.kubernetes import kube, transformations

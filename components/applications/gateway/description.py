@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.applications.description import Address, Application
+from components.applications.gateway.names import NAMESPACE
 from components.applications.gateway.settings import GatewaySection
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.gateway.component import Gateway
-
-NAMESPACE = "envoy-gateway-system"
 
 
 def declare(context: Context, settings: GatewaySection) -> Gateway:

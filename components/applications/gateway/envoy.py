@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.applications.gateway.description import NAMESPACE
+from components.applications.gateway.names import NAMESPACE
 from components.kubernetes import kube
 from components.kubernetes.transformations import RESTRICTED_POD, Object, requirements
 from components.substrates.contract import GatewayExposure

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import pulumi
 
 from artifacts.manifests import Rendered, rendered
-from components.applications.context import Context
+from components.applications.description import Context
 from components.applications.gateway import envoy
 from components.applications.gateway.component import Gateway
 from components.applications.kserve import serving_runtime
-from components.applications.kserve.description import NAMESPACE
+from components.applications.kserve.names import NAMESPACE
 from components.applications.kserve.settings import KServeSection
 from components.kubernetes import kube, transformations
 from components.kubernetes.certificates import ServingCertificate

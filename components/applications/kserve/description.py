@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.applications.description import Address, Application, UserObjects
+from components.applications.kserve.names import NAMESPACE
 from components.applications.kserve.settings import KServeSection
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.kserve.component import KServe
-
-NAMESPACE = "kserve"
 
 
 def declare(context: Context, settings: KServeSection) -> KServe:

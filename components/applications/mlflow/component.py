@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.applications.context import Context
-from components.applications.mlflow.description import GRANT, NAMESPACE, PORT
+from components.applications.description import Context
+from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
 from components.applications.mlflow.settings import MLflowSection
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, password, space

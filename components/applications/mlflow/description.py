@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.applications.description import Address, Application, Route
+from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
 from components.applications.mlflow.settings import MLflowSection
-from components.substrates.requests import Grant
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.mlflow.component import MLflow
-
-NAMESPACE = "mlflow"
-PORT = 5000
-
-GRANT = Grant(application="mlflow", namespace=NAMESPACE, service_account="mlflow", read_write=("models",))
 
 UPLOAD_SECONDS = 600
 """Longest request through the Gateway: a part of an artifact, or a slow upload of a model."""

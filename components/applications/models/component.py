@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.applications.context import Context
+from components.applications.description import Context
 from components.applications.feast import component as feast
 from components.applications.feast.component import Feast
 from components.applications.mlflow.component import MLflow
-from components.applications.models.description import NAMESPACE, SERVING, SERVING_GRANT, WORKLOAD, WORKLOAD_GRANT
+from components.applications.models.names import NAMESPACE, SERVING, SERVING_GRANT, WORKLOAD, WORKLOAD_GRANT
 from components.applications.models.settings import ModelsSection
 from components.kubernetes import kube
 from components.kubernetes.objects import Scope, space

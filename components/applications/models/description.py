@@ -5,28 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.applications.description import Application
+from components.applications.models.names import NAMESPACE, SERVING_GRANT, WORKLOAD_GRANT
 from components.applications.models.settings import ModelsSection
-from components.substrates.requests import Grant
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.models.component import Models
-
-NAMESPACE = "models"
-SERVING = "serving"
-"""ServiceAccount of predictors."""
-
-WORKLOAD = "workload"
-"""ServiceAccount of jobs."""
-
-SERVING_GRANT = Grant(application="serving", namespace=NAMESPACE, service_account=SERVING, read_only=("models",))
-WORKLOAD_GRANT = Grant(
-    application="workload",
-    namespace=NAMESPACE,
-    service_account=WORKLOAD,
-    read_write=("raw", "features", "pipelines"),
-    read_only=("models",),
-)
 
 
 def declare(context: Context, settings: ModelsSection) -> Models:

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from components.applications.gateway import envoy
 from components.applications.gateway.route import GatewayRoute, GatewayRouteArgs
 from components.applications.pipelines import names
-from components.applications.pipelines.description import API_ROUTE, PREFIX
+from components.applications.pipelines.names import API_ROUTE, PREFIX
 from components.kubernetes.objects import Scope, password
 from components.kubernetes.transformations import Object
 

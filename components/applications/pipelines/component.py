@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import pulumi
 
 from artifacts.manifests import Rendered, rendered
-from components.applications.context import Context
+from components.applications.description import Context
 from components.applications.feast.component import Feast
 from components.applications.gateway.component import Gateway
 from components.applications.mlflow.component import MLflow
 from components.applications.network import declare_flows
 from components.applications.pipelines import access, agents, api_server, names, rights, runs
-from components.applications.pipelines.description import PIPELINES
 from components.applications.pipelines.runs import Clients
 from components.applications.pipelines.settings import PipelinesSection
 from components.applications.pipelines.workflows import RunPolicy
@@ -89,7 +88,7 @@ class Pipelines(pulumi.ComponentResource):
         server = api_server.declare(scope(names.API_SERVER), substrate, args.replicas, args.server, ground)
         agents.persistence_agent(scope(names.PERSISTENCE_AGENT), substrate, args.policy, [server])
         agents.scheduler(scope(names.SCHEDULER), substrate, [server])
-        declare_flows(scope(name), PIPELINES, args.namespaces)
+        declare_flows(scope(name), name, names.FLOWS, args.namespaces)
         access.declare(scope(name), substrate.gateway.base_url, args.gateway_crds, server)
         self.namespace, self.url = names.NAMESPACE, names.URL
         self.register_outputs({"url": self.url})

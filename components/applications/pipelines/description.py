@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.applications.description import Address, Application, Flow, Route, UserObjects
+from components.applications.description import Address, Application, UserObjects
 from components.applications.pipelines import names
 from components.applications.pipelines.settings import PipelinesSection
 
 if TYPE_CHECKING:
-    from components.applications.context import Context
+    from components.applications.description import Context
     from components.applications.pipelines.component import Pipelines
-
-PREFIX = "/pipelines"
-API = "/apis/v2beta1"
-"""What the Gateway lets through; the older API has endpoints that fetch any URL they are given."""
-
-UPLOAD_SECONDS = 120
-
-API_ROUTE = Route(
-    name="pipelines",
-    path=PREFIX + API,
-    service=names.API_SERVER,
-    port=names.HTTP_PORT,
-    protection="token",
-    rewrite=API,
-    timeout_seconds=UPLOAD_SECONDS,
-)
 
 
 def declare(context: Context, settings: PipelinesSection) -> Pipelines:
@@ -56,14 +40,10 @@ PIPELINES = Application(
     manifests=("argo", "pipelines"),
     mysql={"pipelines": "mlpipeline", "metadata": "metadb"},
     grants=names.GRANTS,
-    routes=(API_ROUTE,),
-    addresses={"pipelines": Address(path=PREFIX, health=f"{API}/healthz")},
+    routes=(names.API_ROUTE,),
+    addresses={"pipelines": Address(path=names.PREFIX, health=f"{names.API}/healthz")},
     credentials={"pipelines": names.CLIENT_SECRET},
-    # The servers ask nobody in their own namespace for a login.
-    flows=(
-        Flow(source="pipelines"),
-        Flow(source="gateway", to=names.API_SERVER, port=names.HTTP_PORT),
-    ),
+    flows=names.FLOWS,
     # Schedules before workflows: one that is left would start another.
     user_objects=(
         UserObjects(

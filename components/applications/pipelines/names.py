@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.applications.description import Flow, Route
 from components.substrates.requests import Grant
 
 NAMESPACE = "kubeflow"
@@ -38,3 +39,25 @@ RUNNER_GRANT = Grant(
     read_only=("raw", "features", "models"),
 )
 GRANTS = (API_SERVER_GRANT, RUNNER_GRANT)
+
+PREFIX = "/pipelines"
+API = "/apis/v2beta1"
+"""What the Gateway lets through; the older API has endpoints that fetch any URL they are given."""
+
+UPLOAD_SECONDS = 120
+
+API_ROUTE = Route(
+    name="pipelines",
+    path=PREFIX + API,
+    service=API_SERVER,
+    port=HTTP_PORT,
+    protection="token",
+    rewrite=API,
+    timeout_seconds=UPLOAD_SECONDS,
+)
+
+FLOWS = (
+    Flow(source="pipelines"),
+    Flow(source="gateway", to=API_SERVER, port=HTTP_PORT),
+)
+"""Traffic that may enter the namespace: the servers ask nobody in their own namespace for a login."""

@@ -18,7 +18,8 @@ from components.applications.catalog import APPLICATIONS
 from components.applications.models.component import WORKLOAD_GRANT
 from components.applications.pipelines import access, api_server, names, rights, runs, workflows
 from components.applications.pipelines.component import Pipelines, PipelinesArgs
-from components.applications.pipelines.description import API_ROUTE, PIPELINES
+from components.applications.pipelines.description import PIPELINES
+from components.applications.pipelines.names import API_ROUTE
 from components.applications.pipelines.runs import Clients
 from components.applications.pipelines.workflows import RunPolicy
 from components.kubernetes.objects import space

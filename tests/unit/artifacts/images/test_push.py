@@ -16,8 +16,9 @@ from artifacts.images.inputs import inputs_tag, reference
 from artifacts.images.push import Registry
 from common import paths
 from common.errors import UserError
+from infra import image_references
+from infra.image_references import image_catalog
 from infra.settings import load_stack
-from infra.substrates import image_catalog, pushed_images
 from mlp import account
 from policy import render
 
@@ -95,7 +96,7 @@ def test_everything_that_a_stack_pulls_is_pushed() -> None:
 
     stack = load_stack(paths.ROOT / "stacks" / "Pulumi.dev.yaml")
     assert stack.aws is not None
-    names, url = pushed_images(stack, stack.aws)
+    names, url = image_references.pulled(stack, stack.aws)
     made = render.render("dev", program, render.config("dev", paths.ROOT / "stacks" / "Pulumi.dev.yaml")).resources
     text = json.dumps([item.inputs for item in made], default=str)
     pulled = {part.split("/")[0].split(":")[0] for part in text.split(f"{url}/")[1:]}

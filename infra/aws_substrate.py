@@ -8,21 +8,21 @@ from components.substrates.aws.entrance import EntranceArgs
 from components.substrates.aws.network import NetworkArgs, Zone
 from components.substrates.aws.node_groups import Group
 from components.substrates.aws.rds import ServerSize
-from components.substrates.aws.site import Site
 from components.substrates.aws.stores import RedisSize, StoresArgs
 from components.substrates.aws.substrate import AwsSubstrateArgs, ClusterSettings
-from infra import substrates
+from infra import image_references
 from infra.aws.authorities import database_authorities
 from infra.aws.regions import regions
 from infra.aws.schema import Aws, Database, NodeGroup
+from infra.aws_site import site_of
 from infra.schema import Settings
 
 
 def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
     """Return the substrate's arguments."""
     site, tags = site_of(settings, aws), tags_of(settings, aws)
-    names, registry = substrates.pushed_images(settings, aws)
-    images = substrates.image_catalog(registry, settings.environment)
+    names, registry = image_references.pulled(settings, aws)
+    images = image_references.image_catalog(registry, settings.environment)
     return AwsSubstrateArgs(
         site=site,
         tags=tags,
@@ -73,17 +73,6 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
         images=images,
         registry=settings.registry,
         repositories=[] if settings.registry else names,
-    )
-
-
-def site_of(settings: Settings, aws: Aws) -> Site:
-    """Return where the environment is."""
-    return Site(
-        environment=settings.environment,
-        account=aws.account_id,
-        region=aws.region,
-        protect=aws.protect_data,
-        final_snapshots=aws.final_snapshots,
     )
 
 

@@ -1,0 +1,10 @@
+"""Names, ports and requests of Feast that its description and its component share."""
+
+from __future__ import annotations
+
+from components.substrates.requests import Grant
+
+NAMESPACE = "feast"
+PORT = 6566
+
+GRANT = Grant(application="feast", namespace=NAMESPACE, service_account="materialization", read_only=("features",))
