@@ -24,7 +24,7 @@ def record_sysctls() -> None:
         layout.SYSCTLS.write_text(json.dumps(found))
 
 
-def heal() -> list[str]:
+def remove_leftovers() -> list[str]:
     """End and remove everything of a cluster that is not alive, this checkout's or another's.
 
     Returns:
@@ -33,7 +33,7 @@ def heal() -> list[str]:
     Raises:
         UserError: Something could not be removed; it is named.
     """
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     found = leftovers()
     _end_processes()
     _unmount()

@@ -78,7 +78,7 @@ def remove_data() -> None:
 
 
 def _check_machine() -> None:
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     if conflicts := addresses.conflicts():
         raise UserError(
             f"The address range {addresses.BLOCK} of the embedded node is in use on this machine.",
@@ -121,7 +121,7 @@ def _start_node() -> None:
 
 def _make_node(progress: Step) -> None:
     progress.detail = "removing what an earlier one left"
-    for found in cleanup.heal():
+    for found in cleanup.remove_leftovers():
         console.print(f"  removed: {found}", style="dim", markup=False)
     progress.detail = "making the node's network and namespaces"
     layout.RUN.mkdir(mode=0o755)
@@ -185,7 +185,7 @@ def _load_images() -> None:
 
 def _stop_node() -> None:
     held = owner.read()
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     if held is not None and held.alive and supervisor.answers():
         with step("Stopping the cluster", estimate=15) as progress:
             progress.detail = "the kubelet, so that it starts nothing again"
@@ -197,7 +197,7 @@ def _stop_node() -> None:
     if found := cleanup.leftovers():
         with step("Cleaning up after the cluster") as progress:
             progress.detail = "; ".join(found)[:160]
-            cleanup.heal()
+            cleanup.remove_leftovers()
 
 
 def _stop_pods(progress: Step) -> None:

@@ -52,7 +52,7 @@ def read() -> Owner | None:
         return None
 
 
-def refuse_living_stranger() -> None:
+def refuse_other_checkout() -> None:
     """Raise when another checkout's cluster is alive.
 
     Raises:

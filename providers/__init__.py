@@ -1,7 +1,7 @@
 """Pulumi on a machine that cannot download it: which CLI runs, and where it finds its plugins.
 
-Where a user has installed Pulumi, theirs runs (`cli.theirs`). Otherwise ours does, with a home of its own in which
-every plugin lies as the CLI itself would have installed it (`home.lay`).
+Where a user has installed Pulumi, theirs runs (`cli.installed`). Otherwise ours does, with a home of its own in which
+every plugin lies as the CLI itself would have installed it (`home.make`).
 """
 
 from pathlib import Path
@@ -14,4 +14,4 @@ def tools() -> list[str]:
     """Return the tools to build before Pulumi can run: none where a user's own CLI does."""
     from providers import cli, home
 
-    return [] if cli.theirs() else home.tools()
+    return [] if cli.installed() else home.tools()

@@ -42,7 +42,7 @@ def refuse_foreign(environ: Mapping[str, str]) -> None:
         found = _on_path(name, environ.get("PATH", ""))
         if found is None:
             continue
-        wanted, seen = version(f"pulumi-{name}"), spoken_version(found, environ)
+        wanted, seen = version(f"pulumi-{name}"), reported_version(found, environ)
         if seen.lstrip("v").split(".")[0] != wanted.split(".")[0]:
             raise UserError(
                 f"A plugin of another major version than the program's pulumi-{name} is on PATH.",
@@ -52,7 +52,7 @@ def refuse_foreign(environ: Mapping[str, str]) -> None:
             )
 
 
-def spoken_version(executable: Path, environ: Mapping[str, str]) -> str:
+def reported_version(executable: Path, environ: Mapping[str, str]) -> str:
     """Start a plugin and return the version that it gives; why not, where it gives none."""
     with subprocess.Popen(
         [str(executable), NO_ENGINE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(environ)

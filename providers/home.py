@@ -42,7 +42,7 @@ def offered(built: Callable[[str], Path] = toolchain.binary) -> dict[str, Path]:
     }
 
 
-def lay(folder: Path = HOME, users: Path | None = None, built: Callable[[str], Path] = toolchain.binary) -> Path:
+def make(folder: Path = HOME, users: Path | None = None, built: Callable[[str], Path] = toolchain.binary) -> Path:
     """Lay out a home: links to the CLI, to a user's installed plugins, and to ours where none is installed.
 
     Args:

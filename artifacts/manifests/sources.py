@@ -83,14 +83,14 @@ def fetch(module: str, version: str, *, expected: str | None, mirror: str | None
             check=False,
         )
     # Go also fails when the module's go.mod asks for a newer compiler; the zip, all we need, is there all the same.
-    said = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
-    if "Zip" not in said or "Sum" not in said:
+    answer = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
+    if "Zip" not in answer or "Sum" not in answer:
         raise UserError(
             f"{name} could not be fetched",
-            seen=(said.get("Error") or done.stderr).strip()[-600:],
+            seen=(answer.get("Error") or done.stderr).strip()[-600:],
             next_step=f"check access to {mirror or 'the Go module proxy'}, then: mlp vendor",
         )
-    archive = Archive(module, version, Path(said["Zip"]), said["Sum"])
+    archive = Archive(module, version, Path(answer["Zip"]), answer["Sum"])
     if expected and archive.checksum != expected:
         raise UserError(
             f"{name} is not the module that was pinned",

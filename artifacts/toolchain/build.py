@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from artifacts.toolchain import go as compiler
+from artifacts.toolchain.build_progress import BuildProgress
 from artifacts.toolchain.catalog import Tool, key, owner, tool, tools
 from artifacts.toolchain.estimate import in_words
 from artifacts.toolchain.lock import held
 from artifacts.toolchain.modules import module_dir
-from artifacts.toolchain.sources import lay_out
-from artifacts.toolchain.view import View
+from artifacts.toolchain.sources import prepare_folder
 from common import progress
 from common.errors import UserError
 from common.paths import cache
@@ -81,7 +81,7 @@ def build_command(item: Tool, output: Path) -> list[str]:
     return ["go", "build", "-v", NO_DWARF, f"-ldflags={ldflags}", "-o", str(destination), *packages]
 
 
-def complaints(lines: list[str]) -> list[str]:
+def error_lines(lines: list[str]) -> list[str]:
     """Return the last lines of a failed command in which it complains: no package names, no downloads.
 
     Two compilers run at once, so packages that went well may follow the one that did not.
@@ -138,11 +138,11 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
     packages = item.packages
     with progress.step(title, estimate=item.estimate_seconds) as step:
         step.detail = "laying out its sources"
-        place = lay_out(item, temporary / "source")
+        place = prepare_folder(item, temporary / "source")
         later = sum(other.estimate_seconds for other in after)
         with (
             Log(log_path(item.name), place, compiler.environment(go, cgo=item.cgo)) as log,
-            View(step, item.estimate_seconds, later) as view,
+            BuildProgress(step, item.estimate_seconds, later) as shown,
         ):
             try:
                 listing = [
@@ -154,14 +154,14 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
                     "{{if .Stale}}stale {{.ImportPath}}{{end}}",
                     *packages,
                 ]
-                lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
-                view.total = sum(line.startswith("stale ") for line in lines)
-                view.show("compiling")
-                run(log, build_command(item, output), view.compiling)
+                lines = run(log, listing, shown.downloading, attempts=DOWNLOAD_ATTEMPTS)
+                shown.total = sum(line.startswith("stale ") for line in lines)
+                shown.show("compiling")
+                run(log, build_command(item, output), shown.compiling)
             except CommandFailed as failure:
                 raise UserError(
                     f"the build of {item.name} failed: {failure}",
-                    seen="\n    ".join(["", *complaints(failure.lines)]),
+                    seen="\n    ".join(["", *error_lines(failure.lines)]),
                     next_step=f"read {log_path(item.name)}, then run the same command again: "
                     "it goes on where it stopped",
                 ) from None

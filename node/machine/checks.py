@@ -24,14 +24,14 @@ class Result:
         ok: Whether the machine passes.
         seen: What was found.
         needed: What would pass.
-        mend: What to do when it does not.
+        fix: What to do when it does not.
     """
 
     check: str
     ok: bool
     seen: str
     needed: str
-    mend: str
+    fix: str
 
 
 def examine(machine: Machine, wanted: Needs) -> list[Result]:
@@ -57,7 +57,7 @@ def check_machine() -> None:
         UserError: Names every check that failed, with how to mend it.
     """
     wanted = needs()
-    machine = look(wanted)
+    machine = inspect_machine(wanted)
     results = examine(machine, wanted)
     refuse(results)
     load_modules(machine, wanted)
@@ -69,7 +69,7 @@ def check_machine() -> None:
     )
 
 
-def look(wanted: Needs) -> Machine:
+def inspect_machine(wanted: Needs) -> Machine:
     """Return what is seen of this machine."""
     return read_machine([*wanted.programs, "modprobe"], round(wanted.disk_gb * GB))
 
@@ -82,7 +82,7 @@ def refuse(results: list[Result]) -> None:
     """
     failed = [result for result in results if not result.ok]
     if failed:
-        lines = [f"{item.check}: {item.seen}; needed: {item.needed}; {item.mend}" for item in failed]
+        lines = [f"{item.check}: {item.seen}; needed: {item.needed}; {item.fix}" for item in failed]
         raise UserError(
             f"this machine cannot run the platform: {len(failed)} of {len(results)} checks failed",
             seen="\n    ".join(["", *lines]),
@@ -117,7 +117,7 @@ def _system(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.system == "Linux" and machine.architecture in wanted.architectures,
         seen=f"{machine.system} on {machine.architecture}",
         needed=f"Linux on {' or '.join(wanted.architectures)}",
-        mend="use a Linux machine; elsewhere, a virtual one",
+        fix="use a Linux machine; elsewhere, a virtual one",
     )
 
 
@@ -127,7 +127,7 @@ def _python(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.python == wanted.python,
         seen=machine.python,
         needed=wanted.python,
-        mend=f"install python{wanted.python} and python{wanted.python}-venv, remove .mlp/venv, run make up",
+        fix=f"install python{wanted.python} and python{wanted.python}-venv, remove .mlp/venv, run make up",
     )
 
 
@@ -137,7 +137,7 @@ def _root(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.user == 0,
         seen=f"user id {machine.user}",
         needed="user id 0",
-        mend="run it as root, for example with sudo -H",
+        fix="run it as root, for example with sudo -H",
     )
     if machine.user == 0:
         lacking = [name for name, bit in wanted.capabilities.items() if not machine.capabilities >> bit & 1]
@@ -146,15 +146,15 @@ def _root(machine: Machine, wanted: Needs) -> Iterator[Result]:
             ok=not lacking,
             seen=f"root without {', '.join(lacking)}" if lacking else "all that are needed",
             needed=", ".join(wanted.capabilities),
-            mend="run it outside the container, or give the container these capabilities (privileged)",
+            fix="run it outside the container, or give the container these capabilities (privileged)",
         )
 
 
 def _programs(machine: Machine, wanted: Needs) -> Iterator[Result]:
-    for name, mend in wanted.programs.items():
+    for name, fix in wanted.programs.items():
         found = machine.programs.get(name)
         yield Result(
-            check=f"program {name}", ok=found is not None, seen=found or "not on PATH", needed="on PATH", mend=mend
+            check=f"program {name}", ok=found is not None, seen=found or "not on PATH", needed="on PATH", fix=fix
         )
 
 
@@ -170,7 +170,7 @@ def _disk(machine: Machine, wanted: Needs) -> Iterator[Result]:
             ok=free + ours >= wanted.disk_gb and free >= wanted.disk_spare_gb,
             seen=f"{free:.1f} GB free" + (f", {ours:.1f} GB ours already" if ours else ""),
             needed=f"{wanted.disk_gb:.0f} GB, of which {wanted.disk_spare_gb:.0f} GB are free",
-            mend=f"free space on the file system of {' and '.join(str(disk.folder) for disk in disks)}",
+            fix=f"free space on the file system of {' and '.join(str(disk.folder) for disk in disks)}",
         )
 
 
@@ -180,7 +180,7 @@ def _memory(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.memory >= (wanted.memory_gib - wanted.memory_tolerance_gib) * GIB,
         seen=f"{machine.memory / GIB:.1f} GiB",
         needed=f"{wanted.memory_gib:.0f} GiB",
-        mend="give the machine more memory, or raise its container's limit",
+        fix="give the machine more memory, or raise its container's limit",
     )
 
 
@@ -204,7 +204,7 @@ def _feature(name: str, feature: Feature, machine: Machine) -> Result:
         ok=found in ("present", "unknown") or (found == "loadable" and can_load),
         seen=shown[found],
         needed=f"a kernel with {feature.option}",
-        mend=load if found == "loadable" else f"boot a kernel built with {feature.option}",
+        fix=load if found == "loadable" else f"boot a kernel built with {feature.option}",
     )
 
 
@@ -224,7 +224,7 @@ def _cgroups(machine: Machine, wanted: Needs) -> Iterator[Result]:
         seen=f"version {version}, "
         + (f"not writable or missing: {', '.join(lacking)}" if lacking else "all controllers"),
         needed=", ".join(needed),
-        mend="mount them read-write under /sys/fs/cgroup, or boot with them enabled (cgroup_enable=memory)",
+        fix="mount them read-write under /sys/fs/cgroup, or boot with them enabled (cgroup_enable=memory)",
     )
     locked = [mount for mount in machine.mounts if mount.point == "/proc/sys" and "ro" in mount.options]
     yield Result(
@@ -232,7 +232,7 @@ def _cgroups(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=not locked,
         seen="/proc/sys is read-only" if locked else "writable",
         needed="/proc/sys writable",
-        mend="run it outside the container, or make the container privileged",
+        fix="run it outside the container, or make the container privileged",
     )
 
 
@@ -243,12 +243,12 @@ def _network(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=not machine.conflicts,
         seen=f"in use: {', '.join(machine.conflicts)}" if machine.conflicts else "free",
         needed="198.18.0.0/15 used by nothing but the embedded cluster",
-        mend="remove that address or route (ip addr, ip route), or move that network to another range",
+        fix="remove that address or route (ip addr, ip route), or move that network to another range",
     )
     yield Result(
         check="other cluster",
-        ok=machine.rival is None,
-        seen=f"running: {machine.rival}" if machine.rival else "none",
+        ok=machine.other_cluster is None,
+        seen=f"running: {machine.other_cluster}" if machine.other_cluster else "none",
         needed="one embedded cluster on a machine",
-        mend="stop the other one: run `mlp cluster stop` in its checkout",
+        fix="stop the other one: run `mlp cluster stop` in its checkout",
     )

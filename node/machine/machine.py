@@ -63,7 +63,7 @@ class Machine:
         kernel: Features of the kernel.
         programs: Name -> path of programs found.
         conflicts: Routes and addresses of others inside the cluster's range.
-        rival: The living cluster of another checkout, in words.
+        other_cluster: The living cluster of another checkout, in words.
     """
 
     system: str
@@ -78,7 +78,7 @@ class Machine:
     kernel: Kernel
     programs: Mapping[str, str]
     conflicts: tuple[str, ...]
-    rival: str | None
+    other_cluster: str | None
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
@@ -141,7 +141,7 @@ def read_machine(programs: list[str], plenty: int) -> Machine:
         kernel=read_kernel(),
         programs={name: found for name in programs if (found := shutil.which(name))},
         conflicts=_conflicts(),
-        rival=_rival(),
+        other_cluster=_other_cluster(),
     )
 
 
@@ -203,7 +203,7 @@ def _conflicts() -> tuple[str, ...]:
     return tuple(sorted(set(addresses.overlaps(entries))))
 
 
-def _rival() -> str | None:
+def _other_cluster() -> str | None:
     """Return the living cluster of another checkout."""
     from node import owner
 

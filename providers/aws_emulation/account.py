@@ -24,10 +24,10 @@ ENDPOINT = "AWS_ENDPOINT_URL"
 STORE = "MLP_EMULATED_ACCOUNT"
 """Environment variables: the emulation's URL, and the folder of what it cannot hold itself."""
 
-SURROUNDINGS = "cluster.json"
+CLUSTER_FILE = "cluster.json"
 """File in the store that says where the emulated EKS cluster really is."""
 
-LACKING: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "kept.yaml").read_text())
+UNSUPPORTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "kept.yaml").read_text())
 GONE = ("NotFound", "NoSuch", "DoesNotExist", "InvalidNetworkAclID", "NonExistent", "404")
 """Parts of the error codes by which services say that something is not there."""
 
@@ -64,7 +64,7 @@ class Account:
         wrong = list(shapes.problems(shape, params, operation, complete=True)) if shape else []
         if wrong:
             raise PluginError("; ".join(wrong))
-        if operation in LACKING.get(service, ()):
+        if operation in UNSUPPORTED.get(service, ()):
             return {}
         try:
             return getattr(self._client(service), operation)(**params)
@@ -75,10 +75,10 @@ class Account:
         except BotoCoreError as error:
             raise PluginError(f"{service} {operation}: {error}") from None
 
-    def surroundings(self) -> dict[str, Any]:
+    def cluster(self) -> dict[str, Any]:
         """Return what the tests put beside the account: endpoint and authority of the cluster."""
         with contextlib.suppress(FileNotFoundError):
-            return json.loads((self.store / SURROUNDINGS).read_text())
+            return json.loads((self.store / CLUSTER_FILE).read_text())
         return {}
 
     def keep(self, token: str, identity: str, params: dict[str, Any]) -> None:

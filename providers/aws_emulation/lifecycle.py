@@ -26,14 +26,14 @@ def create(account: Account, kind: Kind, inputs: dict[str, Any]) -> tuple[str, d
     values = _values(account, inputs)
     params = requests.parameters(kind, kind.create, inputs, values)
     params.update(_tags_on_create(kind, kind.create, inputs))
-    if requests.lacking(kind, kind.create):
-        _belongs(account, kind, values)
+    if requests.is_unsupported(kind, kind.create):
+        _check_parents(account, kind, values)
     made = _call(account, kind, kind.create, params)
     identity = find(kind.id, made, {**values, "made": made})
     if identity is None:
         raise PluginError(f"{kind.create.name} gave no {kind.id}: {made}")
     identity = str(identity)
-    if requests.lacking(kind, kind.create) or kind.read == ():
+    if requests.is_unsupported(kind, kind.create) or kind.read == ():
         account.keep(kind.token, identity, params)
     if kind.hook:
         account.keep(kind.token, identity, HOOKS[kind.hook](account, identity, inputs))
@@ -82,10 +82,10 @@ def read(account: Account, kind: Kind, identity: str, state: dict[str, Any], inp
     """Return a thing as it is now; None when it is gone."""
     values = {**_values(account, state), "id": identity}
     found: dict[str, Any] = account.kept(kind.token, identity)
-    if requests.lacking(kind, kind.create) and not found:
+    if requests.is_unsupported(kind, kind.create) and not found:
         return None
     for index, call in enumerate(kind.read):
-        if requests.lacking(kind, call):
+        if requests.is_unsupported(kind, call):
             continue
         try:
             answer = _call(account, kind, call, requests.parameters(kind, call, {}, values))
@@ -101,10 +101,10 @@ def read(account: Account, kind: Kind, identity: str, state: dict[str, Any], inp
         found = {**part, **found} if index == 0 else {**found, **part}
     live = {name: _live(kind, name, value, found, values) for name, value in inputs.items()}
     outputs = {name: find(path, found, {**values, **live}) for name, path in kind.outputs.items()}
-    given = {name: fill(path, {"emulation": account.surroundings()}) for name, path in kind.override.items()}
+    given = {name: fill(path, {"emulation": account.cluster()}) for name, path in kind.override.items()}
     outputs.update({name: value for name, value in given.items() if value is not None})
-    told = {name: value for name, value in outputs.items() if value is not None}
-    return Live(live, {**state, **live, **told})
+    known = {name: value for name, value in outputs.items() if value is not None}
+    return Live(live, {**state, **live, **known})
 
 
 def delete(account: Account, kind: Kind, identity: str, state: dict[str, Any]) -> None:
@@ -128,11 +128,11 @@ def delete(account: Account, kind: Kind, identity: str, state: dict[str, Any]) -
     account.drop(kind.token, identity)
 
 
-def _belongs(account: Account, kind: Kind, values: dict[str, Any]) -> None:
+def _check_parents(account: Account, kind: Kind, values: dict[str, Any]) -> None:
     """Make sure that what a thing belongs to is there: its reads ask for it, since nobody else would."""
     scope = {**values, "id": find(kind.id, {}, values)}
     for call in kind.read:
-        if not requests.lacking(kind, call):
+        if not requests.is_unsupported(kind, call):
             _call(account, kind, call, requests.parameters(kind, call, {}, scope))
 
 
@@ -188,7 +188,7 @@ def _repeat(
     for item in requests.items(call, values):
         params = requests.parameters(kind, call, inputs, {**values, "item": item}, only)
         _call(account, kind, call, params)
-        if requests.lacking(kind, call):
+        if requests.is_unsupported(kind, call):
             account.keep(kind.token, identity, params)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.aws_emulation import shapes
-from providers.aws_emulation.account import LACKING, input_shape
+from providers.aws_emulation.account import UNSUPPORTED, input_shape
 from providers.aws_emulation.kinds import ALWAYS, Call, Kind
 from providers.aws_emulation.templates import fill
 from providers.protocol.errors import PluginError
@@ -63,7 +63,7 @@ def parameters(
     return result
 
 
-def taken(kind: Kind) -> set[str]:
+def referenced_inputs(kind: Kind) -> set[str]:
     """Return the inputs that some call or reference of the kind takes by reference."""
     calls = (kind.create, *kind.after, *kind.update)
     return {name for call in calls for name in call.inputs()} | kind.local | ALWAYS | ({"tags"} if kind.tags else set())
@@ -73,7 +73,7 @@ def failures(kind: Kind, inputs: dict[str, Any], region: str) -> Iterator[tuple[
     """Name inputs that no call would carry, and parameters that the service would refuse; unknown values pass."""
     by_name = [call for call in (kind.create, *kind.after, *kind.update) if call.auto]
     shapes_by_name = [shape for call in by_name if (shape := input_shape(call.service or kind.service, call.name))]
-    known = taken(kind)
+    known = referenced_inputs(kind)
     for name in inputs:
         if name not in known and not any(shapes.member(shape, name) for shape in shapes_by_name):
             yield name, f"the emulation of {kind.token} does not know this input"
@@ -108,6 +108,6 @@ def items(call: Call, values: dict[str, Any]) -> list[Any]:
     return found
 
 
-def lacking(kind: Kind, call: Call) -> bool:
+def is_unsupported(kind: Kind, call: Call) -> bool:
     """Tell whether the emulation itself cannot answer a call."""
-    return call.name in LACKING.get(call.service or kind.service, ())
+    return call.name in UNSUPPORTED.get(call.service or kind.service, ())

@@ -86,8 +86,8 @@ def _filtered(value: Any, filters: str) -> Any:
 
 def _launch_data(inputs: dict[str, Any]) -> dict[str, Any]:
     names = {"vpcSecurityGroupIds": "securityGroupIds"}
-    apart = {"name", "description", "tags", "tagsAll", "updateDefaultVersion", "region"}
-    return {names.get(key, key): value for key, value in inputs.items() if key not in apart}
+    excluded = {"name", "description", "tags", "tagsAll", "updateDefaultVersion", "region"}
+    return {names.get(key, key): value for key, value in inputs.items() if key not in excluded}
 
 
 def _notification(entry: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +96,8 @@ def _notification(entry: dict[str, Any]) -> dict[str, Any]:
         for kind, field in (("EMAIL", "subscriberEmailAddresses"), ("SNS", "subscriberSnsTopicArns"))
         for address in entry.get(field) or []
     ]
-    told = {key: value for key, value in entry.items() if not key.startswith("subscriber")}
-    return {"Notification": told, "Subscribers": subscribers}
+    known = {key: value for key, value in entry.items() if not key.startswith("subscriber")}
+    return {"Notification": known, "Subscribers": subscribers}
 
 
 def _log_delivery(entry: dict[str, Any]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _log_delivery(entry: dict[str, Any]) -> dict[str, Any]:
         "cloudwatch-logs": ("CloudWatchLogsDetails", "LogGroup"),
         "kinesis-firehose": ("KinesisFirehoseDetails", "DeliveryStream"),
     }[entry["destinationType"]]
-    told = {key: value for key, value in entry.items() if key != "destination"}
-    return {**told, "destinationDetails": {name: {field: entry["destination"]}}}
+    known = {key: value for key, value in entry.items() if key != "destination"}
+    return {**known, "destinationDetails": {name: {field: entry["destination"]}}}
 
 
 FILTERS: Final[dict[str, Callable[[Any], Any]]] = {

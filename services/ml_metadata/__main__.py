@@ -9,7 +9,7 @@ import sys
 import threading
 
 from services.ml_metadata import settings
-from services.ml_metadata.store import PROBE, Failed
+from services.ml_metadata.store import PROBE, CallFailed
 
 LOGGER = logging.getLogger("metadata")
 
@@ -37,7 +37,7 @@ def main() -> None:
     store = library.store(chosen)
     try:
         store.call(PROBE, b"")
-    except Failed as failure:
+    except CallFailed as failure:
         raise SystemExit(
             f"{chosen.database()} could not be opened within {chosen.wait_seconds:.0f} s: {failure}"
         ) from None

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from services.ml_metadata.store import UNAVAILABLE, Failed, Store
+from services.ml_metadata.store import UNAVAILABLE, CallFailed, Store
 
 LOGGER = logging.getLogger("metadata")
 
@@ -43,7 +43,7 @@ def rpc(store: Store, name: str) -> Handler:
     def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             return store.call(name, request)
-        except Failed as failure:
+        except CallFailed as failure:
             if failure.code == UNAVAILABLE:
                 LOGGER.error("%s: %s", name, failure)
             context.abort(STATUS.get(failure.code, grpc.StatusCode.UNKNOWN), str(failure))

@@ -28,7 +28,7 @@ RETRY_SECONDS = 0.5
 """Between two tries at a database that is away."""
 
 
-class Failed(Exception):
+class CallFailed(Exception):
     """A call failed.
 
     Attributes:
@@ -87,7 +87,7 @@ class Store:
             return False
         try:
             self._read(PROBE, b"", time.monotonic())
-        except Failed as failure:
+        except CallFailed as failure:
             LOGGER.warning("the database cannot be read: %s", failure)
             return False
         finally:
@@ -102,7 +102,7 @@ class Store:
         out: it is not repeated, and its client is told.
 
         Raises:
-            Failed: The library's own status and message, or UNAVAILABLE when the database is away for too long.
+            CallFailed: The library's own status and message, or UNAVAILABLE when the database is away for too long.
         """
         deadline = time.monotonic() + self._wait_seconds
         with self._lock:
@@ -112,11 +112,11 @@ class Store:
                 self._read(PROBE, b"", deadline)
                 try:
                     return self._once(name, request)
-                except Failed as failure:
+                except CallFailed as failure:
                     if failure.code != INTERNAL:
                         raise
                     if NEVER_ARRIVED not in str(failure):
-                        raise Failed(f"the database failed during {name}: {failure}", UNAVAILABLE) from None
+                        raise CallFailed(f"the database failed during {name}: {failure}", UNAVAILABLE) from None
 
     def _read(self, name: str, request: bytes, deadline: float) -> bytes:
         """Return the response of an RPC that changes nothing, waiting until `deadline` for a database that is away."""
@@ -124,7 +124,7 @@ class Store:
         while True:
             try:
                 return self._once(name, request)
-            except Failed as failure:
+            except CallFailed as failure:
                 failures += failure.code == INTERNAL
                 broken = failure.code == INTERNAL and failures < STATEMENT_FAILURES
                 away = failure.code == UNAVAILABLE and time.monotonic() < deadline
@@ -144,11 +144,11 @@ class Store:
             try:
                 self._handle = self._library.CreateMetadataStore(self._connection, self._migration)
             except RuntimeError as error:
-                raise Failed(str(error), UNAVAILABLE) from None
+                raise CallFailed(str(error), UNAVAILABLE) from None
         function: Callable[[object, bytes], tuple[bytes, bytes, int]] = getattr(self._library, name)
         response, message, code = function(self._handle, request)
         if code == INTERNAL:
             self._handle = None
         if code:
-            raise Failed(message.decode(errors="replace"), code)
+            raise CallFailed(message.decode(errors="replace"), code)
         return response

@@ -38,7 +38,7 @@ CONNECT_SECONDS = 10.0
 CHUNK = 65536
 
 
-class Refused(Exception):
+class HandshakeError(Exception):
     """A side does not speak as expected."""
 
 
@@ -49,7 +49,7 @@ class Packet:
     number: int
     content: bytes
 
-    def sent(self, to: socket.socket, number: int) -> None:
+    def send(self, to: socket.socket, number: int) -> None:
         """Send it under another number."""
         to.sendall(struct.pack("<I", len(self.content))[:3] + bytes([number % 256]) + self.content)
 
@@ -59,12 +59,12 @@ def _exactly(source: socket.socket, count: int) -> bytes:
     while len(found) < count:
         part = source.recv(count - len(found))
         if not part:
-            raise Refused("the connection ended in the middle of a login")
+            raise HandshakeError("the connection ended in the middle of a login")
         found += part
     return found
 
 
-def packet(source: socket.socket) -> Packet:
+def read_packet(source: socket.socket) -> Packet:
     """Read one packet; those of a login are small."""
     head = _exactly(source, 4)
     return Packet(head[3], _exactly(source, int.from_bytes(head[:3], "little")))
@@ -74,15 +74,15 @@ def without_tls(greeting: bytes) -> bytes:
     """Return a server's greeting that offers no TLS.
 
     Raises:
-        Refused: The server offers none itself, or has greeted with an error.
+        HandshakeError: The server offers none itself, or has greeted with an error.
     """
     version_end = greeting.find(b"\0", 1)
     flags = version_end + 1 + 4 + 8 + 1
     if greeting[:1] != b"\x0a" or version_end < 0 or len(greeting) < flags + 2:
-        raise Refused(f"the server greets with {greeting[:80]!r}")
+        raise HandshakeError(f"the server greets with {greeting[:80]!r}")
     (offered,) = struct.unpack_from("<H", greeting, flags)
     if not offered & CLIENT_SSL:
-        raise Refused("the server offers no TLS")
+        raise HandshakeError("the server offers no TLS")
     return greeting[:flags] + struct.pack("<H", offered & ~CLIENT_SSL) + greeting[flags + 2 :]
 
 
@@ -90,26 +90,26 @@ def log_in(client: socket.socket, server: socket.socket, context: ssl.SSLContext
     """Carry a login over, and return the server's side of the connection, encrypted and verified.
 
     Raises:
-        Refused: A side does not speak as expected.
+        HandshakeError: A side does not speak as expected.
         ssl.SSLError: The server is not who it should be.
     """
-    greeting = packet(server)
-    Packet(0, without_tls(greeting.content)).sent(client, greeting.number)
-    answer = packet(client)
+    greeting = read_packet(server)
+    Packet(0, without_tls(greeting.content)).send(client, greeting.number)
+    answer = read_packet(client)
     (flags,) = struct.unpack_from("<I", answer.content)
     # Flags, greatest packet, character set and 23 zeros: the beginning of the login itself.
     start = struct.pack("<I", flags | CLIENT_SSL)
-    Packet(0, start + answer.content[4:32]).sent(server, answer.number)
+    Packet(0, start + answer.content[4:32]).send(server, answer.number)
     secured = context.wrap_socket(server, server_hostname=host)
-    Packet(0, start + answer.content[4:]).sent(secured, answer.number + 1)
+    Packet(0, start + answer.content[4:]).send(secured, answer.number + 1)
     while True:
-        said = packet(secured)
-        said.sent(client, said.number - 1)
-        if said.content[:1] in (bytes([SERVER_OK]), bytes([SERVER_ERROR])):
+        message = read_packet(secured)
+        message.send(client, message.number - 1)
+        if message.content[:1] in (bytes([SERVER_OK]), bytes([SERVER_ERROR])):
             return secured
-        if said.content != FAST_LOGIN:
-            reply = packet(client)
-            reply.sent(secured, reply.number + 1)
+        if message.content != FAST_LOGIN:
+            reply = read_packet(client)
+            reply.send(secured, reply.number + 1)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
@@ -153,7 +153,7 @@ class Target:
                     back.start()
                     _pass_on(client, secured)
                     back.join()
-            except (Refused, OSError, struct.error) as error:
+            except (HandshakeError, OSError, struct.error) as error:
                 LOGGER.warning("%s:%d: %s", self.host, self.port, error)
 
 
@@ -172,7 +172,7 @@ def start(target: Target) -> int:
     RUNNING.append(process)
     line = process.stdout.readline() if process.stdout else ""
     if not line.strip().isdecimal():
-        raise Refused(f"the tunnel to {target.host} did not start")
+        raise HandshakeError(f"the tunnel to {target.host} did not start")
     return int(line)
 
 

@@ -116,7 +116,7 @@ class App:
         return features
 
     async def _apply(self, bound: Bound, features: Features) -> list[float]:
-        rows = [[row[place] for place in bound.places] for row in features.rows]
+        rows = [[row[column] for column in bound.columns] for row in features.rows]
         predictor = bound.model.predictor
         if predictor.native:
             return predictor.predict(rows)

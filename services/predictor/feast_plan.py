@@ -126,14 +126,14 @@ def _plan(
         # Feast keeps them in no particular order.
         drafts.append((view, sorted(features), stored, asked, types))
     fields = tuple(KeyField(name=name, type=names[name]) for name in sorted(names))
-    places = {field.name: place for place, field in enumerate(fields)}
-    views = tuple(_view(config, places, *draft) for draft in drafts)
+    indexes = {field.name: place for place, field in enumerate(fields)}
+    views = tuple(_view(config, indexes, *draft) for draft in drafts)
     return Plan(service=service, key_fields=fields, views=views, decode=_decoder(), decode_timestamp=_seconds)
 
 
 def _view(
     config: FeastObject,
-    places: dict[str, int],
+    indexes: dict[str, int],
     view: FeastObject,
     features: list[str],
     stored: list[str],
@@ -155,7 +155,7 @@ def _view(
         key_prefix=serialize_entity_key_prefix(stored, config.entity_key_serialization_version),
         key_suffix=config.project.encode(),
         positions=tuple(
-            places[key] if key in places else ENCODERS[kind](DUMMY_ENTITY_VAL)
+            indexes[key] if key in indexes else ENCODERS[kind](DUMMY_ENTITY_VAL)
             for key, kind in zip(asked, types, strict=True)
         ),
         types=tuple(types),

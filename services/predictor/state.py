@@ -28,12 +28,12 @@ class Bound:
     Attributes:
         model: The model.
         plan: The plan that feeds it.
-        places: Place in a row that was read of each of the model's columns.
+        columns: Place in a row that was read of each of the model's columns.
     """
 
     model: Model
     plan: Plan
-    places: tuple[int, ...]
+    columns: tuple[int, ...]
 
 
 def bind(model: Model, plan: Plan) -> Bound:

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 import pytest
 from botocore import xform_name
 
-from providers.aws_emulation.account import LACKING, session
+from providers.aws_emulation.account import UNSUPPORTED, session
 from providers.aws_emulation.emulation import Emulation, emulation
 from providers.aws_emulation.kinds import kinds
 from providers.aws_emulation.requests import parameters
@@ -119,7 +119,7 @@ def test_the_plugin_never_talks_to_aws(aws_stack: AwsStack) -> None:
 
 
 def test_operations_are_kept_only_where_the_emulation_lacks_them() -> None:
-    for service, operations in LACKING.items():
+    for service, operations in UNSUPPORTED.items():
         module = importlib.import_module(f"moto.{service}.responses")
         answered = {
             name

@@ -5,19 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
-from artifacts.toolchain.sources import Workshop
+from artifacts.toolchain.sources import SourceFolder
 
 MODULE = "github.com/argoproj/argo-workflows/v3"
 FOLDER = "argo-workflows"
 SIGNALS = "workflow/executor/osspecific/signal_{system}.go"
 """Handling of signals; the one for Darwin is written against POSIX and serves Linux as well."""
 
-NO_GO = ("api", "community", "docs", "examples", "hack", "manifests", "sdks", "test", "ui")
+UNUSED_FOLDERS = ("api", "community", "docs", "examples", "hack", "manifests", "sdks", "test", "ui")
 """Folders of the module from which neither program imports anything."""
 
 
-def prepare(workshop: Workshop) -> Mapping[str, str]:
+def prepare(sources: SourceFolder) -> Mapping[str, str]:
     """Copy the module and add the file; return what stands in for what."""
-    copy = workshop.copy(MODULE, FOLDER, leave_out=NO_GO)
+    copy = sources.copy(MODULE, FOLDER, exclude=UNUSED_FOLDERS)
     shutil.copyfile(copy / SIGNALS.format(system="darwin"), copy / SIGNALS.format(system="linux"))
     return {MODULE: FOLDER}

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from artifacts.toolchain.sources import Workshop
+from artifacts.toolchain.sources import SourceFolder
 
 MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 FOLDER = "provider"
@@ -46,19 +46,19 @@ CHANGES = (
 )
 
 
-def prepare(workshop: Workshop) -> Mapping[str, str]:
+def prepare(sources: SourceFolder) -> Mapping[str, str]:
     """Copy the module and make the changes; return what stands in for what.
 
     Raises:
         ValueError: A file of the module does not hold the text that a change replaces.
     """
-    copy = workshop.copy(MODULE, FOLDER)
+    copy = sources.copy(MODULE, FOLDER)
     for change in CHANGES:
         path = copy / change.path
         text = path.read_text()
         if text.count(change.published) != 1:
             raise ValueError(f"{change.path} of {MODULE} does not hold {change.published!r} once: review the change")
         path.write_text(text.replace(change.published, change.wanted))
-    own = workshop.tool.folder / REGISTER
+    own = sources.tool.folder / REGISTER
     shutil.copyfile(own, (copy / MANIFESTS).with_name(own.name))
     return {MODULE: FOLDER}

@@ -14,7 +14,7 @@ from google.protobuf import any_pb2, duration_pb2, struct_pb2
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from artifacts.toolchain.sources import Workshop
+from artifacts.toolchain.sources import SourceFolder
 
 API = "github.com/kubeflow/pipelines/api"
 PLATFORM = "github.com/kubeflow/pipelines/kubernetes_platform"
@@ -81,11 +81,11 @@ def write(answer: CodeGeneratorResponse, folder: Path) -> None:
         place.write_text(file.content)
 
 
-def prepare(workshop: Workshop) -> Mapping[str, str]:
+def prepare(sources: SourceFolder) -> Mapping[str, str]:
     """Make the modules; return what stands in for what."""
-    wheels = workshop.wheels()
+    wheels = sources.wheels()
     status, *wanted = (descriptor((wheels / path).read_text()) for path in (STATUS, *DESCRIPTORS))
-    answer = CodeGeneratorResponse.FromString(workshop.run(GENERATOR, request(status, wanted).SerializeToString()))
-    write(answer, workshop.folder)
-    shutil.copytree(workshop.module(API) / CACHE_KEY, workshop.folder / FOLDERS[API] / CACHE_KEY)
+    answer = CodeGeneratorResponse.FromString(sources.run(GENERATOR, request(status, wanted).SerializeToString()))
+    write(answer, sources.folder)
+    shutil.copytree(sources.module(API) / CACHE_KEY, sources.folder / FOLDERS[API] / CACHE_KEY)
     return FOLDERS

@@ -12,7 +12,7 @@ TICK_SECONDS = 2.0
 """Between two estimates while the compiler says nothing."""
 
 
-class View:
+class BuildProgress:
     """The view of one build.
 
     Attributes:
@@ -37,7 +37,7 @@ class View:
         self._over = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> BuildProgress:
         """Begin to show."""
         self._refresh()
         self._ticker.start()
