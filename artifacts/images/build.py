@@ -58,7 +58,7 @@ def ensure(names: Iterable[str] | None = None) -> None:
             f"{len(absent)} images to build, about {total:.0f} s in total: {', '.join(absent)}", markup=False
         )
     for number, name in enumerate(absent, 1):
-        with store.locked(f"the build of image {name}"):
+        with store.locked(f"building image {name}"):
             if store.find(name) is None:
                 _build(book, book.image(name), f"Building image {name} ({number} of {len(absent)})")
 

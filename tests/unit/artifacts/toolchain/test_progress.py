@@ -59,8 +59,8 @@ def test_in_words() -> None:
 
 
 def test_holder_of_a_lock_is_named() -> None:
-    text = json.dumps({"pid": 12, "checkout": "/home/one", "work": "the build of etcd"})
-    assert holder(text) == "process 12 of /home/one, which is at the build of etcd"
+    text = json.dumps({"pid": 12, "checkout": "/home/one", "work": "building etcd"})
+    assert holder(text) == "process 12 of /home/one (building etcd)"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
