@@ -152,7 +152,7 @@ def test_refusal_names_each_fault_with_what_is_seen_needed_and_how_to_mend_it() 
         checks.refuse(checks.examine(machine, WANTED))
     text = caught.value.render()
     assert "2 of " in text
-    assert "root: user id 1000; needed: user id 0; run it as root" in text
+    assert "root: user id 1000; needed: user id 0; run the command as root" in text
     assert "memory: 2.0 GiB; needed: 8 GiB" in text
     assert "mlp doctor" in text
 

@@ -171,7 +171,7 @@ def test_a_pod_that_ran_before_the_start_is_not_available() -> None:
     pods = {"items": [{"status": {"containerStatuses": [running]}}]}
     answers = {"/apis/apps/v1": deployment(available=1), "/api/v1": pods}
     assert system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 0.9) is None
-    assert "has not run since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
+    assert "has not started since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
 
 
 def test_an_unregistered_node_is_said_so() -> None:
