@@ -1,4 +1,4 @@
-"""Chooses the Pulumi CLI: a user's own where there is one, ours otherwise."""
+"""Chooses the Pulumi CLI: the one that the user has installed, otherwise the one from the toolchain."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ from common import paths
 from common.errors import UserError
 
 CHOICE = "MLP_PULUMI"
-"""Variable that chooses: `built` takes ours although another one is installed."""
+"""Variable that selects the CLI: `built` uses the toolchain's although another one is installed."""
 
 HOME = paths.WORK / "pulumi"
-"""Home of our CLI: its plugins, and `bin` for PATH."""
+"""Pulumi home of the toolchain's CLI: its plugins, and the folder `bin` for PATH."""
 
 
 def installed(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the `pulumi` on PATH that a user has installed; None when there is none, or ours was chosen.
+    """Return the `pulumi` on PATH that the user has installed; None without one, or when `CHOICE` is `built`.
 
     Raises:
-        UserError: It is older than Pulumi.yaml allows.
+        UserError: The installed CLI is older than Pulumi.yaml allows, or `CHOICE` has another value.
     """
     chosen = environ.get(CHOICE, "")
     if chosen not in {"", "built"}:
-        raise UserError(f"{CHOICE} is wrong.", seen=chosen, allowed="built, or unset", next_step=f"unset {CHOICE}")
+        raise UserError(
+            f"The variable {CHOICE} has an unknown value.",
+            seen=chosen,
+            allowed="built, or unset",
+            next_step=f"unset {CHOICE}",
+        )
     if chosen:
         return None
     for folder in filter(None, environ.get("PATH", "").split(os.pathsep)):
@@ -47,13 +52,13 @@ def _is_ours(executable: Path) -> bool:
 
 
 def minimum() -> tuple[int, ...]:
-    """Return the oldest version that Pulumi.yaml allows."""
+    """Return the minimum version in Pulumi.yaml."""
     text = yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
     return version_numbers(text)
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Return major, minor and patch of the first version in a text; nothing where there is none."""
+    """Return major, minor and patch of the first version in a text; empty when there is none."""
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(int(part) for part in found.groups()) if found else ()
 
@@ -64,8 +69,8 @@ def _refuse_old(executable: Path) -> None:
     version = done.stdout.strip() or done.stderr.strip()[-300:]
     if version_numbers(version) < minimum():
         raise UserError(
-            "The installed Pulumi is too old for this program.",
+            "The installed Pulumi CLI is too old for this program.",
             seen=f"{executable}: {version or 'no version'}",
             allowed=f"{'.'.join(map(str, minimum()))} or newer",
-            next_step=f"update it, or take the one that mlp builds: export {CHOICE}=built",
+            next_step=f"update it, or use the one that mlp builds: export {CHOICE}=built",
         )
