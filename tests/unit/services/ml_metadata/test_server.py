@@ -215,7 +215,7 @@ def test_settings_of_mysql(tmp_path: Path) -> None:
         ({"METADATA_SQLITE_PATH": "x", "METADATA_PORT": "tcp://1.2.3.4:80"}, "METADATA_PORT is 'tcp://"),
         (
             {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_CA_FILE": "/none"},
-            "METADATA_MYSQL_CA_FILE is '/none'; there is no such file",
+            "METADATA_MYSQL_CA_FILE is '/none'; the file does not exist",
         ),
         (
             {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_PASSWORD_FILE": "/nowhere"},

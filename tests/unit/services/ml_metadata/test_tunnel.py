@@ -144,5 +144,5 @@ def test_authorities_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x15\x04Too many connections", b"\x0a8.4.6"])
 def test_what_is_no_greeting_is_refused(content: bytes) -> None:
-    with pytest.raises(tunnel.HandshakeError, match="greets with"):
+    with pytest.raises(tunnel.HandshakeError, match="unexpected greeting"):
         tunnel.without_tls(content)
