@@ -1,1 +1,1 @@
-"""What is built or fetched before anything can run: tools, images, manifests, packages."""
+"""Builds and fetches what the platform runs: tools, container images, upstream manifests, packages."""

@@ -84,7 +84,7 @@ def _wait(
     what: str, controller: str, remaining: Callable[[], list[tuple[str, str]]], on_state: Callable[[str], None]
 ) -> None:
     wait_for(
-        f"all {what} are gone",
+        f"all {what} to be removed",
         lambda: ", ".join(f"{namespace}/{name}" for namespace, name in remaining()),
         seconds=GONE_SECONDS,
         next_step=f"mlp status; {controller} has to run for them to go",

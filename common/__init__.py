@@ -1,1 +1,1 @@
-"""What every other package may use: errors, paths, progress, waiting, running commands."""
+"""Shared by every package: errors, paths, progress, waiting, running commands."""

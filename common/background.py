@@ -1,4 +1,4 @@
-"""Work beside other work, in a thread whose failure is not lost."""
+"""Runs work in a thread and raises its exception where the thread is joined."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 class Background:
-    """A thread that begins at once; its exception is raised where it is joined.
+    """A thread that starts at once; `join` raises the exception that ended it.
 
-    It ends with the process: what it does must be safe to interrupt.
+    The thread is a daemon: it ends with the process, so its work must be safe to interrupt.
     """
 
     def __init__(self, run: Callable[[], object]) -> None:
@@ -25,10 +25,10 @@ class Background:
             self._error = error
 
     def join(self) -> None:
-        """Wait for the end of the work.
+        """Wait until the work has ended.
 
         Raises:
-            BaseException: Whatever the work raised.
+            BaseException: The exception that the work raised.
         """
         self._thread.join()
         if self._error is not None:

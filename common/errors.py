@@ -1,16 +1,16 @@
-"""Errors that a user can cause, in one readable shape."""
+"""The error that users see: what was wrong, what was seen, what is allowed, what to do next."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something a user can mend; shown without a traceback, exit status 1.
+    """An error that a user can fix; shown without a traceback, exit status 1.
 
     Attributes:
         what: What was wrong, in one sentence.
         seen: The value or state that was found.
-        allowed: What would have been accepted.
-        next_step: The command or edit that mends it.
+        allowed: The values that are accepted.
+        next_step: The command or edit that fixes it.
     """
 
     def __init__(self, what: str, *, seen: object = None, allowed: object = None, next_step: str | None = None) -> None:
@@ -21,7 +21,7 @@ class UserError(Exception):
         super().__init__(self.render())
 
     def render(self) -> str:
-        """Return the message as shown: one line for the fault, one for each detail that is known."""
+        """Return the message as shown: one line for the error, one for each known detail."""
         lines = [self.what]
         if self.seen is not None:
             lines.append(f"  seen:    {self.seen}")

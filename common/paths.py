@@ -1,4 +1,4 @@
-"""Where things live: `.mlp/` for one checkout, the user's cache folder for what all checkouts share."""
+"""Paths of generated files: `.mlp/` belongs to one checkout, the user's cache folder is shared by all checkouts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout."""
+"""Root folder of the checkout."""
 
 WORK = ROOT / ".mlp"
-"""Everything generated for this checkout; git-ignored, safe to delete while no cluster runs."""
+"""All generated files of this checkout; ignored by git, safe to delete while no cluster runs."""
 
 VENV = WORK / "venv"
 STATE = WORK / "state"
-"""Pulumi's file backend of the `local` stack."""
+"""Pulumi's file backend for the `local` stack."""
 
 UPSTREAM = WORK / "upstream"
-"""Rendered upstream manifests: one folder a component."""
+"""Rendered upstream manifests, one folder for each component."""
 
 REPORTS = WORK / "reports"
 LOGS = WORK / "logs"
@@ -27,6 +27,6 @@ KUBECONFIG = CLUSTER / "kubeconfig"
 
 
 def cache() -> Path:
-    """Return the folder of content-addressed, expensive artifacts: built tools, image layers, downloads."""
+    """Return the cache folder: built tools, image layers and downloads, named by their content."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "mlplatform"

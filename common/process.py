@@ -1,4 +1,4 @@
-"""Runs a command with every line of its output in a log, and lets it die with us."""
+"""Runs a command, logs every line of its output, and ends it when this process dies."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from types import TracebackType
 
 TAIL_LINES = 15
-"""Lines of a failed command's output that are shown."""
+"""Number of output lines that are shown of a failed command."""
 
 
 class CommandFailed(Exception):
-    """A command ended with a status other than 0.
+    """A command ended with an exit status other than 0.
 
     Attributes:
-        lines: Its output.
-        tail: The last lines of it.
+        lines: Output of the command.
+        tail: Last lines of the output.
     """
 
     def __init__(self, command: list[str], status: int, lines: list[str]) -> None:
@@ -26,7 +26,7 @@ class CommandFailed(Exception):
 
 
 class Log:
-    """A log file, and the folder and environment of the commands that write to it."""
+    """A log file, with the working folder and the environment of the commands that write to it."""
 
     def __init__(self, path: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class Log:
         self.environment = environment
 
     def __enter__(self) -> Log:
-        """Open the log, emptying it."""
+        """Open the log and empty it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("w", buffering=1)
         return self
@@ -48,19 +48,19 @@ class Log:
         self._file.write(text)
 
 
-def run(log: Log, command: list[str], see: Callable[[str], None], *, attempts: int = 1) -> list[str]:
-    """Run a command, giving each line of its output to the log and to `see`; return the lines.
+def run(log: Log, command: list[str], on_line: Callable[[str], None], *, attempts: int = 1) -> list[str]:
+    """Run a command; pass each line of its output to the log and to `on_line`; return the lines.
 
-    The command gets TERM when this process dies, however it dies.
+    The kernel sends TERM to the command when this process dies, even if it is killed.
 
     Args:
-        log: Where its output goes, and where it runs.
+        log: Receives the output; also gives the working folder and the environment.
         command: Program and arguments.
-        see: Called with each line, as it comes.
-        attempts: How often it is tried.
+        on_line: Called with each line as soon as it is printed.
+        attempts: How many times to try.
 
     Raises:
-        CommandFailed: The last attempt ended with a status other than 0.
+        CommandFailed: The last attempt ended with an exit status other than 0.
     """
     for attempt in range(1, attempts + 1):
         log.write(f"$ {' '.join(command)}\n")
@@ -79,7 +79,7 @@ def run(log: Log, command: list[str], see: Callable[[str], None], *, attempts: i
                     line = raw.rstrip("\n")
                     log.write(f"{line}\n")
                     lines.append(line)
-                    see(line)
+                    on_line(line)
             except BaseException:
                 process.terminate()
                 raise

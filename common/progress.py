@@ -1,4 +1,4 @@
-"""Progress that is never silent: a live bar on a terminal, a line at least every ten seconds elsewhere."""
+"""Shows the progress of long steps: prints a line when a step starts, at least every ten seconds, and when it ends."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 LOG_WIDTH = 120
-"""Columns where output goes to a file: tables would be folded to 80 there."""
+"""Columns of output that goes to a file; rich would wrap tables at 80."""
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
-"""Where everything meant for people goes."""
+"""Console for all output that people read."""
 
 HEARTBEAT_SECONDS = 8.0
-"""Silence between two lines of one step; below the ten seconds promised."""
+"""Seconds between two lines of one step; below the promised ten seconds."""
 
 
 @dataclass
@@ -26,9 +26,9 @@ class Step:
     """A running step.
 
     Attributes:
-        title: What is being done.
+        title: What the step does.
         estimate: Expected duration in seconds, when known.
-        detail: What is happening right now; set it freely from any thread.
+        detail: What is happening now; any thread may set it.
     """
 
     title: str
@@ -38,29 +38,29 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the step began."""
+        """Seconds since the step started."""
         return time.monotonic() - self.started
 
     def line(self) -> str:
-        """Return the heartbeat: title, seconds, what is left, detail."""
+        """Return the heartbeat line: title, elapsed seconds, remaining seconds, detail."""
         left = ""
         if self.estimate:
             rest = self.estimate - self.seconds
-            left = f", about {rest:.0f} s left" if rest >= 1 else f", longer than the usual {self.estimate:.0f} s"
+            left = f", about {rest:.0f} s left" if rest >= 1 else f", longer than the expected {self.estimate:.0f} s"
         tail = f" · {self.detail}" if self.detail else ""
         return f"  … {self.title}: {self.seconds:.0f} s{left}{tail}"
 
 
 @contextlib.contextmanager
 def step(title: str, *, estimate: float | None = None) -> Iterator[Step]:
-    """Show `title` while the block runs; print its duration, or that it failed, at the end.
+    """Show `title` while the block runs; at the end, print its duration or that it failed.
 
     Args:
-        title: What is being done, as a phrase.
-        estimate: Expected seconds; shows what is left.
+        title: What the block does, as a phrase.
+        estimate: Expected seconds; used to show the remaining time.
 
     Yields:
-        The step, whose `detail` the block may set.
+        The step; the block may set its `detail`.
     """
     current = Step(title, estimate)
     over = threading.Event()

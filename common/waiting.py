@@ -1,4 +1,4 @@
-"""Waiting for something outside this process, with a deadline that says what was missing."""
+"""Waits for a condition outside this process, and reports what was missing when the wait times out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from common.errors import UserError
 
-PAUSE_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 def wait_for(
@@ -18,21 +18,21 @@ def wait_for(
     next_step: str,
     on_state: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Wait until nothing is missing.
+    """Wait until `missing` returns an empty text.
 
     Args:
-        what: What is awaited, as a statement: `run 17 is at its end`.
-        missing: Tells what is missing still; nothing when the text is empty.
-        seconds: Longest wait.
-        next_step: What the user does when it was in vain.
-        on_state: Called with each answer of `missing` but the last.
+        what: The awaited event, as it reads after "waiting for": `run 17 to end`.
+        missing: Returns what is still missing; an empty text ends the wait.
+        seconds: Timeout.
+        next_step: What the user can do after a timeout.
+        on_state: Called with each non-empty result of `missing`.
 
     Raises:
-        UserError: Something is missing after `seconds`.
+        UserError: The wait timed out; shows what is still missing.
     """
     until = time.monotonic() + seconds
     while left := missing():
         on_state(left)
         if time.monotonic() > until:
-            raise UserError(f"after {seconds:.0f} s it does not hold that {what}", seen=left, next_step=next_step)
-        time.sleep(PAUSE_SECONDS)
+            raise UserError(f"Timed out after {seconds:.0f} s waiting for {what}", seen=left, next_step=next_step)
+        time.sleep(POLL_SECONDS)

@@ -1,7 +1,7 @@
-"""The embedded cluster: Kubernetes on this machine, in a network namespace of its own, without Docker.
+"""Runs the embedded cluster: a one-node Kubernetes in its own network namespace on this machine, without Docker.
 
-`start`, `stop` and `reset` work from any state; `status` says what is; `leftovers` lists what is on the machine.
-Nothing is imported before it is used: the node's own first process runs out of this package.
+`start`, `stop` and `reset` work from any state. `status` returns the cluster's state, `leftovers` what it has on the
+machine. Submodules are imported inside functions, because the node's first process also runs from this package.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ def reset() -> None:
 
 
 def is_running() -> bool:
-    """Return whether this checkout's cluster is alive and its API server ready."""
+    """Return whether this checkout's cluster is running and its API server is ready."""
     from node import lifecycle
 
     return lifecycle.is_running()
 
 
 def status() -> Status:
-    """Return the cluster's state; never raises for a cluster that is down."""
+    """Return the cluster's state; do not raise when the cluster is down."""
     from node.report import status as read
 
     return read()
 
 
 def leftovers() -> list[str]:
-    """Return what a running or dead cluster has on the machine; empty after `reset`."""
+    """Return the processes, mounts, network and files that a cluster has on the machine; empty after `reset`."""
     from node import cleanup
 
     return cleanup.leftovers()
 
 
 def memory_bytes() -> int | None:
-    """Return the working set of the whole cluster in bytes, pods included; None when it does not run."""
+    """Return the working set of the cluster and its pods in bytes; None when the cluster is not running."""
     from node import cgroups
 
     return cgroups.memory_bytes()

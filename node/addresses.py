@@ -1,7 +1,7 @@
-"""Addresses of the embedded node, all inside 198.18.0.0/15, the block reserved for benchmarks of network devices.
+"""Addresses of the embedded node, all in 198.18.0.0/15, the block reserved for benchmarks of network devices.
 
-No other network of a machine uses that block (RFC 2544, RFC 6890), so the node collides with nothing a user has;
-`conflicts` finds the machine that is the exception.
+Ordinary networks do not use that block (RFC 2544, RFC 6890), so the node does not collide with the user's networks.
+`conflicts` detects the exceptions.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import subprocess
 
 BLOCK = ipaddress.IPv4Network("198.18.0.0/15")
 HOST = ipaddress.IPv4Address("198.18.0.1")
-"""The host's end of the link."""
+"""Address of the host's end of the link."""
 
 NODE = ipaddress.IPv4Address("198.18.0.2")
-"""The node's end of the link, its InternalIP and the API server's address."""
+"""Address of the node's end of the link; also its InternalIP and the API server's address."""
 
 LINK_PREFIX = 30
 PODS = ipaddress.IPv4Network("198.18.128.0/17")
 SERVICES = ipaddress.IPv4Network("198.19.0.0/16")
 API_SERVICE = ipaddress.IPv4Address("198.19.0.1")
-"""ClusterIP of the `kubernetes` Service: Kubernetes always takes the first of the range."""
+"""ClusterIP of the `kubernetes` Service: always the first address of the range."""
 
 DNS = ipaddress.IPv4Address("198.19.0.10")
 GATEWAY = ipaddress.IPv4Address("198.19.0.80")
@@ -43,27 +43,27 @@ NODE_LINK = "mlp1"
 
 
 def overlaps(entries: list[dict[str, str]]) -> list[str]:
-    """Return what of `entries` lies inside the block and is not the node's own link.
+    """Return the `entries` inside the block, except those of the node's own link.
 
     Args:
-        entries: `{"dst": "10.0.0.0/8", "dev": "eth0"}`, as `ip -json route` prints.
+        entries: `{"dst": "10.0.0.0/8", "dev": "eth0"}`, as printed by `ip -json route`.
 
     Returns:
-        One readable phrase for each conflict.
+        One phrase for each conflict.
     """
     found: list[str] = []
     for entry in entries:
         if entry.get("dst") in (None, "default") or entry.get("dev") == HOST_LINK:
             continue
         network = ipaddress.ip_network(entry["dst"], strict=False)
-        # A wider route (a default route in disguise) does not own the block; a narrower or equal one does.
+        # A wider route, such as a default route written as 0.0.0.0/1, does not claim the block.
         if network.version == 4 and network.prefixlen >= BLOCK.prefixlen and network.overlaps(BLOCK):
             found.append(f"{entry['dst']} on {entry.get('dev', 'an unknown device')}")
     return found
 
 
 def conflicts() -> list[str]:
-    """Return the host's routes and addresses that use the node's block, without the node's own."""
+    """Return the host's routes and addresses in the node's block, except those of the node's own link."""
     routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all") or "[]")
     links = json.loads(_ip("-json", "-4", "addr") or "[]")
     entries = [{"dst": route.get("dst", "default"), "dev": route.get("dev", "")} for route in routes]

@@ -1,6 +1,6 @@
-"""The little of the Kubernetes API that starting a node takes: readiness, server-side apply, reading conditions.
+"""Minimal Kubernetes API client for starting a node: readiness, reading objects, server-side apply.
 
-Plain requests, because a node must be started before discovery, OpenAPI and aggregated APIs answer.
+It sends plain HTTP requests, because discovery, OpenAPI and aggregated APIs are not available during the start.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ RESOURCES: dict[str, tuple[str, bool]] = {
     "StorageClass": ("storageclasses", False),
     "APIService": ("apiservices", False),
 }
-"""Kind -> plural and whether it is namespaced, for the kinds in manifests/."""
+"""Kind -> (plural, whether it is namespaced), for the kinds in manifests/."""
 
 
 class ApiError(Exception):
-    """The API server answered with an error; carries its message."""
+    """A request to the API server failed; the text is the server's message."""
 
 
 class Api:
-    """A client with the administrator's certificate.
+    """A client that authenticates with the administrator's certificate.
 
     Args:
-        url: Base address; the node's API server unless a test says otherwise.
+        url: Base URL of the API server.
     """
 
     def __init__(self, url: str = addresses.API_URL) -> None:
         self.url = url
         self.session = requests.Session()
-        # Otherwise REQUESTS_CA_BUNDLE and proxies of the caller's environment would be used for a private authority.
+        # Ignore REQUESTS_CA_BUNDLE and proxy variables: the server's certificate is signed by a private authority.
         self.session.trust_env = False
         self.session.verify = str(layout.PKI / "ca.crt")
         self.session.cert = (str(layout.PKI / "admin.crt"), str(layout.PKI / "admin.key"))
@@ -59,7 +59,7 @@ class Api:
         try:
             answer = self.session.get(f"{self.url}/readyz?verbose", timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
-            return f"no answer from {self.url} ({type(error).__name__})"
+            return f"{self.url} does not respond ({type(error).__name__})"
         if answer.ok:
             return None
         failing = [line[3:] for line in answer.text.splitlines() if line.startswith("[-]")]
@@ -69,12 +69,12 @@ class Api:
         """Return the object or list at `path`, such as `/api/v1/nodes`.
 
         Raises:
-            ApiError: Any answer but 2xx, or none.
+            ApiError: The response is not 2xx, or there is no response.
         """
         return self._call("GET", path)
 
     def apply(self, item: Object) -> Object:
-        """Server-side apply `item`, taking fields over from whoever set them.
+        """Server-side apply `item`; take over fields from other managers.
 
         Raises:
             ApiError: The server refused it.

@@ -1,7 +1,7 @@
-"""The control group that holds the whole cluster, on hybrid (v1) and unified (v2) hierarchies.
+"""Manages the control group that contains the whole cluster, on hybrid (v1) and unified (v2) hierarchies.
 
-Everything the cluster runs is below one group, so that what a crash left can be found and ended by group, never by
-name, and so that the memory of the platform is one number.
+All processes of the cluster are in or below one group. After a crash, they are found and ended through the group, not
+by name, and the memory of the platform can be read as one number.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NEEDED = (
     "net_cls",
     "perf_event",
 )
-"""Controllers the kubelet and runc use when the kernel has them (v1 names)."""
+"""Controllers that the kubelet and runc use when the kernel has them (v1 names)."""
 
 CLUSTER_WEIGHT = 10
 DAEMONS_WEIGHT = 2
-"""Shares of the processor, in multiples of an ordinary process's (1024 shares in v1, weight 100 in v2).
+"""CPU shares, in multiples of the default (1024 shares in v1, weight 100 in v2).
 
-Beside the processes of the root group a whole group counts as one of them: without more weight, a build with ten
-compilers would leave the cluster a twelfth of the machine, and the API server minutes to start.
+The scheduler counts a whole group like one process of the root group. With the default weight, a build with ten
+compilers would leave a twelfth of the CPU to the cluster, and the API server would take minutes to start.
 """
 
 
@@ -44,12 +44,12 @@ def unified() -> bool:
 
 
 def hierarchies() -> list[Path]:
-    """Return the mount points that hold one of our groups: one for v2, one a controller for v1."""
+    """Return the mount points that contain the cluster's group: one for v2, one for each controller for v1."""
     if unified():
         return [ROOT]
     seen: dict[tuple[int, int], Path] = {}
     for folder in sorted(ROOT.iterdir()):
-        # Controllers mounted together (cpu,cpuacct) appear under several names; one of them is enough.
+        # Controllers mounted together (cpu,cpuacct) appear under several names; use each mount once.
         if folder.name in (*NEEDED, "systemd", "unified") and (folder / "cgroup.procs").is_file():
             status = folder.stat()
             seen.setdefault((status.st_dev, status.st_ino), folder)
@@ -71,7 +71,7 @@ def create() -> None:
             _weigh(top, CLUSTER_WEIGHT)
             _weigh(node, DAEMONS_WEIGHT)
         if hierarchy.name == "cpuset":
-            # A v1 cpuset group is born empty and refuses processes until it has processors and memory nodes.
+            # A new v1 cpuset group is empty and refuses processes until CPUs and memory nodes are assigned.
             for group in (top, node):
                 for key in ("cpuset.cpus", "cpuset.mems"):
                     (group / key).write_text((group.parent / key).read_text())
@@ -81,13 +81,13 @@ def create() -> None:
 
 
 def join() -> None:
-    """Move the calling process into the daemons' group, out of whatever its caller runs in."""
+    """Move the calling process into the daemons' group."""
     for hierarchy in hierarchies():
         (hierarchy / CGROUP / "node" / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def processes() -> set[int]:
-    """Return the pids of everything in the cluster's group, pods included."""
+    """Return the pids of all processes in the cluster's group, pods included."""
     found: set[int] = set()
     for group in groups():
         with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ def groups() -> list[Path]:
 
 
 def kill() -> set[int]:
-    """Send SIGKILL to every process of the group; return those that were signalled."""
+    """Send SIGKILL to every process of the group; return the pids that were signalled."""
     signalled = processes() - {os.getpid()}
     for pid in signalled:
         with contextlib.suppress(ProcessLookupError):
@@ -115,7 +115,7 @@ def kill() -> set[int]:
 
 
 def remove() -> list[Path]:
-    """Remove every empty group; return those that could not be removed."""
+    """Remove all empty groups; return those that could not be removed."""
     left: list[Path] = []
     for group in groups():
         try:
@@ -126,7 +126,7 @@ def remove() -> list[Path]:
 
 
 def container_inits() -> set[int]:
-    """Return the host pids of the first process of every container: those a stop signal belongs to."""
+    """Return the host pids of the first process of every container, which receives the container's stop signal."""
     pods: set[int] = set()
     for group in groups():
         if f"/{CGROUP}/kubepods" in str(group):
@@ -136,20 +136,20 @@ def container_inits() -> set[int]:
 
 
 def is_container_init(pid: int) -> bool:
-    """Return whether host process `pid` lives and is process 1 of a container."""
+    """Return whether host process `pid` exists and is process 1 of a container."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return False
     ids = [part for line in lines if line.startswith("NSpid:") for part in line.split()[1:]]
-    # host, node's pid namespace, container's pid namespace
+    # Pids in the host's, the node's and the container's namespace.
     return len(ids) >= 3 and ids[-1] == "1"
 
 
 def memory_bytes() -> int | None:
-    """Return the cluster's working set in bytes, as the kubelet counts it (usage without inactive page cache).
+    """Return the cluster's working set in bytes; None when its group does not exist.
 
-    None when the group does not exist.
+    The working set is the usage without inactive page cache, as the kubelet counts it.
     """
     top = (ROOT if unified() else ROOT / "memory") / CGROUP
     usage = top / ("memory.current" if unified() else "memory.usage_in_bytes")

@@ -1,4 +1,4 @@
-"""Removes whatever a cluster left on the machine, however it ended; lists it for those who want to know."""
+"""Finds and removes what a stopped or crashed cluster left on the machine."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from node import addresses, cgroups, layout, netns, owner
 
 KILL_SECONDS = 20.0
 KUBELET_SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
-"""Settings of the whole machine that the kubelet insists on changing (kubelet's setupKernelTunables)."""
+"""Kernel settings of the whole machine that the kubelet always changes (kubelet's setupKernelTunables)."""
 
 
 def record_sysctls() -> None:
-    """Remember the machine's settings that the kubelet is about to change; the first record stays."""
+    """Record the machine's kernel settings that the kubelet will change; keep an existing record."""
     if not layout.SYSCTLS.is_file():
         found = {name: (Path("/proc/sys") / name).read_text().strip() for name in KUBELET_SYSCTLS}
         layout.SYSCTLS.write_text(json.dumps(found))
 
 
-def heal() -> list[str]:
-    """End and remove everything of a cluster that is not alive, this checkout's or another's.
+def remove_leftovers() -> list[str]:
+    """End the processes and remove the remains of a cluster that is not running, of this or another checkout.
 
     Returns:
-        What was found, one phrase each; empty when the machine was clean.
+        One phrase for each thing found; empty when the machine was clean.
 
     Raises:
-        UserError: Something could not be removed; it is named.
+        UserError: Another checkout's cluster is running, or something could not be removed.
     """
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     found = leftovers()
     _end_processes()
     _unmount()
@@ -41,7 +41,7 @@ def heal() -> list[str]:
     _remove_groups()
     _restore_sysctls()
     if not _mounts():
-        # Never remove through a mount: volumes may be behind it.
+        # Do not remove files while something is mounted below: it may be a volume.
         shutil.rmtree(layout.RUN, ignore_errors=True)
     _remove_mount_points()
     left = leftovers()
@@ -49,13 +49,13 @@ def heal() -> list[str]:
         raise UserError(
             "Remains of an earlier cluster cannot be removed.",
             seen="; ".join(left),
-            next_step="end what uses them, or restart the machine, then run the command again",
+            next_step="stop the processes that use them, or restart the machine, then run the command again",
         )
     return found
 
 
 def leftovers() -> list[str]:
-    """Return what a running or dead cluster has on the machine: processes, mounts, network, groups, sockets."""
+    """Return what a running or crashed cluster has on the machine: processes, mounts, network, groups, sockets."""
     found: list[str] = []
     if pids := cgroups.processes():
         found.append(f"{len(pids)} processes in the control group {layout.CGROUP}")
@@ -72,14 +72,14 @@ def leftovers() -> list[str]:
 
 
 def _mounts() -> list[Path]:
-    """Return mount points of ours on the host, deepest first. There are none unless something leaked."""
+    """Return the cluster's mount points on the host, deepest first; without a leak there are no such mounts."""
     roots = (layout.RUN, layout.DATA)
     found = [point for point in _mount_table() if any(point == root or root in point.parents for root in roots)]
     return sorted(found, key=lambda point: len(point.parts), reverse=True)
 
 
 def _mount_table() -> list[Path]:
-    # Path.is_mount misses a folder that is bound to itself, as `ip netns` does; the table has it (proc(5), field 5).
+    # Path.is_mount misses a folder that is bound to itself, as `ip netns` does. Field 5 of the table has it (proc(5)).
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
 
@@ -98,7 +98,7 @@ def _unmount() -> None:
 
 
 def _remove_groups() -> None:
-    # A group stays busy for a moment after its last process ended.
+    # A group stays busy for a short time after its last process has ended.
     deadline = time.monotonic() + KILL_SECONDS
     while cgroups.remove() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -114,7 +114,7 @@ def _restore_sysctls() -> None:
 def _remove_mount_points() -> None:
     folder = netns.PATH.parent
     if folder in _mount_table() and not any(folder.iterdir()):
-        # `ip netns add` mounts the folder over itself; nobody needs that while it is empty.
+        # `ip netns add` mounts the folder over itself. An empty folder does not need that mount.
         subprocess.run(["umount", str(folder)], check=False, capture_output=True)
     for point in layout.mount_points():
         with contextlib.suppress(OSError):

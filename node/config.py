@@ -1,4 +1,4 @@
-"""Renders what the node's processes read: templates plus addresses and paths, keys never in a readable file."""
+"""Renders the configuration files of the node's processes from templates; only root can read files with keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from node import addresses, layout, pki
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 USERS = ("controller-manager", "scheduler", "kubelet", "kube-proxy")
-"""Programs that reach the API with a kubeconfig of their own."""
+"""Programs with their own kubeconfig."""
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -27,9 +27,9 @@ class Program:
     """One supervised process.
 
     Attributes:
-        name: Its name in `mlp cluster status` and of its log file.
-        command: Absolute path of the executable and its arguments.
-        environment: Variables beyond PATH and HOME.
+        name: Name in `mlp cluster status` and of the log file.
+        command: Absolute path of the executable, and its arguments.
+        environment: Variables in addition to PATH and HOME.
         stop_seconds: Seconds from SIGTERM to SIGKILL.
     """
 
@@ -40,7 +40,7 @@ class Program:
 
 
 def values(pause_image: str) -> dict[str, str]:
-    """Return what templates and arguments may name as `$key`."""
+    """Return the values of `$key` in templates and arguments."""
     return {
         "node": str(addresses.NODE),
         "node_name": addresses.NODE_NAME,
@@ -62,7 +62,7 @@ def values(pause_image: str) -> dict[str, str]:
 
 
 def program_names() -> tuple[str, ...]:
-    """Return the supervised processes in the order in which they start."""
+    """Return the names of the supervised processes in start order."""
     return tuple(_declared())
 
 
@@ -90,10 +90,10 @@ def programs(known: dict[str, str]) -> list[Program]:
 
 
 def supervisor_config(known: dict[str, str], declared: list[Program]) -> str:
-    """Return supervisord's configuration for `declared`; nothing starts by itself, `lifecycle` keeps the order."""
+    """Return supervisord's configuration for `declared`, without automatic start: `lifecycle` starts them in order."""
     sections = [Template((TEMPLATES / "supervisord.conf").read_text()).substitute(known)]
     for program in declared:
-        # containerd finds its shim beside itself.
+        # containerd finds its shim on PATH, in its own folder.
         path = f"{Path(program.command[0]).parent}:{SYSTEM_PATH}"
         environment = {"PATH": path, "HOME": "/root", **program.environment}
         pairs = ",".join(f'{key}="{value}"' for key, value in environment.items())
@@ -108,7 +108,7 @@ def supervisor_config(known: dict[str, str], declared: list[Program]) -> str:
                     "autostart = false",
                     "autorestart = true",
                     "startsecs = 1",
-                    # The pause before a retry grows by a second each time: 60 retries are half an hour.
+                    # The pause grows by a second with each retry: 60 retries take half an hour.
                     "startretries = 60",
                     f"stopwaitsecs = {program.stop_seconds}",
                     "redirect_stderr = true",
@@ -125,7 +125,7 @@ def write(pause_image: str) -> list[Program]:
     """Write certificates, configuration files and kubeconfigs; return the processes to supervise.
 
     Args:
-        pause_image: Reference of the image that holds a pod's namespaces.
+        pause_image: Reference of the pause image, which holds the namespaces of a pod.
     """
     for folder in (layout.DATA, layout.CONFIG, layout.CONFIG / "cni", layout.LOGS, layout.ETCD, layout.CONTAINERD):
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def write(pause_image: str) -> list[Program]:
 
 
 def kubeconfig(folder: Path, user: str) -> str:
-    """Return a kubeconfig for the certificate `user` in `folder`, everything embedded."""
+    """Return a kubeconfig with the embedded certificate and key of `user` from `folder`."""
 
     def encoded(name: str) -> str:
         return base64.b64encode((folder / name).read_bytes()).decode()
@@ -164,7 +164,7 @@ def kubeconfig(folder: Path, user: str) -> str:
 
 
 def _write_encryption(path: Path) -> None:
-    # A new key would make every stored Secret unreadable: written once, for the life of the data.
+    # Write the key only once: with a new key, stored Secrets could not be read.
     if not path.is_file():
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         _write(path, Template((TEMPLATES / "encryption.yaml").read_text()).substitute(encryption_key=key))

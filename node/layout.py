@@ -1,8 +1,8 @@
-"""Where the node keeps things on the host.
+"""Paths of the node on the host.
 
-Data that must survive lies in the checkout under `.mlp/cluster`; what a reboot would lose anyway lies in `/run/mlp`.
-Inside the node's own mount namespace the data is bound to the fixed paths that Kubernetes expects (`BINDS`), so that
-a moved checkout keeps its volumes, and so that the host's own folders of those names are not touched.
+Persistent data is in `.mlp/cluster` of the checkout; runtime state that does not survive a reboot is in `/run/mlp`.
+In the node's mount namespace, the data folders are bound to the fixed paths that Kubernetes expects (`BINDS`).
+Volumes therefore survive when the checkout is moved, and the host's folders with these names are not touched.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from common import paths
 
 RUN = Path("/run/mlp")
 OWNER = RUN / "owner.json"
-"""Names the checkout whose cluster lives here, and the process that holds it."""
+"""File that names the checkout whose cluster runs on this machine, and its supervisor process."""
 
 SUPERVISOR_SOCKET = RUN / "supervisor.sock"
 CONTAINERD_SOCKET = RUN / "containerd" / "containerd.sock"
 SYSCTLS = RUN / "sysctls.json"
-"""Kernel settings as they were before the kubelet changed them."""
+"""Kernel settings before the kubelet changed them."""
 
 LOCK = Path("/run/lock/mlp-cluster.lock")
-"""Held by the command that starts, stops or resets; one a machine."""
+"""Lock of the machine, held by a command that starts, stops or resets the cluster."""
 
 VOLUMES_MOUNT = RUN / "volumes"
-"""Where the node sees the volumes."""
+"""Path of the volumes in the node's mount namespace."""
 
 CGROUP = "mlp"
-"""Control group that holds every process of the cluster: `mlp/node` the daemons, `mlp/kubepods` the pods."""
+"""Control group of the cluster: `mlp/node` contains the daemons, `mlp/kubepods` the pods."""
 
 DATA = paths.CLUSTER
 TRASH = DATA.with_name("cluster.removed")
@@ -46,12 +46,12 @@ BINDS: dict[Path, Path] = {
     DATA / "container-logs": Path("/var/log/containers"),
     VOLUMES: VOLUMES_MOUNT,
 }
-"""Data folder -> where the node's mount namespace shows it."""
+"""Data folder -> its path in the node's mount namespace."""
 
 SCRATCH: tuple[Path, ...] = (Path("/run/netns"), Path("/run/containerd"), Path("/var/lib/cni"))
-"""Folders that are an empty tmpfs in the node's mount namespace: pods' netns, shim sockets, address leases."""
+"""Folders that are a tmpfs in the node's mount namespace: network namespaces of pods, shim sockets, IP leases."""
 
 
 def mount_points() -> list[Path]:
-    """Return the folders that must exist on the host for the node to mount over them."""
+    """Return the folders that the node mounts over, and that must exist on the host."""
     return [*BINDS.values(), *SCRATCH]

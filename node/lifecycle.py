@@ -1,4 +1,4 @@
-"""Starts, stops and removes the embedded cluster; each function works in any state, twice, and after a crash."""
+"""Starts, stops and removes the embedded cluster; every function is idempotent and works after a crash."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from node import addresses, cgroups, cleanup, config, layout, netns, owner, supe
 from node.api import Api
 
 FIRST = ("etcd", "containerd", "kube-apiserver")
-"""Started at once; the others need an API server that answers."""
+"""Programs that start first; the others need a ready API server."""
 
 CONTROL_PLANE_SECONDS = 60.0
 READY_SECONDS = 120.0
 PODS_STOP_SECONDS = 15.0
-"""How long a stop waits for pods to end by themselves, as a shutdown of a machine does."""
+"""Seconds that a stop waits for containers to end after TERM."""
 
 TOOLS = ("etcd", "containerd", "kubernetes", "coredns", "local-path-provisioner", "metrics-server", "pause")
 CONFIG_DIGEST = layout.RUN / "config.sha256"
-"""What the living node was started with."""
+"""File with the digest of the configuration that the running node was started with."""
 
 
 def is_running() -> bool:
-    """Return whether this checkout's cluster is alive and its API server ready."""
+    """Return whether this checkout's cluster is running and its API server is ready."""
     held = owner.read()
     return held is not None and held.ours and held.alive and supervisor.answers() and Api().unready() is None
 
 
 def start() -> None:
-    """Start the cluster, or complete a half-started one; return when the node and its system pods are ready.
+    """Start the cluster, or complete an interrupted start; return when the node and its system pods are ready.
 
-    Writes `common.paths.KUBECONFIG`, readable by root only.
+    Writes `common.paths.KUBECONFIG`, which only root can read.
 
     Raises:
-        UserError: Another checkout's cluster lives, the addresses are taken, root is missing, or something did not
-            become ready in time; it says what.
+        UserError: Another checkout's cluster is running, the addresses are in use, the user is not root, or a part of
+            the cluster did not become ready in time.
     """
     with owner.exclusive():
         _check_machine()
-    # Building takes minutes on a new machine; the lock is for the node only.
+    # Do not hold the lock here: builds take minutes on a new machine.
     _prepare()
     with owner.exclusive():
         _check_machine()
@@ -55,7 +55,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the cluster and leave nothing of it but its data; quiet when it does not run."""
+    """Stop the cluster and keep only its data; do nothing when it is not running."""
     with owner.exclusive():
         _stop_node()
 
@@ -70,7 +70,7 @@ def reset() -> None:
 
 
 def remove_data() -> None:
-    """Remove the data folder; interrupted at any point, what is left of it is never taken for a cluster's data."""
+    """Remove the data folder. It is renamed first, so that an interruption leaves no incomplete cluster data."""
     shutil.rmtree(layout.TRASH, ignore_errors=True)
     if layout.DATA.exists():
         layout.DATA.rename(layout.TRASH)
@@ -78,7 +78,7 @@ def remove_data() -> None:
 
 
 def _check_machine() -> None:
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     if conflicts := addresses.conflicts():
         raise UserError(
             f"The address range {addresses.BLOCK} of the embedded node is in use on this machine.",
@@ -89,7 +89,7 @@ def _check_machine() -> None:
 
 
 def _prepare() -> None:
-    """Have every program and image the node needs; each says what it does while it builds."""
+    """Build and install the programs and images that the node needs."""
     from artifacts.images import ensure as ensure_images
     from artifacts.packages.debian import ensure_packages
     from artifacts.toolchain import ensure as ensure_tools
@@ -108,7 +108,7 @@ def _start_node() -> None:
     config.write(images["pause"])
     digest = _digest(images["pause"])
     if living and CONFIG_DIGEST.is_file() and CONFIG_DIGEST.read_text() != digest:
-        console.print("  The node's configuration has changed: restarting it.", style="dim")
+        console.print("  The node's configuration has changed; restarting the node.", style="dim")
         _stop_node()
         config.write(images["pause"])
         living = False
@@ -120,10 +120,10 @@ def _start_node() -> None:
 
 
 def _make_node(progress: Step) -> None:
-    progress.detail = "removing what an earlier one left"
-    for found in cleanup.heal():
+    progress.detail = "removing remains of an earlier cluster"
+    for found in cleanup.remove_leftovers():
         console.print(f"  removed: {found}", style="dim", markup=False)
-    progress.detail = "making the node's network and namespaces"
+    progress.detail = "creating the node's network and namespaces"
     layout.RUN.mkdir(mode=0o755)
     for point in layout.mount_points():
         point.mkdir(parents=True, exist_ok=True)
@@ -134,12 +134,12 @@ def _make_node(progress: Step) -> None:
 
 
 def _start_programs(progress: Step, images: dict[str, str]) -> None:
-    progress.detail = "etcd, containerd and the API server"
+    progress.detail = "starting etcd, containerd and the API server"
     for name in FIRST:
         supervisor.start(name)
     api = Api()
     loading = Background(_load_images)
-    _await(progress, "The API server is not ready", api.unready, CONTROL_PLANE_SECONDS)
+    _await(progress, "the API server", api.unready, CONTROL_PLANE_SECONDS)
     for name in config.program_names():
         supervisor.start(name)
     progress.detail = "loading the system images"
@@ -148,10 +148,10 @@ def _start_programs(progress: Step, images: dict[str, str]) -> None:
     system.apply(api, system.objects(images))
     held = owner.read()
     since = held.since if held else 0.0
-    _await(progress, "The cluster is not ready", lambda: _unfinished() or system.problem(api, since), READY_SECONDS)
+    _await(progress, "the cluster", lambda: _not_running() or system.problem(api, since), READY_SECONDS)
 
 
-def _unfinished() -> str | None:
+def _not_running() -> str | None:
     down = [f"{entry.name} is {entry.state}" for entry in supervisor.states() if entry.state != "RUNNING"]
     return "; ".join(down) or None
 
@@ -164,9 +164,9 @@ def _await(progress: Step, what: str, problem: system.Problem, seconds: float) -
         return found
 
     if (missing := system.wait(shown, seconds)) is not None:
-        down = _unfinished()
+        down = _not_running()
         raise UserError(
-            f"{what} after {seconds:.0f} s.",
+            f"Timed out after {seconds:.0f} s waiting for {what} to become ready.",
             seen="; ".join(text for text in (missing, down) if text),
             next_step=f"read `mlp cluster status` and `mlp cluster logs`; the files are in {layout.LOGS}",
         )
@@ -185,30 +185,31 @@ def _load_images() -> None:
 
 def _stop_node() -> None:
     held = owner.read()
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     if held is not None and held.alive and supervisor.answers():
         with step("Stopping the cluster", estimate=15) as progress:
-            progress.detail = "the kubelet, so that it starts nothing again"
+            # Stop the kubelet first, because it would restart containers.
+            progress.detail = "stopping the kubelet"
             supervisor.stop("kubelet")
-            progress.detail = "the pods"
+            progress.detail = "stopping the pods"
             _stop_pods(progress)
-            progress.detail = "the node's processes"
+            progress.detail = "stopping the node's processes"
             supervisor.shutdown()
     if found := cleanup.leftovers():
         with step("Cleaning up after the cluster") as progress:
             progress.detail = "; ".join(found)[:160]
-            cleanup.heal()
+            cleanup.remove_leftovers()
 
 
 def _stop_pods(progress: Step) -> None:
-    """Ask every container to end, as a machine does when it is shut down, and wait for them."""
+    """Send TERM to every container, as in a machine's shutdown, and wait until they have ended."""
     waiting = cgroups.container_inits()
     for pid in waiting:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + PODS_STOP_SECONDS
     while time.monotonic() < deadline and (waiting := _living(waiting)):
-        progress.detail = f"{len(waiting)} containers are ending"
+        progress.detail = f"waiting for {len(waiting)} containers to end"
         time.sleep(0.1)
 
 
@@ -217,9 +218,9 @@ def _living(pids: Iterable[int]) -> set[int]:
 
 
 def _digest(pause_image: str) -> str:
-    """Return the digest of what the node's processes read at their start.
+    """Return the digest of the files that the node's processes read at start.
 
-    The pause image is left out: pods that run keep theirs, and a new one is no reason to stop them.
+    The reference of the pause image is left out: running pods keep their image, so a new one requires no restart.
     """
     digest = hashlib.sha256()
     for path in (*sorted(layout.CONFIG.rglob("*")), *sorted(layout.PKI.glob("*.crt"))):

@@ -1,7 +1,7 @@
-"""The node's network namespace: one veth to the host, routes to pods and services, no way out.
+"""Creates the node's network namespace: one veth pair to the host, routes to pods and services, no route to outside.
 
-The host does not forward (its `ip_forward` stays as it is), and the namespace has no default route, so nothing a pod
-sends can leave the machine.
+The host does not forward packets (its `ip_forward` is unchanged) and the namespace has no default route, so packets of
+pods cannot leave the machine.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ PATH = Path("/run/netns") / addresses.NETNS
 SYSCTLS: dict[str, str] = {
     "net.ipv4.ip_forward": "1",
     "net.ipv4.conf.all.rp_filter": "0",
-    # Traffic between two pods on the bridge must pass the service rules, or replies keep the pod's own address.
+    # Pass bridged traffic between pods through the service rules; otherwise replies would have the pod's address.
     "net.bridge.bridge-nf-call-iptables": "1",
-    # A pod that looks for the world is told at once that there is none, every time.
+    # Answer every packet to an outside address with an ICMP error at once, without rate limit.
     "net.ipv4.icmp_ratelimit": "0",
     "net.ipv6.conf.all.disable_ipv6": "1",
     "net.ipv6.conf.default.disable_ipv6": "1",
 }
-"""Kernel settings of the namespace; the host's own are not touched."""
+"""Kernel settings of the namespace; the host's settings are not touched."""
 
 
 def exists() -> bool:
-    """Return whether the namespace is there and its link is up with the node's address."""
+    """Return whether the namespace exists and its link has the node's address."""
     if not PATH.exists():
         return False
     shown = _run("ip", "-netns", addresses.NETNS, "-4", "-oneline", "addr", "show", "dev", addresses.NODE_LINK)
@@ -37,7 +37,7 @@ def exists() -> bool:
 
 
 def create() -> None:
-    """Create namespace, link, addresses and routes anew; whatever of them was there is removed first."""
+    """Create namespace, link, addresses and routes; remove existing ones first."""
     remove()
     inside = ("ip", "-netns", addresses.NETNS)
     _must("ip", "netns", "add", addresses.NETNS)
@@ -57,17 +57,17 @@ def create() -> None:
 
 
 def remove() -> None:
-    """Remove link, routes and namespace; quiet when they are not there."""
+    """Remove link, routes and namespace if they exist."""
     _run("ip", "link", "del", addresses.HOST_LINK)
     if PATH.exists():
-        # The mount may have gone while the file stayed; `ip netns del` copes with both.
+        # The file may exist without the mount; `ip netns del` handles both cases.
         _run("ip", "netns", "del", addresses.NETNS)
         PATH.unlink(missing_ok=True)
 
 
 def _sysctl(name: str, value: str) -> None:
     path = "/proc/sys/" + name.replace(".", "/")
-    # /proc/sys/net shows the settings of the reader's own namespace, hence a process inside it.
+    # /proc/sys/net shows the settings of the process's own namespace, so start a process inside it.
     done = _run("nsenter", f"--net={PATH}", "sh", "-c", f"[ ! -e {path} ] && exit 3; echo {value} > {path}")
     if done.returncode == 3 and name.startswith("net.bridge."):
         _run("modprobe", "br_netfilter")
@@ -89,7 +89,7 @@ def _must(*command: str) -> None:
     done = _run(*command)
     if done.returncode:
         raise UserError(
-            f"`{' '.join(command)}` failed while the node's network was being made.",
+            f"The node's network could not be created: `{' '.join(command)}` failed.",
             seen=done.stderr.strip(),
-            next_step="run `mlp doctor`; `mlp cluster reset` removes a half-made network",
+            next_step="run `mlp doctor`; `mlp cluster reset` removes an incomplete network",
         )

@@ -1,8 +1,8 @@
-"""Becomes the node: enters its namespaces, mounts what Kubernetes expects, then runs supervisord as process 1.
+"""First process of the node: enters its namespaces, mounts the folders that Kubernetes expects, executes supervisord.
 
-`python -m node.node` is started on the host. It moves itself into the cluster's control group and the node's
-network namespace and unshares mounts and processes. Process 1 of that process namespace is supervisord, so when it
-ends, however it ends, the kernel ends every process of the cluster and takes all of its mounts away.
+`python -m node.node` is started on the host. It moves itself into the cluster's control group and the node's network
+namespace and creates new mount and pid namespaces. supervisord is process 1 of that pid namespace. When it ends for any
+reason, the kernel ends all processes of the cluster and removes its mounts.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from node import cgroups, layout, netns
 
 
 def command() -> list[str]:
-    """Return what makes the namespaces and runs `inside` in them."""
+    """Return the command that creates the namespaces and runs `inside` in them."""
     return [
         "nsenter",
         f"--net={netns.PATH}",
-        # The outer process holds the inner one: whichever is killed, both go.
+        # End the inner process when the outer one is killed, and the other way round.
         *("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=SIGKILL"),
         *(sys.executable, "-m", "node.node", "inside"),
     ]
 
 
 def outside() -> None:
-    """Join the control group and replace this process by the one that makes the namespaces."""
+    """Join the control group and replace this process by the command that creates the namespaces."""
     cgroups.join()
     argv = command()
     os.execvp(argv[0], argv)  # noqa: S606
 
 
 def inside() -> None:
-    """Mount the node's folders, say who holds the node, and replace this process by supervisord."""
+    """Record the owner, mount the node's folders and replace this process by supervisord."""
     write_owner(int(Path("/proc/self").readlink().name))
     for arguments in mounts():
         subprocess.run(["mount", *arguments], check=True)
@@ -47,9 +47,9 @@ def inside() -> None:
 
 
 def mounts() -> list[tuple[str, ...]]:
-    """Return the arguments of each `mount` the node needs, in order."""
+    """Return the arguments of the `mount` commands of the node, in order."""
     return [
-        # Pods may ask for mounts that propagate between them: the node's tree is shared within itself only.
+        # Pods may use mount propagation, so mounts are shared inside the node, but not with the host.
         ("--make-rshared", "/"),
         ("-t", "proc", "proc", "/proc"),
         *(("-t", "tmpfs", "-o", "mode=0755,size=64m", "mlp", str(folder)) for folder in layout.SCRATCH),
@@ -58,10 +58,10 @@ def mounts() -> list[tuple[str, ...]]:
 
 
 def write_owner(pid: int) -> None:
-    """Record which checkout's process holds the node.
+    """Record which checkout owns the node, and its first process.
 
     Args:
-        pid: Its process id on the host.
+        pid: Host pid of that process.
     """
     owner = {"checkout": str(paths.ROOT), "pid": pid, "started": start_ticks(pid), "since": time.time()}
     temporary = layout.OWNER.with_suffix(".new")
@@ -70,9 +70,9 @@ def write_owner(pid: int) -> None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """Return when process `pid` started, in clock ticks since boot (proc(5), field 22); None when it is gone.
+    """Return the start of process `pid` in clock ticks since boot (proc(5), field 22); None when it has ended.
 
-    Together with the pid it names a process for good: pids are used again.
+    Pid and start together identify a process, because the kernel reuses pids.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text()

@@ -1,4 +1,4 @@
-"""Who holds the machine's one node: this checkout, another one, or nobody any more."""
+"""Records and checks which checkout owns the machine's embedded node; a machine can run one node."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from node.node import start_ticks
 
 @dataclass(frozen=True)
 class Owner:
-    """The recorded holder of the node.
+    """The recorded owner of the node.
 
     Attributes:
-        checkout: Folder of the checkout that started it.
-        pid: Host pid of its supervisor.
+        checkout: Folder of the checkout that started the node.
+        pid: Host pid of the node's supervisor.
         started: Start of that process in clock ticks since boot.
-        since: When it took the node, in seconds since 1970.
+        since: Start of the node, in seconds since 1970.
     """
 
     checkout: str
@@ -34,17 +34,17 @@ class Owner:
 
     @property
     def alive(self) -> bool:
-        """Whether that very process still runs."""
+        """Whether the recorded process is still running."""
         return self.started is not None and start_ticks(self.pid) == self.started
 
     @property
     def ours(self) -> bool:
-        """Whether it belongs to this checkout."""
+        """Whether the node belongs to this checkout."""
         return self.checkout == str(paths.ROOT)
 
 
 def read() -> Owner | None:
-    """Return the recorded holder, alive or not; None when nothing readable is recorded."""
+    """Return the recorded owner, running or not; None when there is no readable record."""
     try:
         found = json.loads(layout.OWNER.read_text())
         return Owner(str(found["checkout"]), int(found["pid"]), found["started"], float(found.get("since", 0)))
@@ -52,28 +52,32 @@ def read() -> Owner | None:
         return None
 
 
-def refuse_living_stranger() -> None:
-    """Raise when another checkout's cluster is alive.
+def refuse_other_checkout() -> None:
+    """Refuse to continue while another checkout's cluster is running.
 
     Raises:
-        UserError: Names that checkout.
+        UserError: Another checkout's cluster is running; names that checkout.
     """
     owner = read()
     if owner is not None and owner.alive and not owner.ours:
         raise UserError(
-            "Another checkout's cluster is running on this machine; there can be one.",
+            "Another checkout's cluster is running on this machine; only one can run at a time.",
             seen=f"{owner.checkout} (supervisor pid {owner.pid})",
-            allowed=f"no living cluster, or that of {paths.ROOT}",
-            next_step=f"stop it there: cd {owner.checkout} && mlp cluster stop",
+            allowed=f"no running cluster, or the cluster of {paths.ROOT}",
+            next_step=f"stop the other cluster: cd {owner.checkout} && mlp cluster stop",
         )
 
 
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
-    """Hold the machine's cluster lock; wait, saying so, while another command holds it."""
+    """Hold the machine's cluster lock; while another command holds it, show that and wait.
+
+    Raises:
+        UserError: The user is not root.
+    """
     if os.geteuid() != 0:
         raise UserError(
-            "The embedded cluster needs root: it makes namespaces, mounts and control groups.",
+            "The embedded cluster needs root to create namespaces, mounts and control groups.",
             seen=f"user id {os.geteuid()}",
             allowed="user id 0",
             next_step="run the command as root, or with sudo",

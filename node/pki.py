@@ -1,7 +1,7 @@
-"""Certificates of the embedded cluster: three authorities, one key pair for each role, nothing shared.
+"""Issues the certificates of the embedded cluster: three authorities, and a separate key pair for each role.
 
-The layout follows kubeadm's (`/etc/kubernetes/pki`): one authority for the cluster, one for the aggregation layer and
-one for etcd, so that a client certificate of the cluster opens neither the aggregated APIs nor etcd.
+The layout follows kubeadm (`/etc/kubernetes/pki`): one authority for the cluster, one for the aggregation layer and one
+for etcd, so that a client certificate of the cluster is valid neither for aggregated APIs nor for etcd.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from node import addresses
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=365)
 RENEW_BEFORE = datetime.timedelta(days=30)
-"""A start renews whatever would expire within this time."""
+"""Remaining validity below which a start renews a certificate."""
 
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 
@@ -33,11 +33,11 @@ class Leaf:
     """One certificate to issue.
 
     Attributes:
-        authority: Stem of the authority that signs it.
-        common_name: User name, as Kubernetes reads a client certificate.
-        organization: Group, as Kubernetes reads a client certificate.
-        names: DNS names and IP addresses it serves; a client certificate when empty.
-        client: Whether a server certificate also identifies a client.
+        authority: File stem of the authority that signs it.
+        common_name: Common name; the user name in a client certificate of Kubernetes.
+        organization: Organization; the group in a client certificate of Kubernetes.
+        names: DNS names and IP addresses of the server; empty for a client certificate.
+        client: Whether a server certificate is also valid for a client.
     """
 
     authority: str
@@ -88,14 +88,14 @@ LEAVES: dict[str, Leaf] = {
 
 
 def ensure(folder: Path, now: datetime.datetime | None = None) -> list[str]:
-    """Create what is missing, broken, about to expire or no longer as declared.
+    """Issue certificates and keys that are missing, damaged, about to expire or different from their declaration.
 
     Args:
-        folder: Where `NAME.crt` and `NAME.key` go; created with mode 0700.
-        now: Time to judge expiry by; the clock's when None.
+        folder: Folder for `NAME.crt` and `NAME.key`; created with mode 0700.
+        now: Time that expiry is compared with; the current time when None.
 
     Returns:
-        The names that were issued, empty when everything was in order.
+        Names of the issued certificates and keys.
     """
     moment = now or datetime.datetime.now(datetime.UTC)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def ensure(folder: Path, now: datetime.datetime | None = None) -> list[str]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write `content` so that no other user ever can read it and a crash leaves the old or the new file."""
+    """Write a file atomically; other users can never read it."""
     temporary = path.with_name(f".{path.name}.new")
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()
@@ -138,7 +138,7 @@ def _valid(folder: Path, name: str, now: datetime.datetime, leaf: Leaf | None) -
             return True
         authority = x509.load_pem_x509_certificate((folder / f"{leaf.authority}.crt").read_bytes())
         certificate.verify_directly_issued_by(authority)
-    except Exception:  # any damage means the same here: issue it again
+    except Exception:  # every kind of damage has the same remedy: issue the certificate again
         return False
     return certificate.subject == _subject(leaf.common_name, leaf.organization) and _names(certificate) == set(
         leaf.names
@@ -246,7 +246,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _service_account(folder: Path) -> None:
-    # RSA, not ECDSA: some verifiers of service account tokens know RS256 only.
+    # Use RSA, because some verifiers of service account tokens only support RS256.
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     write_private(folder / "service-account.key", _pem(key))

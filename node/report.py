@@ -1,4 +1,4 @@
-"""What the cluster is doing: processes, node, system pods, memory."""
+"""Reports the state of the cluster: processes, node, system pods, memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class ProgramStatus:
     """One supervised process.
 
     Attributes:
-        name: As in programs.yaml.
-        state: supervisord's word for its state.
-        pid: On the host; None when it does not run.
-        uptime: Seconds since it started.
-        memory_bytes: Resident memory; None when it does not run.
+        name: Name in programs.yaml.
+        state: State in supervisord's terms.
+        pid: Pid on the host; None when the process is not running.
+        uptime: Seconds since the process started.
+        memory_bytes: Resident memory; None when the process is not running.
     """
 
     name: str
@@ -31,17 +31,17 @@ class ProgramStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """State of the cluster as one value.
+    """State of the cluster.
 
     Attributes:
-        running: Whether this checkout's cluster is alive.
+        running: Whether this checkout's cluster is running.
         ready: Whether its node is Ready and its system pods are available.
-        owner: Who holds the machine's node, alive or dead; None when nobody does.
-        programs: The supervised processes; empty when it does not run.
-        problem: What is missing, or None.
-        memory_bytes: Working set of the whole cluster, pods included; None when it does not run.
-        leftovers: What a dead cluster left on the machine; empty while one runs.
-        kubeconfig: Path of the administrator's kubeconfig; None when there is none yet.
+        owner: Recorded owner of the machine's node, running or not; None without a record.
+        programs: The supervised processes; empty when the cluster is not running.
+        problem: Why the cluster is not ready; None when it is.
+        memory_bytes: Working set of the cluster and its pods; None when the cluster is not running.
+        leftovers: What a crashed cluster left on the machine; empty while a cluster is running.
+        kubeconfig: Path of the administrator's kubeconfig; None before the first start.
     """
 
     running: bool
@@ -55,14 +55,14 @@ class Status:
 
 
 def status() -> Status:
-    """Return the cluster's state; never raises for a cluster that is down."""
+    """Return the cluster's state; do not raise when the cluster is down."""
     held = owner.read()
     running = held is not None and held.ours and held.alive
     states = supervisor.states() if running else []
-    problem: str | None = "it is not running"
+    problem: str | None = "the cluster is not running"
     if running:
         down = [f"{entry.name} is {entry.state}" for entry in states if entry.state != "RUNNING"]
-        down = down if states else ["the supervisor does not answer"]
+        down = down if states else ["the supervisor does not respond"]
         api = Api()
         problem = "; ".join(down) or api.unready() or system.problem(api, held.since if held else 0.0)
     hosts = _host_pids() if running else {}
@@ -79,7 +79,7 @@ def status() -> Status:
 
 
 def log_path(program: str) -> Path:
-    """Return the file that holds the output of `program`, `supervisord` or `node`."""
+    """Return the log file of `program`, which may also be `supervisord` or `node`."""
     return layout.LOGS / f"{program}.log"
 
 
@@ -89,7 +89,7 @@ def _program(entry: supervisor.ProgramState, hosts: dict[int, int]) -> ProgramSt
 
 
 def _host_pids() -> dict[int, int]:
-    """Return node pid -> host pid of the cluster's processes."""
+    """Return pid in the node's namespace -> pid on the host, for the cluster's processes."""
     found: dict[int, int] = {}
     for pid in cgroups.processes():
         ids = _field(pid, "NSpid")

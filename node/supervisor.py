@@ -1,4 +1,4 @@
-"""The node's supervisor: supervisord, reached over its XML-RPC interface on a socket only root can open."""
+"""Controls the node's supervisord over its XML-RPC interface, on a socket that only root can open."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from node import layout, owner
 LAUNCH_SECONDS = 20.0
 SHUTDOWN_SECONDS = 40.0
 RPC_SECONDS = 5.0
-"""A supervisor that takes longer to answer is as good as dead."""
+"""Timeout of a call; a supervisor that does not respond in time counts as stopped."""
 
 ALREADY_STARTED = 60
-"""supervisord's fault code for starting what runs (supervisor.xmlrpc.Faults)."""
+"""supervisord's fault code for starting a running process (supervisor.xmlrpc.Faults)."""
 
 NOT_RUNNING = 70
-"""supervisord's fault code for stopping what does not run."""
+"""supervisord's fault code for stopping a process that is not running."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramState:
-    """One supervised process as supervisord sees it.
+    """State of one supervised process.
 
     Attributes:
-        name: As in programs.yaml.
+        name: Name in programs.yaml.
         state: RUNNING, STARTING, BACKOFF, EXITED, FATAL, STOPPED...
-        pid: In the node's process namespace; 0 when it does not run.
-        uptime: Seconds since it started; 0 when it does not run.
-        error: Why it could not be started, else empty.
+        pid: Pid in the node's namespace; 0 when the process is not running.
+        uptime: Seconds since the process started; 0 when it is not running.
+        error: Why the process could not be started; empty otherwise.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ProgramState:
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP over the supervisor's socket, with a time limit: supervisor's own client would wait for ever."""
+    """HTTP connection over the supervisor's socket with a timeout, which supervisor's own client lacks."""
 
     @override
     def connect(self) -> None:
@@ -73,7 +73,7 @@ def _rpc(seconds: float = RPC_SECONDS) -> Iterator[Any]:
 
 
 def answers() -> bool:
-    """Return whether a supervisor answers on the socket."""
+    """Return whether a running supervisor responds on the socket."""
     try:
         with _rpc() as rpc:
             return bool(rpc.getState()["statename"] == "RUNNING")
@@ -82,10 +82,10 @@ def answers() -> bool:
 
 
 def launch() -> None:
-    """Start the node's namespaces with supervisord as their process 1; return when it answers.
+    """Create the node's namespaces with supervisord as process 1; return when it responds.
 
     Raises:
-        UserError: It ended, or did not answer in time.
+        UserError: supervisord ended, or did not respond in time.
     """
     log = layout.LOGS / "node.log"
     with log.open("ab") as output:
@@ -104,7 +104,9 @@ def launch() -> None:
         if ended or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
             raise UserError(
-                "The node's supervisor ended at once." if ended else "The node's supervisor does not answer.",
+                "The node's supervisor ended during its start."
+                if ended
+                else f"Timed out after {LAUNCH_SECONDS:.0f} s waiting for the node's supervisor.",
                 seen=tail or f"exit status {process.returncode}",
                 next_step=f"read {log} and {layout.LOGS / 'supervisord.log'}; `mlp doctor` checks the machine",
             )
@@ -112,7 +114,7 @@ def launch() -> None:
 
 
 def states() -> list[ProgramState]:
-    """Return the state of every supervised process; empty when no supervisor answers."""
+    """Return the state of every supervised process; empty when no supervisor responds."""
     try:
         with _rpc() as rpc:
             found = cast("list[dict[str, Any]]", rpc.getAllProcessInfo())
@@ -131,7 +133,7 @@ def states() -> list[ProgramState]:
 
 
 def start(name: str) -> None:
-    """Start one process; quiet when it runs. Readiness is the caller's to await."""
+    """Start one process unless it is running; do not wait until it is ready."""
     with _rpc() as rpc:
         try:
             rpc.startProcess(name, False)
@@ -141,7 +143,7 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop one process and wait for its end; quiet when it does not run."""
+    """Stop one process if it is running, and wait until it has ended."""
     with _rpc(SHUTDOWN_SECONDS) as rpc:
         try:
             rpc.stopProcess(name, True)
@@ -151,10 +153,10 @@ def stop(name: str) -> None:
 
 
 def shutdown() -> bool:
-    """Stop every process, then the supervisor, and with it the node's namespaces.
+    """Stop every process, then the supervisor, which also ends the node's namespaces.
 
     Returns:
-        Whether it ended in time.
+        Whether the supervisor ended in time.
     """
     holder = owner.read()
     try:

@@ -1,4 +1,4 @@
-"""What every cluster has before any platform: name service, volumes, metrics; applied and awaited."""
+"""Applies the system objects of the cluster (DNS, volumes, metrics) and checks that they are ready."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from node.api import Api, ApiError, Object
 
 MANIFESTS = Path(__file__).parent / "manifests"
 IMAGES = ("pause", "coredns", "base", "local-path-provisioner", "metrics-server")
-"""Images the node needs before any pod of the platform; `base` makes and removes the folders of volumes."""
+"""Images of the system pods; `base` runs the scripts that create and remove the folders of volumes."""
 
 NAMESPACE = "kube-system"
 AWAITED = ("coredns", "local-path-provisioner")
-"""Deployments a start waits for. metrics-server is ready only after two of its own scrapes; nothing waits for it."""
+"""Deployments that a start waits for; not metrics-server, which is ready only after two scrapes."""
 
 POLL_SECONDS = 0.25
 Problem = Callable[[], str | None]
-"""Says what is missing, or None when nothing is."""
+"""Returns what is missing; None when everything is ready."""
 
 Action = Callable[[], None]
 
@@ -33,7 +33,7 @@ def objects(images: Mapping[str, str], keys: Path = layout.PKI) -> list[Object]:
     """Return the system objects in the order in which they are applied.
 
     Args:
-        images: Reference of each of `IMAGES`.
+        images: Reference of each image in `IMAGES`.
         keys: Folder of the cluster's certificates.
     """
 
@@ -61,13 +61,13 @@ def apply(api: Api, items: list[Object]) -> None:
     """Server-side apply `items`.
 
     Raises:
-        ApiError: The server refused one, for another reason than a race of its first seconds.
+        ApiError: The server refused an object, and kept refusing it when retried.
     """
     for item in items:
         try:
             api.apply(item)
         except ApiError:
-            # Right after its start the server may still be making the namespace or the admission caches.
+            # Right after its start, the server may not have created the namespace or filled its admission caches yet.
             if (problem := wait(lambda item=item: _attempt(api, item), 15.0)) is not None:
                 raise ApiError(problem) from None
 
@@ -85,7 +85,7 @@ def node_problem(api: Api, since: float = 0.0) -> str | None:
 
     Args:
         api: Client of the cluster.
-        since: What was said of the node before this time, in seconds since 1970, is hearsay of an earlier start.
+        since: Start of the node, in seconds since 1970; reports from before belong to an earlier start and are ignored.
     """
     try:
         node = api.get(f"/api/v1/nodes/{addresses.NODE_NAME}")
@@ -93,7 +93,7 @@ def node_problem(api: Api, since: float = 0.0) -> str | None:
     except ApiError:
         return "the kubelet has not registered the node"
     if _seconds(lease["spec"].get("renewTime")) < since:
-        return "the kubelet has not renewed its lease of the node"
+        return "the kubelet has not renewed the node's lease"
     for condition in node.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready":
             return None if condition["status"] == "True" else str(condition.get("message") or condition.get("reason"))
@@ -106,8 +106,8 @@ def deployment_problem(api: Api, name: str, since: float = 0.0) -> str | None:
     Args:
         api: Client of the cluster.
         name: The Deployment.
-        since: A container that started before this time, in seconds since 1970, is one of an earlier start, which
-            the kubelet has not yet reported dead.
+        since: Start of the node, in seconds since 1970; a container that started before belongs to an earlier start,
+            and the kubelet has not reported its end yet.
     """
     try:
         found = api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
@@ -122,18 +122,18 @@ def deployment_problem(api: Api, name: str, since: float = 0.0) -> str | None:
         return f"{name}: {error}"
     if current and status.get("availableReplicas", 0) >= wanted and status.get("updatedReplicas", 0) >= wanted:
         fresh = sum(_started(pod) >= int(since) for pod in pods)
-        return None if fresh >= wanted else f"{name}: its pod has not run since the node was started"
+        return None if fresh >= wanted else f"{name}: its pod has not started since the node's start"
     return f"{name}: {_pod_problem(pods)}"
 
 
 def _started(pod: Object) -> float:
-    """Return when the last container of `pod` that runs was started; 0 when none runs."""
+    """Return the start of the most recently started running container of `pod`; 0 when no container is running."""
     states = [entry.get("state", {}) for entry in pod.get("status", {}).get("containerStatuses", [])]
     return max((_seconds(state.get("running", {}).get("startedAt")) for state in states), default=0.0)
 
 
 def _seconds(moment: str | None) -> float:
-    """Return an RFC 3339 time as seconds since 1970; 0 when there is none."""
+    """Return an RFC 3339 time as seconds since 1970; 0 for None."""
     return datetime.datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
@@ -154,11 +154,11 @@ def _pod_problem(pods: list[Object]) -> str:
 
 
 def problem(api: Api, since: float = 0.0) -> str | None:
-    """Return what is missing until the node is Ready and the awaited Deployments are available; None when all is.
+    """Return why the node is not Ready or an awaited Deployment is not available; None when all are.
 
     Args:
         api: Client of the cluster.
-        since: When the node was started, in seconds since 1970; what is older proves nothing.
+        since: Start of the node, in seconds since 1970; older reports are ignored.
     """
     found = node_problem(api, since)
     if found is not None:
@@ -168,7 +168,7 @@ def problem(api: Api, since: float = 0.0) -> str | None:
 
 
 def wait(problem: Problem, seconds: float) -> str | None:
-    """Call `problem` until it returns None or the time is over; return the last problem, None when all is well."""
+    """Call `problem` until it returns None or the time is over; return its last result."""
     deadline = time.monotonic() + seconds
     while (found := problem()) is not None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

@@ -1,17 +1,17 @@
-"""Pulumi on a machine that cannot download it: which CLI runs, and where it finds its plugins.
+"""Provides the Pulumi CLI and its plugins, also on a machine that cannot download them.
 
-Where a user has installed Pulumi, theirs runs (`cli.theirs`). Otherwise ours does, with a home of its own in which
-every plugin lies as the CLI itself would have installed it (`home.lay`).
+If the user has installed Pulumi, that CLI runs (`cli.installed`). Otherwise the CLI from the toolchain runs, with a
+Pulumi home that contains all plugins in the layout of installed ones (`home.make`).
 """
 
 from pathlib import Path
 
 BIN = Path(__file__).resolve().parent / "bin"
-"""Plugins written in Python: a stand-in for pulumi-random, and the SDK's own dynamic provider."""
+"""Folder of the plugins written in Python: a replacement for pulumi-random, and the SDK's dynamic provider."""
 
 
 def tools() -> list[str]:
-    """Return the tools to build before Pulumi can run: none where a user's own CLI does."""
+    """Return the tools that must be built before Pulumi can run; empty when the user's CLI runs."""
     from providers import cli, home
 
-    return [] if cli.theirs() else home.tools()
+    return [] if cli.installed() else home.tools()

@@ -1,4 +1,4 @@
-"""Refuses a provider plugin on PATH that speaks for another major version than the program's packages."""
+"""Refuses provider plugins on PATH whose major version differs from that of the program's packages."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from common import paths
 from common.errors import UserError
 
 IGNORE = "PULUMI_IGNORE_AMBIENT_PLUGINS"
-"""Variable that keeps the engine from looking for plugins on PATH."""
+"""Variable that makes the engine ignore plugins on PATH."""
 
 NAMES = ("aws", "kubernetes", "random")
-"""Providers of the program."""
+"""Providers that the program uses."""
 
 ANSWER_SECONDS = 30.0
 
 NO_ENGINE = "127.0.0.1:1"
-"""Stands for the engine's address, which a plugin calls only once it has something to tell."""
+"""Placeholder for the engine's address; a plugin only connects to the engine when it logs a message."""
 
 
 def refuse_foreign(environ: Mapping[str, str]) -> None:
-    """Refuse plugins on PATH of another major version, where the engine would use them.
+    """Refuse plugins on PATH with another major version, unless the engine ignores plugins on PATH.
 
     Args:
         environ: The engine's environment.
 
     Raises:
-        UserError: There is one; says which, and its version.
+        UserError: There is such a plugin; shows its path and version.
     """
     if environ.get(IGNORE, "").lower() in {"1", "true"}:
         return
@@ -42,18 +42,18 @@ def refuse_foreign(environ: Mapping[str, str]) -> None:
         found = _on_path(name, environ.get("PATH", ""))
         if found is None:
             continue
-        wanted, seen = version(f"pulumi-{name}"), spoken_version(found, environ)
+        wanted, seen = version(f"pulumi-{name}"), reported_version(found, environ)
         if seen.lstrip("v").split(".")[0] != wanted.split(".")[0]:
             raise UserError(
-                f"A plugin of another major version than the program's pulumi-{name} is on PATH.",
+                f"A plugin on PATH has another major version than the program's pulumi-{name}.",
                 seen=f"{found}: {seen}",
                 allowed=f"{wanted.split('.')[0]}.x, as pulumi-{name} {wanted}",
-                next_step=f"take it off PATH, or have PATH left out of account: export {IGNORE}=true",
+                next_step=f"remove it from PATH, or make Pulumi ignore plugins on PATH: export {IGNORE}=true",
             )
 
 
-def spoken_version(executable: Path, environ: Mapping[str, str]) -> str:
-    """Start a plugin and return the version that it gives; why not, where it gives none."""
+def reported_version(executable: Path, environ: Mapping[str, str]) -> str:
+    """Start a plugin and return the version that it reports, or why it reports none."""
     with subprocess.Popen(
         [str(executable), NO_ENGINE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(environ)
     ) as process:
@@ -65,7 +65,7 @@ def spoken_version(executable: Path, environ: Mapping[str, str]) -> str:
                 stub = provider_pb2_grpc.ResourceProviderStub(channel)
                 return stub.GetPluginInfo(empty_pb2.Empty(), timeout=ANSWER_SECONDS).version or "no version"
         except grpc.RpcError as error:
-            return f"no answer: {error}"
+            return f"no response: {error}"
         finally:
             process.kill()
 

@@ -1,4 +1,4 @@
-"""Entry point of `pulumi-resource-pulumi-python`: the SDK's dynamic provider, ending with its engine."""
+"""Entry point of `pulumi-resource-pulumi-python`: the SDK's dynamic provider, which ends when its engine ends."""
 
 from __future__ import annotations
 

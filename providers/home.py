@@ -1,4 +1,4 @@
-"""Lays out the home of our Pulumi CLI, in which it finds its plugins at the versions that the program asks for."""
+"""Makes the Pulumi home of the toolchain's CLI: a folder with all plugins in the versions that the program requests."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from providers.cli import HOME
 PLUGIN_FOLDER = re.compile(r"(analyzer|converter|language|resource|tool)-.+-v\d.*")
 
 BUILT = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
-"""Executables that come from the toolchain."""
+"""Executables from the toolchain."""
 
 
 def tools() -> list[str]:
-    """Return the tools that build what the home needs."""
+    """Return the tools that build the executables of the home."""
     return sorted({owner(name).name for name in BUILT})
 
 
 def offered(built: Callable[[str], Path] = toolchain.binary) -> dict[str, Path]:
-    """Return the executable of each plugin that we have, by the name of its folder.
+    """Return the executables of the project's plugins by the name of the plugin's folder.
 
-    The versions are those of the installed packages, which are what programs ask for. The host and the dynamic
-    provider belong to the CLI and are asked for without one.
+    The versions are those of the installed packages, because programs request these. The language host and the dynamic
+    provider belong to the CLI and are requested without a version.
 
     Args:
-        built: Gives the path of an executable of the toolchain.
+        built: Returns the path of an executable of the toolchain.
     """
     sdk = version("pulumi")
     return {
@@ -42,16 +42,17 @@ def offered(built: Callable[[str], Path] = toolchain.binary) -> dict[str, Path]:
     }
 
 
-def lay(folder: Path = HOME, users: Path | None = None, built: Callable[[str], Path] = toolchain.binary) -> Path:
-    """Lay out a home: links to the CLI, to a user's installed plugins, and to ours where none is installed.
+def make(folder: Path = HOME, users: Path | None = None, built: Callable[[str], Path] = toolchain.binary) -> Path:
+    """Make or update a Pulumi home: links to the CLI, to the user's installed plugins, and to the project's plugins.
 
     Args:
-        folder: The home; what Pulumi itself keeps there stays.
-        users: Home of a user's Pulumi; the environment's when None. A plugin that was installed there wins.
-        built: Gives the path of an executable of the toolchain.
+        folder: The home; files that Pulumi keeps there are not touched.
+        users: Home of the user's Pulumi; when None, taken from the environment. Plugins installed there have
+            precedence.
+        built: Returns the path of an executable of the toolchain.
 
     Raises:
-        UserError: Something is not built.
+        UserError: An executable is not built.
     """
     plugins = folder / "plugins"
     installed = _installed(_users_home(folder) if users is None else users)
@@ -76,7 +77,7 @@ def lay(folder: Path = HOME, users: Path | None = None, built: Callable[[str], P
 
 
 def _users_home(ours: Path) -> Path:
-    """Return the home of a user's Pulumi: PULUMI_HOME, unless `mlp env` has set that to ours."""
+    """Return the home of the user's Pulumi: PULUMI_HOME, unless `mlp env` has set it to the home of this project."""
     given = os.environ.get("PULUMI_HOME")
     return Path(given) if given and Path(given) != ours else Path.home() / ".pulumi"
 
@@ -88,7 +89,7 @@ def _places(plugins: Path) -> dict[str, Path]:
 
 
 def _installed(home: Path) -> dict[str, Path]:
-    """Return the folders of whole plugins in a user's home."""
+    """Return the folders of completely installed plugins in the user's home."""
     return {
         name: place
         for name, place in _places(home / "plugins").items()
@@ -107,7 +108,7 @@ def _linked(place: Path) -> bool:
 
 
 def _link(place: Path, target: Path) -> None:
-    """Make a link in one step, so that an engine that starts meanwhile finds the old or the new one."""
+    """Create or replace a link atomically, so that an engine that starts now finds either the old or the new one."""
     if place.is_symlink() and place.readlink() == target:
         return
     fresh = place.with_name(f".{place.name}.{os.getpid()}")

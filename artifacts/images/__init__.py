@@ -1,37 +1,37 @@
-"""Container images, built without a registry and named by their content."""
+"""Builds the project's container images without a registry; a tag is the hash of the image's inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from artifacts.images.inputs import reference, references
+from artifacts.images.tags import reference, references
 
 __all__ = ["ensure", "load", "ready", "reference", "references", "resolve"]
 
 
 def resolve() -> None:
-    """Have the versions of the images' Debian packages on this machine; from then on references are final.
+    """Resolve the versions of the images' Debian packages on this machine; references are final afterwards.
 
-    A command that shows references before anything is built, a preview of the local stack, calls it first; `ensure`
-    calls it itself. It fetches package lists once (20 s), and never again until `mlp images update`.
+    Call it before showing references of images that are not built, for example in a preview of the local stack.
+    `ensure` calls it. Package lists are fetched once (20 s), then only by `mlp images update`.
 
     Raises:
-        UserError: This machine has no apt source of a suite, or apt failed.
+        UserError: This machine has no apt source for a suite, or apt failed.
     """
-    from artifacts.images.mirror import have
+    from artifacts.images.mirror import ensure_resolved
 
-    have()
+    ensure_resolved()
 
 
 def ready(tools: Iterable[str] = (), names: Iterable[str] | None = None) -> list[str]:
-    """Return the images, in build order, that need no other tools than `tools`; builds nothing.
+    """Return the images that need no tools besides `tools`, in build order; builds nothing.
 
-    `ensure(ready())` can run in a thread while the toolchain compiles; what it has not reached when it is stopped is
-    built by the next `ensure`.
+    `ensure(ready())` can run in a thread while the toolchain compiles. When it is stopped, the next `ensure` builds the
+    remaining images.
 
     Args:
-        tools: Names of tools (artifacts/toolchain/tools.yaml) that are built.
-        names: Images to choose from; all that the platform runs when None.
+        tools: Names of the tools (artifacts/toolchain/tools.yaml) that are built.
+        names: Images to choose from; when None, all images that the platform runs.
     """
     from artifacts.images.catalog import catalog
     from artifacts.toolchain.catalog import owner
@@ -45,13 +45,13 @@ def ready(tools: Iterable[str] = (), names: Iterable[str] | None = None) -> list
 
 
 def ensure(names: Iterable[str] | None = None) -> None:
-    """Build the images that are missing from the cache folder, and what they are built on.
+    """Build the images and parent images that are missing from the cache folder.
 
     Args:
-        names: Images to have; all that the platform runs when None.
+        names: Images to build; when None, all images that the platform runs.
 
     Raises:
-        UserError: A name is unknown, or a build failed; says which, with the end of its log.
+        UserError: A name is unknown, or a build failed; shows the end of the build's log.
     """
     from artifacts.images.build import ensure as build
 
@@ -59,13 +59,13 @@ def ensure(names: Iterable[str] | None = None) -> None:
 
 
 def load(names: Iterable[str] | None = None) -> None:
-    """Import the images that the running containerd lacks; they must be built.
+    """Import built images that the running containerd lacks.
 
     Args:
-        names: Images to import; all that the platform runs when None.
+        names: Images to import; when None, all images that the platform runs.
 
     Raises:
-        UserError: containerd does not run, an image is not built, or the import failed.
+        UserError: containerd is not running, an image is not built, or the import failed.
     """
     from artifacts.images.containerd import load as import_images
 

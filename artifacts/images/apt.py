@@ -1,4 +1,4 @@
-"""The machine's own apt sources, cut down to Debian's: no mirror is named in this repository."""
+"""Reads the machine's apt sources for Debian; this repository names no mirror."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from pathlib import Path
 from common.errors import UserError
 
 SOURCES = Path("/etc/apt")
-PASSED_ON = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::http::Proxy", "Acquire::https::Proxy")
-"""Settings of the machine's apt that a build needs too: a snapshot's age, a proxy."""
+INHERITED_SETTINGS = (
+    "Acquire::Check-Valid-Until",
+    "Acquire::Check-Date",
+    "Acquire::http::Proxy",
+    "Acquire::https::Proxy",
+)
+"""apt settings of the machine that a build also needs: checks of a snapshot's age, proxies."""
 
 SUITES = ("bookworm", "trixie")
-"""Releases whose mirrors have the same layout: the address of one is known from the address of another."""
+"""Releases that share the layout of their mirrors: the address of one is derived from the address of another."""
 
 
 def is_of_suite(suites: Iterable[str], suite: str) -> bool:
-    """Return whether all `suites` are Debian's `suite` itself or one of its pockets, `bookworm-security`."""
+    """Return whether all `suites` are Debian's `suite` or one of its pockets, such as `bookworm-security`."""
     known = list(suites)
     return bool(known) and all(
         name == suite or name.removeprefix(suite) in {"-updates", "-security", "/updates"} for name in known
@@ -58,14 +63,14 @@ def from_one_line(text: str, suite: str) -> list[str]:
 def sources(suite: str, folder: Path = SOURCES) -> str:
     """Return the machine's sources of `suite` as the text of a `.sources` file.
 
-    A machine that only has sources of another release is taken to have a mirror of both.
+    On a machine that has sources of another release only, assume that its mirror serves both.
 
     Args:
-        suite: Debian's code name.
-        folder: apt's configuration.
+        suite: Debian code name.
+        folder: apt's configuration folder.
 
     Raises:
-        UserError: The machine has no source of Debian.
+        UserError: The machine has no Debian source.
     """
     stanzas = _stanzas(suite, folder)
     for other in SUITES:
@@ -73,16 +78,16 @@ def sources(suite: str, folder: Path = SOURCES) -> str:
             stanzas = [renamed(stanza, other, suite) for stanza in _stanzas(other, folder)]
     if not stanzas:
         raise UserError(
-            f"this machine has no apt source of Debian {suite}",
+            f"This machine has no apt source for Debian {suite}.",
             seen=f"{folder}/sources.list and {folder}/sources.list.d",
             allowed=f"at least one entry whose suite is {' or '.join(dict.fromkeys([suite, *SUITES]))}",
-            next_step=f"add a mirror of Debian {suite} to {folder}/sources.list.d and run again",
+            next_step=f"add a mirror of Debian {suite} to {folder}/sources.list.d, then run the command again",
         )
     return "\n\n".join(stanzas) + "\n"
 
 
 def renamed(stanza: str, suite: str, other: str) -> str:
-    """Return a deb822 stanza with suite `other` in place of `suite`; its other fields stay."""
+    """Return a deb822 stanza with suite `suite` replaced by `other`; other fields are unchanged."""
     lines = stanza.splitlines()
     for number, line in enumerate(lines):
         key, _, value = line.partition(":")
@@ -93,7 +98,7 @@ def renamed(stanza: str, suite: str, other: str) -> str:
 
 
 def _stanzas(suite: str, folder: Path) -> list[str]:
-    """Return the machine's own entries of `suite`."""
+    """Return the machine's entries for `suite`."""
     stanzas: list[str] = []
     listed = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.list"))]
     for path in listed:
@@ -105,7 +110,9 @@ def _stanzas(suite: str, folder: Path) -> list[str]:
 
 
 def options() -> list[str]:
-    """Return the apt settings that a build takes over from the machine, one configuration line each."""
-    dump = subprocess.run(["apt-config", "dump", *PASSED_ON], capture_output=True, text=True, check=False).stdout
-    kept = [line for line in dump.splitlines() if line.partition(" ")[0] in PASSED_ON and '""' not in line]
+    """Return the machine's apt settings that a build inherits, one configuration line each."""
+    dump = subprocess.run(
+        ["apt-config", "dump", *INHERITED_SETTINGS], capture_output=True, text=True, check=False
+    ).stdout
+    kept = [line for line in dump.splitlines() if line.partition(" ")[0] in INHERITED_SETTINGS and '""' not in line]
     return ['APT::Install-Recommends "false";', 'Acquire::Languages "none";', *kept]

@@ -1,4 +1,4 @@
-"""The container images that are ours: what each is made of."""
+"""Reads catalog.yaml: the project's container images and what each is made of."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from common.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
 REGISTRY = "mlplatform.local"
-"""First part of every reference: no registry has this name, so nothing can be pulled by accident."""
+"""Host part of every reference. No registry has this name, so nothing is pulled by accident."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """One entry of catalog.yaml; the file's head explains each field."""
+    """One entry of catalog.yaml; the comment at the top of that file describes each field."""
 
     name: str
     description: str
@@ -27,9 +27,9 @@ class Image:
     binaries: tuple[str, ...] = ()
     wheel_files: Mapping[str, str] = field(default_factory=dict)
     requirements: bool = False
-    alone: tuple[str, ...] = ()
-    apart: bool = False
-    leave_out: tuple[str, ...] = ()
+    no_deps: tuple[str, ...] = ()
+    separate: bool = False
+    exclude: tuple[str, ...] = ()
     from_source: tuple[str, ...] = ()
     strip: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -43,30 +43,30 @@ class Image:
 
     @property
     def requirements_in(self) -> Path:
-        """What its Python part asks for."""
+        """File with the direct Python requirements."""
         return self.folder / "requirements.in"
 
     @property
     def requirements_txt(self) -> Path:
-        """What that resolves to, with hashes."""
+        """File with the resolved Python requirements and their hashes."""
         return self.folder / "requirements.txt"
 
     @property
     def has_requirements(self) -> bool:
-        """Whether something is taken from Python wheels."""
+        """Whether the image contains anything from Python wheels."""
         return self.requirements or bool(self.wheel_files)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """Every image, and what they share.
+    """All images and their common settings.
 
     Attributes:
-        suite: Debian's code name, where an image names no other.
+        suite: Debian code name of images that do not name another.
         python: Minor version of Python in the images, `3.11`.
         python_platform: Newest platform tag of wheels that the suite's C library can load.
-        strip_everywhere: Globs below site-packages that no image needs.
-        images: By name; a parent stands before its children.
+        strip_everywhere: Globs below site-packages that are removed from every image.
+        images: Images by name; a parent comes before its children.
     """
 
     suite: str
@@ -79,52 +79,52 @@ class Catalog:
         """Return the image called `name`.
 
         Raises:
-            UserError: There is none.
+            UserError: No image has this name.
         """
         try:
             return self.images[name]
         except KeyError:
-            raise UserError(f"there is no image called {name!r}", seen=name, allowed=", ".join(self.images)) from None
+            raise UserError("There is no such image.", seen=name, allowed=", ".join(self.images)) from None
 
     def lineage(self, name: str) -> list[Image]:
-        """Return the image, its parent, its parent's parent and so on."""
+        """Return the image, its parent, the parent's parent and so on."""
         found = [self.image(name)]
         while found[-1].parent is not None:
             found.append(self.image(found[-1].parent))
         return found
 
     def suite_of(self, image: Image) -> str:
-        """Return the Debian suite that an image and all it is built on are of."""
+        """Return the Debian suite of an image and its ancestors."""
         lineage = [image, *(self.lineage(image.parent) if image.parent is not None else [])]
         return next((each.suite for each in lineage if each.suite is not None), self.suite)
 
     def parents(self) -> set[str]:
-        """Return the names that another image is built on."""
+        """Return the names of the images that are the parent of another image."""
         return {image.parent for image in self.images.values() if image.parent is not None}
 
     def wanted(self, names: Iterable[str] | None) -> list[str]:
-        """Return the images meant by `names`, in build order: all but internal and bench ones when None."""
+        """Return `names` in build order; when None, all images except internal and bench ones."""
         if names is None:
             return [name for name, image in self.images.items() if not image.internal and not image.bench]
         chosen = {self.image(name).name for name in names}
         return [name for name in self.images if name in chosen]
 
     def with_parents(self, names: Iterable[str]) -> list[str]:
-        """Return `names` and all they are built on, in build order."""
+        """Return `names` and their ancestors, in build order."""
         needed = {image.name for name in names for image in self.lineage(name)}
         return [name for name in self.images if name in needed]
 
 
 def parse(text: str, folder: Path = FOLDER) -> Catalog:
-    """Return the catalog that `text` (catalog.yaml) holds.
+    """Parse the text of catalog.yaml.
 
     Args:
-        text: The file's content.
-        folder: Where the images' own folders are.
+        text: Content of the file.
+        folder: Folder that contains a folder for each image.
 
     Raises:
-        ValueError: A parent does not stand before its child.
-        TypeError: An unknown field.
+        ValueError: A child comes before its parent.
+        TypeError: An entry has an unknown field.
     """
     data: dict[str, Any] = yaml.safe_load(text)
     images: dict[str, Image] = {}
@@ -134,7 +134,7 @@ def parse(text: str, folder: Path = FOLDER) -> Catalog:
         }
         image = Image(name=name, folder=folder / values.pop("files_of", name), **values)
         if image.parent is not None and image.parent not in images:
-            raise ValueError(f"image {name}: its parent {image.parent} does not stand before it")
+            raise ValueError(f"image {name} must come after its parent {image.parent}")
         images[name] = image
     return Catalog(
         suite=data["suite"],

@@ -1,4 +1,4 @@
-"""Imports built images into the embedded cluster's containerd: one stream, and only what it lacks."""
+"""Imports built images into the embedded cluster's containerd, as one stream of the blobs that it lacks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from common.progress import Step
 
 SOCKET = Path("/run/mlp/containerd/containerd.sock")
 NAMESPACE = "k8s.io"
-"""Where the kubelet looks for images."""
+"""containerd namespace from which the kubelet takes images."""
 
 BYTES_PER_SECOND = 60e6
-"""Of unpacked layers on two cores; only for the estimate."""
+"""Import speed for uncompressed layers on two cores; used for the estimate only."""
 
 
 def complete(check: str) -> dict[str, str]:
-    """Return reference -> digest of the images that are whole and unpacked.
+    """Return reference -> digest of the images that are complete and unpacked.
 
     Args:
-        check: What `ctr images check` prints: REF, TYPE, DIGEST, STATUS, SIZE, UNPACKED, in columns.
+        check: Output of `ctr images check`: columns REF, TYPE, DIGEST, STATUS, SIZE, UNPACKED.
     """
     found = {}
     for line in check.splitlines()[1:]:
@@ -41,7 +41,7 @@ def complete(check: str) -> dict[str, str]:
 
 
 def blobs_of(records: Iterable[Record]) -> dict[str, int]:
-    """Return digest -> size of every blob of `records`, manifests last, as an import needs them."""
+    """Return digest -> size of every blob of `records`; manifests come last, as an import requires."""
     layers: dict[str, int] = {}
     manifests: dict[str, int] = {}
     for record in records:
@@ -53,16 +53,16 @@ def blobs_of(records: Iterable[Record]) -> dict[str, int]:
 
 
 def write_archive(out: IO[bytes], records: list[Record], present: set[str], step: Step | None = None) -> int:
-    """Write an OCI archive of `records` without the blobs that are `present` already.
+    """Write an OCI archive of `records` without the blobs that are already `present`.
 
     Args:
-        out: Where to.
+        out: Stream to write to.
         records: Images of the archive.
         present: Digests to leave out.
-        step: Its detail shows how much is written.
+        step: Its detail shows the bytes written.
 
     Returns:
-        Bytes of blobs written.
+        Number of blob bytes written.
     """
     wanted = {digest: size for digest, size in blobs_of(records).items() if digest not in present}
     total = sum(wanted.values())
@@ -93,49 +93,53 @@ def _read(socket: Path, *arguments: str) -> str:
         return subprocess.run(ctr(socket, *arguments), capture_output=True, text=True, check=True).stdout
     except (subprocess.CalledProcessError, FileNotFoundError) as fault:
         raise UserError(
-            "containerd of the embedded cluster does not answer",
+            "containerd of the embedded cluster does not respond.",
             seen=getattr(fault, "stderr", None) or fault,
             next_step="mlp cluster start",
         ) from None
 
 
 def present(socket: Path = SOCKET) -> dict[str, str]:
-    """Return reference -> digest of the images that containerd has whole and unpacked.
+    """Return reference -> digest of the images that containerd has, complete and unpacked.
 
     Raises:
-        UserError: containerd does not answer.
+        UserError: containerd does not respond.
     """
     return complete(_read(socket, "images", "check"))
 
 
 def load(names: Iterable[str] | None = None, socket: Path = SOCKET) -> None:
-    """Import the images that containerd lacks, or has under another digest.
+    """Import the images that containerd lacks or has under another digest.
 
     Args:
-        names: Images; all that the platform runs when None.
-        socket: containerd's.
+        names: Images; when None, all images that the platform runs.
+        socket: containerd's socket.
 
     Raises:
-        UserError: containerd does not answer, an image is not built, or the import failed.
+        UserError: containerd does not respond, an image is not built, or the import failed.
     """
     known = present(socket)
     wanted = []
     for name in catalog().wanted(names):
         record = store.find(name)
         if record is None:
-            raise UserError(f"image {name} is not built", next_step=f"mlp images build {name}")
+            raise UserError(f"Image {name} is not built.", next_step=f"mlp images build {name}")
         if known.get(record.reference) != record.digest:
             wanted.append(record)
     if not wanted:
         return
     blobs = set(_read(socket, "content", "ls", "--quiet").split())
     missing = sum(size for digest, size in blobs_of(wanted).items() if digest not in blobs)
-    title = f"importing {len(wanted)} images, {missing / 1e6:.0f} MB"
+    title = f"Importing {len(wanted)} images, {missing / 1e6:.0f} MB"
     with progress.step(title, estimate=max(missing / BYTES_PER_SECOND, 1)) as step:
         _import(socket, wanted, blobs, step)
         left = [record.reference for record in wanted if present(socket).get(record.reference) != record.digest]
         if left:
-            raise UserError("containerd has not taken all images", seen=", ".join(left), next_step="mlp images load")
+            raise UserError(
+                "containerd did not import all images.",
+                seen=f"missing: {', '.join(left)}",
+                next_step="mlp images load",
+            )
 
 
 def _import(socket: Path, wanted: list[Record], blobs: set[str], step: Step) -> None:
@@ -144,7 +148,7 @@ def _import(socket: Path, wanted: list[Record], blobs: set[str], step: Step) -> 
         process = subprocess.Popen(
             ctr(socket, "images", "import", "-"), stdin=subprocess.PIPE, stdout=errors, stderr=errors
         )
-        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdin is not None  # noqa: S101 - stdin=PIPE
         try:
             with process.stdin:
                 write_archive(process.stdin, wanted, blobs, step)
@@ -154,7 +158,7 @@ def _import(socket: Path, wanted: list[Record], blobs: set[str], step: Step) -> 
         if process.wait():
             errors.seek(0)
             raise UserError(
-                "containerd could not import the images",
+                "containerd could not import the images.",
                 seen="\n" + errors.read().decode(errors="replace")[-2000:],
                 next_step="mlp cluster logs containerd",
             )

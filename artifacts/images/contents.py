@@ -1,4 +1,4 @@
-"""What is inside a built image: Debian packages, read from its layers without starting anything."""
+"""Reads the Debian packages of a built image from its layers, without starting a container."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from artifacts.images import store
 from common.errors import UserError
 
 STATUS = ("var/lib/dpkg/status", "./var/lib/dpkg/status")
-"""Where dpkg writes down what is installed, as members of a layer are named."""
+"""Possible names of dpkg's status file inside a layer's archive."""
 
 
 def parse_status(text: str) -> dict[str, str]:
-    """Return package -> version of what dpkg's status file says is installed."""
+    """Return package -> version of the installed packages in dpkg's status file."""
     found = {}
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(" "))
@@ -23,7 +23,7 @@ def parse_status(text: str) -> dict[str, str]:
 
 
 def packages(digest: str) -> dict[str, str]:
-    """Return package -> version of the Debian packages in the image with manifest `digest`; empty without any."""
+    """Return package -> version of the Debian packages in the image whose manifest has `digest`."""
     for layer in reversed(store.manifest(digest)["layers"]):
         with tarfile.open(store.blob(layer["digest"])) as archive:
             for member in archive:
@@ -33,15 +33,15 @@ def packages(digest: str) -> dict[str, str]:
 
 
 def check(name: str, digest: str, expected: Mapping[str, str]) -> None:
-    """Check that an image has exactly the packages that its tag stands for.
+    """Check that an image has exactly the Debian packages that went into its tag.
 
     Args:
-        name: The image.
-        digest: Of its manifest.
+        name: Name of the image.
+        digest: Digest of its manifest.
         expected: Package -> version.
 
     Raises:
-        UserError: A package is missing, there is one more, or it has another version.
+        UserError: A package is missing, unexpected, or has another version.
     """
     actual = packages(digest)
     wrong = [
@@ -51,7 +51,7 @@ def check(name: str, digest: str, expected: Mapping[str, str]) -> None:
     ]
     if wrong:
         raise UserError(
-            f"image {name} does not have the Debian packages that its tag stands for",
+            f"Image {name} does not have the Debian packages that its tag was computed from.",
             seen="; ".join(wrong[:10]),
             next_step="mlp images update, then the same command again",
         )

@@ -1,12 +1,12 @@
-"""Which Debian packages the images are made of: lists and packages of one moment, kept in the cache folder.
+"""Records the versions of the images' Debian packages: package lists and packages of one moment, in the cache folder.
 
-`mlp images update` fetches the package lists, resolves every image against them and downloads what they name. Until it
-runs again, every build reads these lists and these packages and nothing else, and their versions are part of the tags:
-one tag, one set of bits. docs/images.md says why the versions are not committed.
+`mlp images update` fetches the package lists, resolves every image against them and downloads the packages. Until its
+next run, every build reads only these lists and packages. Their versions are part of the tags, so that a tag always
+means the same bits. docs/images.md explains why the versions are not committed.
 
     debian/current                   name of the generation in use
-    debian/GENERATION/SUITE/         apt.conf, sources, lists/, archives/: one suite's apt, as of that moment
-    debian/GENERATION/lock.json      package -> version, of each set of packages that an image asked for
+    debian/GENERATION/SUITE/         apt.conf, sources, lists/, archives/ of one suite at that moment
+    debian/GENERATION/lock.json      package -> version, for each set of packages that an image requests
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from artifacts.images.files import write_atomically
 from common import paths
 
 MINIMAL = ("?essential", "?priority(required)", "apt")
-"""What mmdebstrap's variant minbase installs, as apt's patterns."""
+"""Packages of mmdebstrap's variant minbase, as apt patterns."""
 
 MERGED_USR = "usr-is-merged"
-"""Says that /bin is a link already, so that no package has to make it one."""
+"""Package that declares /bin to be a link already, so that no package has to convert it."""
 
 STAMP = "%Y%m%dT%H%M%S.%fZ"
-"""Form of a generation's name: when its package lists were fetched."""
+"""Format of a generation's name: the time at which its package lists were fetched."""
 
-Ask = tuple[str, list[str]]
-"""Suite, and what apt is asked for."""
+PackageRequest = tuple[str, list[str]]
+"""Suite, and the packages or patterns that apt installs."""
 
 Versions = Mapping[str, Mapping[str, str]]
-"""Image -> package -> version, for every image that adds Debian packages; parents' packages included."""
+"""Image -> package -> version, for every image that adds Debian packages; includes the parents' packages."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """The packages of every image, as of one moment.
+    """The package versions of every image at one moment.
 
     Attributes:
-        generation: When, `20261126T003316.123456Z`.
-        digest: Of `versions`.
-        versions: Of each image that adds Debian packages.
+        generation: Time of the package lists, `20261126T003316.123456Z`.
+        digest: SHA-256 of `versions`.
+        versions: Package versions of each image that adds Debian packages.
     """
 
     generation: str
@@ -54,7 +54,7 @@ class Lock:
 
     @classmethod
     def of(cls, generation: str, versions: Versions) -> Lock:
-        """Return the lock that holds `versions`."""
+        """Return a lock with `versions`."""
         text = json.dumps(versions, sort_keys=True)
         return cls(generation=generation, digest=hashlib.sha256(text.encode()).hexdigest(), versions=versions)
 
@@ -66,17 +66,17 @@ class Lock:
 
 
 def home() -> Path:
-    """Return the folder of package lists and packages."""
+    """Return the folder of all generations of package lists and packages."""
     return paths.cache() / "images" / "debian"
 
 
 def suite_folder(generation: str, suite: str) -> Path:
-    """Return the folder of one suite's apt."""
+    """Return the folder with the apt configuration, lists and packages of one suite."""
     return home() / generation / suite
 
 
-def wanted(book: Catalog) -> dict[str, Ask]:
-    """Return image -> (suite, what apt is asked for) of every image that adds Debian packages."""
+def wanted(book: Catalog) -> dict[str, PackageRequest]:
+    """Return the package request of every image that adds Debian packages."""
     found = {}
     for name, image in book.images.items():
         if image.root or image.packages:
@@ -86,16 +86,16 @@ def wanted(book: Catalog) -> dict[str, Ask]:
     return found
 
 
-def key(ask: Ask) -> str:
-    """Return the name of one resolution."""
+def key(ask: PackageRequest) -> str:
+    """Return the key of a package request in lock.json."""
     return hashlib.sha256(json.dumps(ask).encode()).hexdigest()[:12]
 
 
 def installed_by(simulation: str) -> dict[str, str]:
-    """Return package -> version of what `apt-get --simulate install` would install.
+    """Return package -> version that `apt-get --simulate install` would install.
 
     Args:
-        simulation: Its output; lines are `Inst libc6 (2.36-9+deb12u10 Debian:12.11/stable [amd64])`.
+        simulation: Output with lines such as `Inst libc6 (2.36-9+deb12u10 Debian:12.11/stable [amd64])`.
     """
     found = {}
     for line in simulation.splitlines():
@@ -119,7 +119,7 @@ def changes(old: Versions, new: Versions) -> list[str]:
 
 
 def lock() -> Lock | None:
-    """Return the packages that images are built of on this machine, None before any were resolved; asks nobody."""
+    """Return the package versions in use on this machine, None before the first resolution; no network access."""
     generation = current()
     if generation is None:
         return None
@@ -129,15 +129,15 @@ def lock() -> Lock | None:
 
 
 def _entries(path: Path) -> dict[str, dict[str, str]]:
-    """Return what was resolved so far, by `key`."""
+    """Return the resolved versions by `key`."""
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def keep(generation: str, versions: Versions) -> Lock:
-    """Write down the packages of images; only `switch` makes them the ones that images are built of."""
+def save_versions(generation: str, versions: Versions) -> Lock:
+    """Write the versions to the generation's lock.json; `switch` puts the generation into use."""
     path = home() / generation / "lock.json"
     asked = wanted(catalog())
     entries = _entries(path) | {key(asked[name]): dict(own) for name, own in versions.items()}
@@ -146,19 +146,19 @@ def keep(generation: str, versions: Versions) -> Lock:
 
 
 def unresolved(known: Lock | None, names: Iterable[str] | None = None) -> list[str]:
-    """Return which of `names` (all images when None) add Debian packages whose versions `known` lacks."""
+    """Return which of `names` (when None, all images) add Debian packages whose versions `known` lacks."""
     book = catalog()
     chosen = book.with_parents(book.images if names is None else names)
     return [name for name in chosen if name in wanted(book) and (known is None or name not in known.versions)]
 
 
 def switch(generation: str) -> None:
-    """Make a generation the one that images are built of."""
+    """Put a generation into use: later builds read its lists and packages."""
     write_atomically(home() / "current", generation + "\n")
 
 
 def current() -> str | None:
-    """Return the generation in use, None on a machine that never built an image."""
+    """Return the generation in use; None on a machine that has not built an image yet."""
     try:
         generation = (home() / "current").read_text().strip()
         datetime.strptime(generation, STAMP).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Files of the cache that are either whole or not there."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is either whole or not there, also after a power cut."""
+    """Write a file so that it is either complete or absent, even after a power failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")
     with new.open("w") as file:

@@ -1,4 +1,4 @@
-"""Fetches Debian's package lists and packages from the machine's own apt sources, in a folder of their own."""
+"""Fetches Debian's package lists and packages from the machine's apt sources into a separate folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from artifacts.images.debian import (
     changes,
     home,
     installed_by,
-    keep,
     lock,
+    save_versions,
     suite_folder,
     switch,
     unresolved,
@@ -31,10 +31,10 @@ from common.progress import Step
 
 
 def configuration(folder: Path, options: Iterable[str]) -> str:
-    """Return an apt.conf that sees one suite in `folder` and nothing of the system it runs on.
+    """Return an apt.conf that uses one suite in `folder` and ignores the configuration of the system.
 
     Args:
-        folder: Of the suite, as apt sees it.
+        folder: Folder of the suite, as the apt process sees it.
         options: Further settings, one configuration line each.
     """
     lines = [
@@ -52,14 +52,14 @@ def configuration(folder: Path, options: Iterable[str]) -> str:
 
 
 def prepare(folder: Path, suite: str) -> None:
-    """Lay out one suite's apt: for this machine, and as a build sees it below /var/lib/apt/lists.
+    """Write the apt configuration of one suite: for this machine, and for a build that mounts it at /var/lib/apt/lists.
 
     Raises:
-        UserError: This machine has no apt source of Debian.
+        UserError: This machine has no apt source for Debian.
     """
     for part in ("etc/sources.list.d", "lists/partial", "archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    # From a mirror in a folder, apt would only link to lists and packages that change there.
+    # With a `file:` mirror apt links to the mirror's files, which may change later; `copy:` copies them.
     sources = re.sub(r"\bfile:(?=/)", "copy:", apt.sources(suite))
     (folder / "etc" / "sources.list.d" / "machine.sources").write_text(sources)
     (folder / "status").touch()
@@ -74,14 +74,14 @@ def _apt(folder: Path, arguments: list[str], *, log: Path, step: Step) -> str:
     start = log.stat().st_size if log.exists() else 0
     environment = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
     command = ["apt-get", "-q", *arguments]
-    shell.run(command, what="the list of Debian packages", log=log, step=step, environment=environment)
+    shell.run(command, what="the Debian package lists", log=log, step=step, environment=environment)
     with log.open() as text:
         text.seek(start)
         return text.read()
 
 
 def _resolve(generation: str, names: Iterable[str], *, step: Step) -> dict[str, dict[str, str]]:
-    """Return the packages of images, from lists that are there."""
+    """Return the package versions of images, resolved against the lists of a generation."""
     found = {}
     for name in names:
         suite, asked = wanted(catalog())[name]
@@ -98,7 +98,7 @@ def _log() -> Path:
 
 
 def _fetch_lists(book: Catalog, generation: str, *, step: Step) -> None:
-    """Fetch the package lists of every suite, into a generation of its own."""
+    """Fetch the package lists of every suite into a generation."""
     for suite in sorted({suite for suite, _ in wanted(book).values()}):
         folder = suite_folder(generation, suite)
         prepare(folder, suite)
@@ -106,17 +106,17 @@ def _fetch_lists(book: Catalog, generation: str, *, step: Step) -> None:
             _apt(folder, ["update", "--error-on=any"], log=_log(), step=step)
         except UserError as fault:
             raise UserError(
-                f"the package lists of Debian {suite} could not be fetched",
+                f"The package lists of Debian {suite} could not be fetched.",
                 seen=fault.seen,
-                next_step=f"see that the mirror in /etc/apt/sources.list.d has {suite}, or add one that has it there",
+                next_step=f"check that the mirror in /etc/apt/sources.list.d serves {suite}, or add one that does",
             ) from None
 
 
 def fetch(name: str, *, log: Path, step: Step) -> None:
-    """Download the packages of image `name` that are not in the cache.
+    """Download the Debian packages of image `name` that are not in the cache.
 
     Raises:
-        UserError: The mirror no longer has one of them, or does not answer.
+        UserError: The mirror no longer has a package, or does not respond.
     """
     known = lock()
     assert known is not None  # noqa: S101 - a build resolves first
@@ -126,56 +126,57 @@ def fetch(name: str, *, log: Path, step: Step) -> None:
         _apt(suite_folder(known.generation, suite), arguments, log=log, step=step)
     except UserError as fault:
         raise UserError(
-            f"Debian packages of image {name} could not be downloaded",
+            f"Debian packages of image {name} could not be downloaded.",
             seen=fault.seen,
-            next_step="mlp images update, if the mirror has only newer ones; then the same command again",
+            next_step="if the mirror only has newer versions: mlp images update, then run the same command again",
         ) from None
 
 
-def have() -> Lock:
-    """Return the packages of every image; resolve them first when this machine has not done so.
+def ensure_resolved() -> Lock:
+    """Return the package versions of every image; resolve those that this machine has not resolved yet.
 
     Raises:
-        UserError: This machine has no apt source of a suite, or apt failed.
+        UserError: This machine has no apt source for a suite, or apt failed.
     """
     known = lock()
     if known is not None and not unresolved(known):
         return known
-    with held(home() / "lock", "the list of Debian packages"):
-        return _lock_again(lock()) or _refresh()
+    with held(home() / "lock", "resolving Debian packages"):
+        return _resolve_missing(lock()) or _refresh()
 
 
-def _lock_again(known: Lock | None) -> Lock | None:
-    """Resolve what is new in the catalog against the lists that are there; None when they lack a suite."""
+def _resolve_missing(known: Lock | None) -> Lock | None:
+    """Resolve new images of the catalog against the present lists; return None when the lists lack a suite."""
     if known is None:
         return None
     if not (missing := unresolved(known)):
         return known
     if any(not suite_folder(known.generation, wanted(catalog())[name][0]).exists() for name in missing):
         return None
-    with progress.step("resolving the images' Debian packages", estimate=5) as step:
-        return keep(known.generation, _resolve(known.generation, missing, step=step))
+    with progress.step("Resolving the images' Debian packages", estimate=5) as step:
+        return save_versions(known.generation, _resolve(known.generation, missing, step=step))
 
 
 def _refresh() -> Lock:
-    """Fetch lists, resolve, and switch to the result in one step."""
+    """Fetch the lists, resolve all images, then put the result into use."""
     generation = datetime.now(UTC).strftime(STAMP)
-    with progress.step("fetching Debian's package lists", estimate=15) as step:
+    with progress.step("Fetching Debian's package lists", estimate=15) as step:
         _log().write_text("")
         shutil.rmtree(home() / generation, ignore_errors=True)
         _fetch_lists(catalog(), generation, step=step)
-        fresh = keep(generation, _resolve(generation, wanted(catalog()), step=step))
+        fresh = save_versions(generation, _resolve(generation, wanted(catalog()), step=step))
         switch(generation)
     return fresh
 
 
 def update() -> list[str]:
-    """Fetch the package lists and switch the images to what they name; return what changed, one line a package.
+    """Fetch the package lists and put them into use; return one line for each package whose version changed.
 
     Raises:
-        UserError: This machine has no apt source of a suite, or apt failed; nothing changes then.
+        UserError: This machine has no apt source for a suite, or apt failed; the old lists stay in use.
     """
-    with held(home().parent / "lock", "an update of the Debian packages"), held(home() / "lock", "the same"):
+    work = "updating Debian packages"
+    with held(home().parent / "lock", work), held(home() / "lock", work):
         before = lock()
         after = _refresh()
         for old in home().iterdir():
@@ -186,7 +187,7 @@ def update() -> list[str]:
 
 
 def _carry_over(old: Path, lock: Lock) -> None:
-    """Link the packages of an earlier generation that are still wanted, so that they are not downloaded twice."""
+    """Link the packages of an earlier generation that are still needed, so that they are not downloaded again."""
     stems = {f"{name}_{version.replace(':', '%3a')}" for own in lock.versions.values() for name, version in own.items()}
     for archive in old.glob("*/archives/*.deb"):
         place = suite_folder(lock.generation, archive.parent.parent.name) / "archives" / archive.name
@@ -195,14 +196,17 @@ def _carry_over(old: Path, lock: Lock) -> None:
 
 
 def outdated() -> list[str]:
-    """Return what an update would change, one line a package; nothing is switched.
+    """Return one line for each package that `update` would change; change nothing.
 
     Raises:
-        UserError: This machine has no apt source of a suite, or apt failed.
+        UserError: This machine has no apt source for a suite, or apt failed.
     """
-    before = have()
+    before = ensure_resolved()
     generation = "outlook"
-    with held(home() / "lock", "a look at Debian's updates"), progress.step("asking Debian's mirror") as step:
+    with (
+        held(home() / "lock", "looking for Debian updates"),
+        progress.step("Looking for updates on Debian's mirror") as step,
+    ):
         try:
             _fetch_lists(catalog(), generation, step=step)
             return changes(before.versions, _resolve(generation, wanted(catalog()), step=step))

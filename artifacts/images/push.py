@@ -1,4 +1,4 @@
-"""Pushes to a stack's registry: images that were built here, and upstream's own by their digest."""
+"""Pushes images to a stack's registry: images built here, and upstream images pinned by digest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from artifacts.images import store
-from artifacts.images.inputs import inputs_tag
 from artifacts.images.pushed import Pushed
 from artifacts.images.registry import Login, Registry, by_digest, config_digest, copy, digest_of, manifest
 from artifacts.images.store import Record
+from artifacts.images.tags import inputs_tag
 from common import paths, progress
 from common.errors import UserError
 from common.progress import Step
@@ -23,28 +23,28 @@ def _log() -> Path:
 
 
 def push(names: Iterable[str], registry: Registry) -> tuple[dict[str, Pushed], list[str]]:
-    """Push images that the registry lacks.
+    """Push the images that the registry lacks.
 
     Args:
         names: Images; all must be built.
-        registry: Where to.
+        registry: Target registry.
 
     Returns:
-        What the registry has of each image, and the references that were new.
+        The registry's entry for each image, and the references that were pushed now.
 
     Raises:
-        UserError: An image is not built, the registry refuses it, or has other bits under its tag.
+        UserError: An image is not built, the registry refuses it, or the registry has another image under its tag.
     """
     records = {name: store.find(name) for name in names}
     if missing := sorted(name for name, record in records.items() if record is None):
         raise UserError(
-            "Not every image is built.", seen=", ".join(missing), next_step=f"mlp images build {' '.join(missing)}"
+            "Some images are not built.", seen=", ".join(missing), next_step=f"mlp images build {' '.join(missing)}"
         )
     there: dict[str, Pushed] = {}
     new: list[str] = []
     with progress.step(f"Pushing {len(records)} images to {registry.url}") as step, registry.login() as login:
         for name, record in records.items():
-            assert record is not None  # noqa: S101 - those are refused above
+            assert record is not None  # noqa: S101 - missing images are refused above
             target = registry.reference(record.reference)
             step.detail = target
             found = manifest(target, login)
@@ -63,28 +63,28 @@ def _copy_built(name: str, record: Record, target: str, login: Login, step: Step
 
 
 def _check_built(name: str, record: Record, target: str, found: bytes) -> None:
-    """Check that the registry has the bits that were built here: tags are content hashes and never move."""
+    """Check that the registry has the image that was built here: tags are content hashes and never move."""
     built = store.manifest(record.digest)["config"]["digest"]
     if (seen := config_digest(found)) != built:
         raise UserError(
-            f"The registry has another image {name} under the tag of this one.",
+            f"The registry has a different image {name} under this tag.",
             seen=f"{target}: configuration {seen}",
             allowed=f"configuration {built}",
-            next_step="find out who moved the tag; remove it there, then push again",
+            next_step="find out who moved the tag, remove it from the registry, then push again",
         )
 
 
 def push_upstream(pairs: Iterable[tuple[str, str]], registry: Registry) -> list[str]:
-    """Copy upstream's images into the registry and return the references that were new.
+    """Copy upstream images into the registry; return the references that were copied now.
 
-    Every platform of an image is copied, byte for byte, so its digest stays.
+    All platforms of an image are copied byte for byte, so that the digest stays the same.
 
     Args:
-        pairs: Source `registry/name:tag@sha256:...` or without its tag, and target in `registry`.
-        registry: Where to.
+        pairs: Source `registry/name:tag@sha256:...` (the tag is optional), and target in `registry`.
+        registry: Target registry.
 
     Raises:
-        UserError: A source has no digest, cannot be had, or the target's tag has other bits.
+        UserError: A source has no digest or cannot be fetched, or the target's tag names another image.
     """
     new: list[str] = []
     wanted = list(pairs)
@@ -93,7 +93,8 @@ def push_upstream(pairs: Iterable[tuple[str, str]], registry: Registry) -> list[
             digest = source.partition("@")[2]
             if not digest.startswith("sha256:"):
                 raise UserError(
-                    f"The upstream image {source} is pinned by a tag, which upstream can move.",
+                    "An upstream image is not pinned by digest, so upstream could change it.",
+                    seen=source,
                     allowed="name@sha256:... or name:tag@sha256:...",
                     next_step="pin it by digest",
                 )
@@ -117,13 +118,13 @@ def _copy_upstream(source: str, digest: str, target: str, login: Login, step: St
 
 
 def _check_upstream(target: str, digest: str, found: bytes, login: Login) -> None:
-    """Check that tag and digest name the pinned bits."""
+    """Check that both the tag and the digest name the pinned image."""
     if (seen := digest_of(found)) != digest:
         raise UserError(
-            f"The registry has other bits under {target} than the pinned ones.",
+            f"The registry has a different image under {target}.",
             seen=seen,
             allowed=digest,
-            next_step="find out who moved the tag; remove it there, then push again",
+            next_step="find out who moved the tag, remove it from the registry, then push again",
         )
     if manifest(by_digest(target, digest), login) is None:
-        raise UserError(f"The registry does not show {by_digest(target, digest)}.", next_step="push again")
+        raise UserError(f"The registry does not have {by_digest(target, digest)}.", next_step="push again")

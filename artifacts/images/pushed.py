@@ -1,7 +1,7 @@
-"""What a stack pulls: tag and digest of each image that was pushed for it, in a file beside the stack's settings.
+"""Reads and writes stacks/Images.<environment>.yaml: tag and digest of each image that was pushed for a stack.
 
-`mlp images push` writes the file and it is committed, so that every preview of the stack, on every machine, names the
-same bits. An entry holds for as long as the image's own inputs are those it was built of.
+`mlp images push` writes the file, and users commit it, so that every preview of the stack names the same images on
+every machine. An entry is valid as long as the image's inputs in this repository are unchanged.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import yaml
 
 from artifacts.images.files import write_atomically
-from artifacts.images.inputs import inputs_tag, references, tag
+from artifacts.images.tags import inputs_tag, references, tag
 from common.paths import ROOT
 
 HEAD = """# What the program deploys from this environment's registry. Written by `mlp images push`; commit it.
-#   inputs  tag of the image's inputs in this repository; the entry holds while they are the same
-#   tag     the same with the versions of the Debian packages that it was built with
-#   digest  of the manifest in the registry
+#   inputs  tag of the image's inputs in this repository; the entry is valid while it is unchanged
+#   tag     tag of the inputs and the versions of the Debian packages in the image
+#   digest  digest of the manifest in the registry
 """
 
 
@@ -29,9 +29,9 @@ class Pushed:
     """An image in a registry.
 
     Attributes:
-        inputs: `artifacts.images.inputs.inputs_tag` of what was built.
-        tag: Its tag.
-        digest: Of its manifest there, `sha256:...`.
+        inputs: `artifacts.images.tags.inputs_tag` of the image when it was built.
+        tag: Tag of the image.
+        digest: Digest of its manifest in the registry, `sha256:...`.
     """
 
     inputs: str
@@ -40,12 +40,12 @@ class Pushed:
 
 
 def path(environment: str, folder: Path = ROOT / "stacks") -> Path:
-    """Return the file of an environment; it need not exist."""
+    """Return the path of an environment's file, which may not exist."""
     return folder / f"Images.{environment}.yaml"
 
 
 def read(file: Path, url: str) -> dict[str, Pushed]:
-    """Return image -> what was pushed to the registry `url`; empty when the file is of another registry or absent."""
+    """Return the entries by image; empty when the file is absent or belongs to a registry other than `url`."""
     try:
         content: dict[str, Any] = yaml.safe_load(file.read_text())
     except FileNotFoundError:
@@ -65,14 +65,14 @@ def write(file: Path, url: str, images: Mapping[str, Pushed]) -> None:
 
 
 def catalog_of(file: Path, url: str) -> dict[str, str]:
-    """Return name -> reference in the registry `url` of every image that a cluster can run; asks no registry.
+    """Return name -> reference in the registry `url` of every image that a cluster can run, without network access.
 
-    What was pushed is named by tag and digest. What was not pushed since its inputs changed has the tag that a push
-    from this machine gives it: a preview shows the change, pods that wait for it find it, and `unpushed` names it.
+    A pushed image is referenced by tag and digest. An image whose inputs changed since its push is referenced by the
+    tag that a push from this machine would give it, so that a preview shows the change. `unpushed` lists those.
 
     Args:
         file: The environment's file.
-        url: Registry and path that stand before an image's name.
+        url: Registry and path before an image's name.
     """
     known = read(file, url)
     found = {}

@@ -1,4 +1,4 @@
-"""A container registry, through skopeo: what a reference names there, and copies that are verified."""
+"""Accesses a container registry through skopeo: reads manifests, copies images and verifies the copies."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from common.errors import UserError
 from common.progress import Step
 
 LOOPBACK = ("127.0.0.1", "localhost")
-"""Hosts whose registry may speak plain HTTP."""
+"""Hosts that may be reached over plain HTTP."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Where images go.
+    """A target registry and its login.
 
     Attributes:
-        url: Registry and path that stand before an image's name.
-        user: User name; the ambient login (`~/.docker/config.json`, `skopeo login`) when None.
-        password: Its password; never on a command line.
+        url: Registry and path before an image's name.
+        user: User name; when None, the machine's login is used (`~/.docker/config.json`, `skopeo login`).
+        password: Password of the user; never put on a command line.
     """
 
     url: str
@@ -38,12 +38,12 @@ class Registry:
     password: str | None = field(default=None, repr=False)
 
     def reference(self, built: str) -> str:
-        """Return the reference there of an image that was built here."""
+        """Return the reference in this registry of the image with the local reference `built`."""
         return f"{self.url.rstrip('/')}/{built.removeprefix(REGISTRY + '/')}"
 
     @contextlib.contextmanager
     def login(self) -> Iterator[Login]:
-        """Yield the login; its file is there for as long as the block runs."""
+        """Yield the login; its file exists while the block runs."""
         if self.user is None:
             yield Login()
             return
@@ -59,12 +59,12 @@ class Registry:
 
 @dataclass(frozen=True)
 class Login:
-    """The file with the login, None for the ambient one."""
+    """The file with the login; None for the machine's login."""
 
     file: Path | None = None
 
     def words(self, reference: str, prefix: str = "") -> list[str]:
-        """Return skopeo's arguments for `reference`; `prefix` is `dest-` where a command has two sides."""
+        """Return skopeo's login and TLS arguments for `reference`; `prefix` is `src-` or `dest-` in a copy command."""
         words = [] if self.file is None else [f"--{prefix}authfile", str(self.file)]
         plain = reference.partition("/")[0].partition(":")[0] in LOOPBACK
         return [*words, f"--{prefix}tls-verify=false"] if plain else words
@@ -76,39 +76,39 @@ def digest_of(manifest: bytes) -> str:
 
 
 def by_digest(reference: str, digest: str) -> str:
-    """Return `registry/name@digest` for a reference with a tag, a digest or both."""
+    """Return `registry/name@digest` for a reference with a tag, a digest, or both."""
     name = reference.partition("@")[0]
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
 def manifest(reference: str, login: Login) -> bytes | None:
-    """Return the manifest behind a reference, None when the registry does not show one."""
+    """Return the manifest of a reference; None when the registry does not return one."""
     command = ["skopeo", "inspect", "--raw", *login.words(reference), f"docker://{reference}"]
     found = subprocess.run(command, capture_output=True, check=False)
     return found.stdout if found.returncode == 0 else None
 
 
 def config_digest(raw: bytes) -> str | None:
-    """Return the digest of an image's configuration: it names every layer uncompressed, so compression keeps it."""
+    """Return the digest of an image's configuration, which stays the same when layers are compressed."""
     content: dict[str, Any] = json.loads(raw)
     return content.get("config", {}).get("digest")
 
 
 def copy(source: str, target: str, options: list[str], login: Login, *, what: str, log: Path, step: Step) -> bytes:
-    """Copy an image and return the manifest that the registry then shows for `target`.
+    """Copy an image and return the manifest that the registry then has for `target`.
 
     Args:
-        source: skopeo's name of it, `oci:FOLDER:REFERENCE`.
+        source: Source in skopeo's notation, `oci:FOLDER:REFERENCE`.
         target: Reference in the registry.
         options: Further arguments of `skopeo copy`.
-        login: To the registry.
-        what: Of which image, for messages.
+        login: Login to the registry.
+        what: Name of the image, for messages.
         log: File for skopeo's output.
-        step: Its detail becomes the newest line.
+        step: Its detail is set to the latest line of output.
 
     Raises:
-        UserError: The copy failed, or the registry does not show it.
+        UserError: The copy failed, or the registry does not return the manifest.
     """
     command = ["skopeo", "--insecure-policy", "copy", *options, *login.words(target, "dest-")]
     if source.startswith("docker://"):
@@ -119,13 +119,13 @@ def copy(source: str, target: str, options: list[str], login: Login, *, what: st
         raise UserError(
             f"{what.capitalize()} could not be pushed to {target}.",
             seen=fault.seen,
-            next_step="see that the repository is there and the login may write to it; what is pushed stays",
+            next_step="check that the repository exists and that the login may write to it, then push again",
         ) from None
     found = manifest(target, login)
     if found is None:
         raise UserError(
-            f"{what.capitalize()} was pushed, but the registry does not show it.",
+            f"{what.capitalize()} was pushed, but cannot be read from the registry.",
             seen=target,
-            next_step="see that the login may read from the repository, then push again",
+            next_step="check that the login may read from the repository, then push again",
         )
     return found

@@ -1,4 +1,4 @@
-"""The root file system under every Debian image, made by mmdebstrap from the machine's own apt sources."""
+"""Makes the root file system of the Debian base images with mmdebstrap."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from artifacts.images import apt, shell
 from artifacts.images.debian import MERGED_USR as MERGED_USR_PACKAGE
 from common.progress import Step
 
-NOT_UNPACKED = (
+EXCLUDED_PATHS = (
     "/usr/share/man/*",
     "/usr/share/doc/*",
     "/usr/share/info/*",
     "/usr/share/locale/*",
     "/usr/share/lintian/*",
 )
-"""Paths of packages that nothing reads in a container; licenses stay."""
+"""Paths of packages that are not unpacked, because containers do not need them."""
 
-UNPACKED_ALL_THE_SAME = ("/usr/share/doc/*/copyright",)
+INCLUDED_PATHS = ("/usr/share/doc/*/copyright",)
+"""Exceptions from EXCLUDED_PATHS: licenses."""
 
 MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
-"""Hook that lays /bin as a link from the beginning; Debian's package for doing it later needs all of Perl."""
+"""mmdebstrap hook that makes /bin a link from the start; Debian's package that converts it later depends on Perl."""
 
-FORGOTTEN = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d/99mmdebstrap", "etc/resolv.conf")
-"""What names this machine or its mirror."""
+MACHINE_FILES = ("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d/99mmdebstrap", "etc/resolv.conf")
+"""Files that name this machine or its mirror; removed from the root."""
 
 
 def command(suite: str, packages: Iterable[str], folder: Path, output: Path, options: Iterable[str]) -> list[str]:
-    """Return the mmdebstrap command that writes `output`, a tar file with levelled times.
+    """Return the mmdebstrap command that writes the root file system to the tar file `output`.
 
     Args:
-        suite: Debian's code name.
-        packages: Beside the minimal base.
-        folder: The suite's package lists and packages; nothing is fetched.
+        suite: Debian code name.
+        packages: Packages in addition to the minimal base.
+        folder: Folder with the suite's package lists and packages; nothing is downloaded.
         output: The tar file.
         options: apt settings, one configuration line each.
     """
@@ -43,10 +44,10 @@ def command(suite: str, packages: Iterable[str], folder: Path, output: Path, opt
     words += ["--skip=update", f"--include={','.join([MERGED_USR_PACKAGE, *packages])}"]
     words += [f'--setup-hook=cp -r {lists}/. "$1/var/lib/apt/lists/"']
     words += [f'--setup-hook=mkdir -p "$1/var/cache/apt/archives"; cp {archives}/*.deb "$1/var/cache/apt/archives/"']
-    words += [f"--dpkgopt=path-exclude={path}" for path in NOT_UNPACKED]
-    words += [f"--dpkgopt=path-include={path}" for path in UNPACKED_ALL_THE_SAME]
+    words += [f"--dpkgopt=path-exclude={path}" for path in EXCLUDED_PATHS]
+    words += [f"--dpkgopt=path-include={path}" for path in INCLUDED_PATHS]
     words += [f"--aptopt={line}" for line in options]
-    words += [f'--customize-hook=rm -rf "$1/{path}"' for path in FORGOTTEN]
+    words += [f'--customize-hook=rm -rf "$1/{path}"' for path in MACHINE_FILES]
     words += ['--customize-hook=mkdir "$1/etc/apt/sources.list.d"']
     words += ['--customize-hook=rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/var/lib/apt/lists/* "$1"/tmp/*']
     words += [suite, str(output), f"{folder}/etc/sources.list.d/machine.sources"]
@@ -54,7 +55,7 @@ def command(suite: str, packages: Iterable[str], folder: Path, output: Path, opt
 
 
 def make(suite: str, packages: Iterable[str], folder: Path, context: Path, *, log: Path, step: Step) -> None:
-    """Write root.tar into the build context, from what is in the suite's `folder`.
+    """Write root.tar into the build context, from the packages in the suite's `folder`.
 
     Raises:
         UserError: mmdebstrap failed.

@@ -1,4 +1,4 @@
-"""Runs the programs a build needs: output into the image's log, the newest line into the progress."""
+"""Runs a program of an image build: writes its output to the log and shows the latest line as progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.progress import Step
 
 TAIL_LINES = 15
-"""Lines of a failed build's log that are shown."""
+"""Number of log lines that are shown of a failed build."""
 
 DETAIL_WIDTH = 90
 
@@ -30,18 +30,18 @@ def run(
     environment: Mapping[str, str] | None = None,
     allowed: Collection[int] = (0,),
 ) -> None:
-    """Run `command` to its end; it gets TERM when this process dies, however it dies.
+    """Run `command` until it ends. The kernel sends TERM to it when this process dies, even if it is killed.
 
     Args:
         command: Program and arguments.
-        what: What failed when it fails, `image redis`.
-        log: File that its output is added to.
-        step: Its detail becomes the newest line.
-        environment: Variables beside the present ones.
+        what: What the program works on, for messages: `image redis`.
+        log: File to which the output is appended.
+        step: Its detail is set to the latest line of output.
+        environment: Variables in addition to those of this process.
         allowed: Exit statuses that mean success.
 
     Raises:
-        UserError: The program is missing or its exit status is not allowed; has the log's last lines.
+        UserError: The program is missing, or its exit status is not allowed; shows the last lines of the log.
     """
     words = ["setpriv", "--pdeathsig", "TERM", "--", *(str(word) for word in command)]
     with log.open("a") as out:
@@ -59,10 +59,10 @@ def run(
             )
         except FileNotFoundError:
             raise UserError(
-                f"{what} cannot be built without {words[0]}", seen="no such program on PATH", next_step="mlp doctor"
+                f"The program {words[0]} is missing; {what} needs it.", seen="not on PATH", next_step="mlp doctor"
             ) from None
         with process:
-            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            assert process.stdout is not None  # noqa: S101 - stdout=PIPE
             for line in process.stdout:
                 out.write(line)
                 out.flush()
@@ -70,7 +70,7 @@ def run(
                     step.detail = line.strip()[:DETAIL_WIDTH]
     if process.returncode not in allowed:
         raise UserError(
-            f"{what} could not be built: {Path(words[4]).name} ended with status {process.returncode}",
+            f"{Path(words[4]).name} failed for {what} with exit status {process.returncode}.",
             seen="\n" + tail(log),
-            next_step=f"read {log}, remove the cause and run the same command again; what is built stays built",
+            next_step=f"read {log}, fix the cause and run the same command again; finished images are kept",
         )

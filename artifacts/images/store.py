@@ -1,7 +1,7 @@
-"""Built images in the user's cache folder: one OCI layout, and one record for each image that is whole.
+"""Stores built images in the user's cache folder: one OCI layout, and one record for each complete image.
 
-`layout/blobs` holds every layer once. A record is written, in one step, after everything it names is there; without
-its record an image does not exist, so a build that was killed is simply not there.
+`layout/blobs` holds every layer once. A record is written atomically after all blobs that it names exist. An image
+without a record does not exist, so an interrupted build leaves no incomplete image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from artifacts.images.files import write_atomically
-from artifacts.images.inputs import reference
+from artifacts.images.tags import reference
 from artifacts.toolchain.lock import held
 from common.paths import cache
 
@@ -27,11 +27,11 @@ class Record:
 
     Attributes:
         reference: Full reference.
-        digest: Of its manifest, `sha256:...`.
+        digest: Digest of the manifest, `sha256:...`.
         manifest_bytes: Size of the manifest.
-        bytes: Uncompressed size of all its layers.
-        own_bytes: Of which not in its parent.
-        seconds: Duration of the build, parents excluded.
+        bytes: Uncompressed size of all layers.
+        own_bytes: Part of `bytes` that the parent does not have.
+        seconds: Duration of the build without its parents.
     """
 
     reference: str
@@ -62,7 +62,7 @@ def _record_path(full_reference: str) -> Path:
 
 
 def find(name: str) -> Record | None:
-    """Return the record of image `name` with its present inputs, None when it is not built."""
+    """Return the record of image `name` for its current inputs; None when it is not built."""
     try:
         record = Record(**json.loads(_record_path(reference(name)).read_text()))
     except FileNotFoundError:
@@ -71,7 +71,7 @@ def find(name: str) -> Record | None:
 
 
 def save(record: Record) -> None:
-    """Keep a record; the image exists from now on."""
+    """Write a record; the image exists from then on."""
     write_atomically(_record_path(record.reference), json.dumps(asdict(record), indent=1))
 
 
@@ -105,20 +105,20 @@ def index(records: Iterable[Record]) -> dict[str, Any]:
 
 
 def records() -> list[Record]:
-    """Return every whole image, those of earlier inputs included."""
+    """Return all complete images, including those of earlier inputs."""
     found = [Record(**json.loads(path.read_text())) for path in sorted((home() / "records").glob("[!.]*.json"))]
     return [record for record in found if blob(record.digest).exists()]
 
 
 def prepare_layout() -> None:
-    """Make the layout readable to other tools, whatever an interrupted run left in it."""
+    """Create the layout, or rewrite its index after an interrupted run, so that other tools can read it."""
     (layout() / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     write_atomically(layout() / "oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}))
     write_atomically(layout() / "index.json", json.dumps(index(records())))
 
 
 def digest_in_index(full_reference: str) -> tuple[str, int]:
-    """Return (manifest digest, size) of what was just pushed to the layout as `full_reference`."""
+    """Return (manifest digest, size) of the image that was just written to the layout as `full_reference`."""
     for entry in json.loads((layout() / "index.json").read_text())["manifests"]:
         if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == full_reference:
             return entry["digest"], entry["size"]
@@ -131,8 +131,8 @@ def mounts_below(folder: Path, mountinfo: str) -> list[str]:
     return sorted((point for point in points if Path(point).is_relative_to(folder)), key=len, reverse=True)
 
 
-def heal() -> None:
-    """Remove what a killed build left: mounts, half-made contexts. Only under the lock."""
+def remove_leftovers() -> None:
+    """Remove the mounts and build contexts of an interrupted build; the caller holds the lock."""
     for point in mounts_below(home(), Path("/proc/self/mountinfo").read_text()):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
     shutil.rmtree(home() / "work", ignore_errors=True)
@@ -141,7 +141,7 @@ def heal() -> None:
 
 @contextlib.contextmanager
 def locked(work: str) -> Iterator[None]:
-    """Hold the lock on the image cache; another run waits and says for whom."""
+    """Hold the lock on the image cache; another run waits and shows which process holds it."""
     with held(home() / "lock", work):
         yield
 

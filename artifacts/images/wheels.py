@@ -1,4 +1,4 @@
-"""The Python part of an image: wheels with known hashes, laid out as additions to /opt/venv."""
+"""Builds the Python layer of an image: installs wheels with known hashes as additions to /opt/venv."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from common.errors import UserError
 from common.progress import Step
 
 VENV = "/opt/venv"
-"""Where every Python image has its virtual environment."""
+"""Virtual environment of every Python image."""
 
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
 
 
 def pins(text: str) -> dict[str, tuple[str, str]]:
-    """Return distribution -> (version, its lines with hashes) of a compiled requirements file."""
+    """Return distribution -> (version, requirement lines with hashes) of a compiled requirements file."""
     found: dict[str, tuple[str, str]] = {}
     current = None
     for line in text.splitlines():
@@ -33,27 +33,27 @@ def pins(text: str) -> dict[str, tuple[str, str]]:
 
 
 def additions(own: Mapping[str, tuple[str, str]], inherited: Mapping[str, tuple[str, str]]) -> str:
-    """Return the requirements of an image that its parents do not already have.
+    """Return the requirements of an image that its ancestors do not have.
 
     Args:
         own: Pins of the image.
-        inherited: Pins of all it is built on.
+        inherited: Pins of its ancestors.
 
     Raises:
-        UserError: Both have a distribution in different versions.
+        UserError: Both pin a distribution, but to different versions.
     """
     for name in own.keys() & inherited.keys():
         if own[name][0] != inherited[name][0]:
             raise UserError(
-                f"{name} is pinned twice for one image",
-                seen=f"{own[name][0]}, and {inherited[name][0]} in what it is built on",
+                f"{name} is pinned to two versions in one image.",
+                seen=f"{own[name][0]} in the image, {inherited[name][0]} in a parent image",
                 next_step="mlp images lock",
             )
     return "\n".join(lines for name, (_, lines) in own.items() if name not in inherited) + "\n"
 
 
 def inherited_pins(book: Catalog, image: Image) -> dict[str, tuple[str, str]]:
-    """Return the pins of everything `image` is built on."""
+    """Return the pins of all ancestors of `image`."""
     found: dict[str, tuple[str, str]] = {}
     for parent in book.lineage(image.name)[1:]:
         if parent.requirements:
@@ -69,9 +69,9 @@ def uv() -> str:
 
 
 def install(book: Catalog, image: Image, target: Path, *, requirements: Path, log: Path, step: Step) -> None:
-    """Install the file `requirements` into the folder `target`; but for `from_source`, wheels are only unpacked.
+    """Install the file `requirements` into the folder `target`, from wheels only except for `from_source`.
 
-    The platform is the images', not this machine's, so any Python that can run uv makes the same layer.
+    Wheels are selected for the platform of the images, not of this machine, so the layer is the same on every machine.
     """
     command: list[str | Path] = [
         uv(),
@@ -92,7 +92,7 @@ def install(book: Catalog, image: Image, target: Path, *, requirements: Path, lo
 
 
 def strip(site_packages: Path, patterns: Iterable[str]) -> None:
-    """Remove what matches `patterns` below `site_packages`."""
+    """Remove the files and folders below `site_packages` that match `patterns`."""
     for pattern in patterns:
         for path in sorted(site_packages.glob(pattern)):
             if path.is_dir() and not path.is_symlink():
@@ -102,7 +102,7 @@ def strip(site_packages: Path, patterns: Iterable[str]) -> None:
 
 
 def relocate_script(text: bytes) -> bytes:
-    """Return a console script whose first line starts the image's interpreter, whatever wrote it."""
+    """Return a console script with its first line changed to the image's interpreter."""
     first, newline, rest = text.partition(b"\n")
     if first.startswith(b"#!") and b"python" in first:
         return f"#!{VENV}/bin/python".encode() + newline + rest
@@ -113,13 +113,13 @@ def relocate_script(text: bytes) -> bytes:
 
 
 def layer(book: Catalog, image: Image, context: Path, *, log: Path, step: Step) -> None:
-    """Make `python/` in the build context: what the image adds to its parent's /opt/venv.
+    """Make `python/` in the build context: the files that the image adds to its parent's /opt/venv.
 
-    Byte code is compiled in the form that trusts its source unseen: file times are levelled later, and a read-only
-    root could not hold byte code made at the start.
+    Compile byte code that is not checked against its source: the build resets file times later, and a container with
+    a read-only root could not write byte code at start.
 
     Raises:
-        UserError: A pin contradicts a parent's, a wheel or hash is missing.
+        UserError: A pin contradicts a parent's pin, or a wheel or hash is missing.
     """
     stage = context / "python"
     site_packages = stage / "lib" / f"python{book.python}" / "site-packages"
@@ -140,22 +140,22 @@ def layer(book: Catalog, image: Image, context: Path, *, log: Path, step: Step) 
     step.detail = "compiling byte code"
     command = [sys.executable, "-m", "compileall", "-q", "-q", "-j", "2", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(stage), "-p", VENV, str(site_packages)]
-    # Templates that are no valid Python end it with status 1; they are not imported either.
+    # Status 1 means that a file is not valid Python: some packages ship templates, which are never imported.
     shell.run(command, what=f"image {image.name}", log=log, step=step, allowed=(0, 1))
 
 
 def wheel_files(book: Catalog, image: Image, context: Path, *, log: Path, step: Step) -> None:
-    """Copy single files out of the image's wheels into the build context.
+    """Copy the image's `wheel_files` out of its wheels into the build context.
 
     Raises:
-        UserError: A wheel or hash is missing, or a wheel has no such file.
+        UserError: A wheel or hash is missing, or a wheel does not contain a file.
     """
     unpacked = context / "wheels"
     install(book, image, unpacked, requirements=image.requirements_txt, log=log, step=step)
     for source, place in image.wheel_files.items():
         if not (unpacked / source).is_file():
             raise UserError(
-                f"image {image.name}: its wheels have no file {source}",
+                f"The wheels of image {image.name} do not contain the file {source}.",
                 next_step="correct wheel_files in artifacts/images/catalog.yaml",
             )
         (context / place).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Upstream software: pinned in pins.yaml, verified against lock.yaml, rendered into `.mlp/upstream/`."""
+"""Renders upstream manifests: pinned in pins.yaml, verified against lock.yaml, written to `.mlp/upstream/`."""
 
 from artifacts.manifests.vendor import Rendered, ensure, rendered
 

@@ -1,4 +1,4 @@
-"""What upstream software is used: the pins a person edits and the digests a command writes."""
+"""Reads pins.yaml (upstream versions, edited by people) and lock.yaml (digests, written by `mlp vendor`)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PINS = FOLDER / "pins.yaml"
 LOCK = FOLDER / "lock.yaml"
 
 LOCK_HEADER = """\
-# Digests of what pins.yaml names, written by `mlp vendor --update-pins`.
-#   module     Go's checksum of the module's zip, as in a go.sum
-#   pin        sha256 of the component's entry in pins.yaml (and the Kubernetes version it is rendered for)
+# Digests of the components in pins.yaml, written by `mlp vendor --update-pins`.
+#   module     Go's checksum of the module's zip, as in go.sum
+#   pin        sha256 of the component's entry in pins.yaml and the Kubernetes version
 #   crds, manifests   sha256 of the rendered files
 """
 
@@ -30,7 +30,7 @@ class _Frozen(BaseModel):
 
 
 class Source(_Frozen):
-    """One folder of a module and how it becomes objects; the fields are described in pins.yaml."""
+    """One folder of a module and how it is rendered; pins.yaml describes the fields."""
 
     files: str | None = None
     chart: str | None = None
@@ -49,7 +49,7 @@ class Source(_Frozen):
 
     @property
     def path(self) -> str:
-        """Folder inside the module, without a leading slash."""
+        """Path inside the module, without a leading slash."""
         return self.files or self.chart or self.kustomize or ""
 
 
@@ -64,7 +64,7 @@ class Component(_Frozen):
 
     @property
     def go_version(self) -> str:
-        """Version of the Go module, with its leading v."""
+        """Version of the Go module, with a leading v."""
         return self.module_version or f"v{self.version}"
 
 
@@ -78,23 +78,23 @@ class Pins(_Frozen):
         """Return the component called `name`.
 
         Raises:
-            UserError: There is none.
+            UserError: pins.yaml has no such component.
         """
         try:
             return self.components[name]
         except KeyError:
             raise UserError(
-                "there is no such upstream component", seen=name, allowed=", ".join(sorted(self.components))
+                "There is no such upstream component.", seen=name, allowed=", ".join(sorted(self.components))
             ) from None
 
     def digest(self, name: str) -> str:
-        """Return the sha256 of everything in pins.yaml that decides how `name` is rendered."""
+        """Return the sha256 of the entries in pins.yaml that determine how `name` is rendered."""
         entry = {"kubernetes": self.kubernetes, **self.component(name).model_dump(mode="json")}
         return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
 class Digests(_Frozen):
-    """What lock.yaml holds for one component."""
+    """The entry of one component in lock.yaml."""
 
     module: str
     pin: str
@@ -103,10 +103,10 @@ class Digests(_Frozen):
 
 
 def parse_pins(text: str, *, source: str = "artifacts/manifests/pins.yaml") -> Pins:
-    """Return the pins in `text`.
+    """Parse the text of pins.yaml.
 
     Raises:
-        UserError: Unknown key, wrong type or missing field.
+        UserError: A key is unknown, a value has the wrong type, or a field is missing.
     """
     try:
         return Pins.model_validate(yaml.safe_load(text))

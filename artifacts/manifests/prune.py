@@ -1,4 +1,4 @@
-"""Rendered text to objects and back, always in the same order and without what nobody reads."""
+"""Parses rendered manifests, removes parts without effect, and writes them in a stable order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Object = dict[str, Any]
 """A Kubernetes object as plain data."""
 
 HOOK = "helm.sh/hook"
-"""Annotation prefix of Helm's hooks; order is ours, so they only mislead."""
+"""Annotation prefix of Helm's hooks, which have no effect: Pulumi orders the objects."""
 
 NESTED = ("items", "not", "additionalProperties", "additionalItems")
 NESTED_LISTS = ("allOf", "anyOf", "oneOf")
@@ -20,7 +20,7 @@ NESTED_MAPS = ("properties", "patternProperties", "definitions")
 
 
 def without_descriptions(schema: object) -> object:
-    """Return an OpenAPI schema without its `description` texts; properties of that name stay."""
+    """Return an OpenAPI schema without its `description` texts; keep properties called `description`."""
     if not isinstance(schema, dict):
         return schema
     pruned: dict[str, object] = {}
@@ -39,7 +39,7 @@ def without_descriptions(schema: object) -> object:
 
 
 def pruned_crd(crd: Object) -> Object:
-    """Return a CustomResourceDefinition without descriptions and without status."""
+    """Return a CustomResourceDefinition without descriptions and status."""
     spec = dict(crd["spec"])
     spec["versions"] = [
         {key: without_descriptions_of(key, value) for key, value in version.items()} for version in spec["versions"]
@@ -48,14 +48,14 @@ def pruned_crd(crd: Object) -> Object:
 
 
 def without_descriptions_of(key: str, value: object) -> object:
-    """Return a field of a CRD's version, its schema pruned."""
+    """Return a field of a CRD's version; remove the descriptions if it is the schema."""
     if key != "schema" or not isinstance(value, dict):
         return value
     return {name: without_descriptions(inner) for name, inner in value.items()}
 
 
 def without_nulls(value: object) -> object:
-    """Return `value` without the mapping entries that are null (`creationTimestamp: null`)."""
+    """Return `value` without mapping entries that are null, such as `creationTimestamp: null`."""
     if isinstance(value, dict):
         return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
@@ -64,7 +64,7 @@ def without_nulls(value: object) -> object:
 
 
 def without_empty_lists(value: object) -> object:
-    """Return `value` without the mapping entries that are empty lists: the API server does not keep them either."""
+    """Return `value` without mapping entries that are empty lists, which the API server drops as well."""
     if isinstance(value, dict):
         return {key: without_empty_lists(inner) for key, inner in value.items() if inner != []}
     if isinstance(value, list):
@@ -73,7 +73,7 @@ def without_empty_lists(value: object) -> object:
 
 
 def without_hooks(item: Object) -> Object | None:
-    """Return the object without Helm's hook annotations; None for a test hook, which is no part of the release."""
+    """Return the object without Helm's hook annotations; None for a test hook, which is not part of the release."""
     annotations: Mapping[str, str] = item["metadata"].get("annotations") or {}
     if annotations.get(HOOK, "").startswith("test"):
         return None
@@ -83,18 +83,18 @@ def without_hooks(item: Object) -> Object | None:
 
 
 def is_crd(item: Object) -> bool:
-    """Whether the object is a CustomResourceDefinition."""
+    """Return whether the object is a CustomResourceDefinition."""
     return item["kind"] == "CustomResourceDefinition"
 
 
 def key(item: Object) -> tuple[str, str, str, str]:
-    """Return what names an object: apiVersion, kind, namespace, name."""
+    """Return the identity of an object: apiVersion, kind, namespace, name."""
     metadata = item["metadata"]
     return item["apiVersion"], item["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 def parse(text: str) -> Iterator[Object]:
-    """Yield the objects of a YAML stream, items of a List one by one."""
+    """Yield the objects of a YAML stream; yield the items of a List one by one."""
     for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
         if not isinstance(document, dict):
             continue
@@ -105,7 +105,7 @@ def parse(text: str) -> Iterator[Object]:
 
 
 def tidy(objects: Iterable[Object]) -> list[Object]:
-    """Return the objects pruned and in order of their keys.
+    """Return the pruned objects, sorted by key.
 
     Raises:
         ValueError: Two objects have the same key.
@@ -125,7 +125,7 @@ def tidy(objects: Iterable[Object]) -> list[Object]:
 
 
 def dump(objects: Iterable[Object]) -> str:
-    """Return the objects as a YAML stream, byte for byte the same for equal input."""
+    """Return the objects as a YAML stream; equal input gives identical bytes."""
     return "".join(
         f"---\n{yaml.dump(item, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, width=1000)}"
         for item in objects

@@ -1,4 +1,4 @@
-"""Turns one pinned source into Kubernetes objects with Helm's engine, kustomize, or as it is."""
+"""Renders one pinned source to Kubernetes objects: a Helm chart, a kustomization or plain YAML."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Run = Callable[[list[str]], str]
 
 
 def run(command: list[str]) -> str:
-    """Return the standard output of `command`.
+    """Run `command` and return its standard output.
 
     Raises:
-        UserError: It failed.
+        UserError: The command failed.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(
-            f"{Path(command[0]).name} could not render {command[-1]}",
+            f"{Path(command[0]).name} could not render {command[-1]}.",
             seen=done.stderr.strip()[-1000:],
             next_step="correct the values in artifacts/manifests/pins.yaml, then: mlp vendor",
         )
@@ -38,7 +38,7 @@ def run(command: list[str]) -> str:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `over` merged into it, mapping by mapping, as Helm merges values files; null removes a key."""
+    """Return `base` with `over` merged into it, as Helm merges values files: recursively, and null removes a key."""
     result = dict(base)
     for key, value in over.items():
         if value is None:
@@ -51,7 +51,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def values(source: Source, chart: Path) -> dict[str, Any]:
-    """Return the values a chart is rendered with: its template filled in, then ours."""
+    """Return the values that a chart is rendered with: the filled-in template, overridden by `values`."""
     if source.values_template is None:
         return dict(source.values)
     template = string.Template((chart / source.values_template).read_text())
@@ -59,7 +59,7 @@ def values(source: Source, chart: Path) -> dict[str, Any]:
 
 
 def helm(source: Source, chart: Path, *, namespace: str, kubernetes: str, call: Run = run) -> str:
-    """Return the chart rendered by our helm-render."""
+    """Return the chart rendered by the tool helm-render."""
     from artifacts.toolchain import binary, ensure
 
     ensure(["helm-render"])
@@ -73,13 +73,13 @@ def helm(source: Source, chart: Path, *, namespace: str, kubernetes: str, call: 
 
 
 def kustomize(folder: Path, *, call: Run = run) -> str:
-    """Return the kustomization built by kubectl; it may not name anything remote."""
+    """Return the kustomization built by kubectl; it must not refer to remote resources."""
     kubectl = Path(sys.executable).parent / "kubectl"
     return call([str(kubectl), "kustomize", "--load-restrictor", "LoadRestrictionsNone", str(folder)])
 
 
 def plain(path: Path) -> str:
-    """Return the YAML files at `path`, in order of their names; kustomization files are no manifests."""
+    """Return the YAML files at `path`, ordered by name, without kustomization files."""
     if path.is_file():
         return path.read_text()
     found = sorted(file for file in path.glob("*.yaml") if file.name != "kustomization.yaml")
@@ -87,7 +87,7 @@ def plain(path: Path) -> str:
 
 
 def render_source(source: Source, archive: sources.Archive, *, namespace: str, kubernetes: str) -> list[Object]:
-    """Return the objects of one source, filtered by its `keep`."""
+    """Return the objects of one source, filtered by `keep`."""
     with tempfile.TemporaryDirectory() as scratch:
         path = sources.unpack(archive, source.path, Path(scratch))
         if source.chart:

@@ -1,4 +1,4 @@
-"""Fetches a Go module's zip, from the machine's module proxy or from a mirror, and unpacks a part of it."""
+"""Fetches the zip of a Go module from the machine's module proxy or from a mirror, and unpacks a part of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from common.errors import UserError
 
 MIRROR_VARIABLE = "MLP_UPSTREAM_MIRROR"
-"""Base URL or folder, in the layout of a Go module proxy, that stands in for every source."""
+"""Variable with the URL or folder of a mirror, in the layout of a Go module proxy, that replaces the module proxy."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A module's zip on this machine, and Go's checksum of it (`h1:...`)."""
+    """The zip of a module on this machine, with Go's checksum of it (`h1:...`)."""
 
     module: str
     version: str
@@ -30,14 +30,14 @@ def proxy(mirror: str) -> str:
     """Return `mirror` as a value of GOPROXY.
 
     Raises:
-        UserError: It is neither a URL nor an existing folder.
+        UserError: The mirror is neither a URL nor an existing folder.
     """
     if mirror.startswith(("https://", "http://", "file://")):
         return mirror
     folder = Path(mirror).expanduser()
     if not folder.is_dir():
         raise UserError(
-            "the upstream mirror does not exist",
+            "The upstream mirror does not exist.",
             seen=mirror,
             allowed="an https:// or file:// URL, or a folder, in the layout of a Go module proxy",
             next_step=f"correct or unset {MIRROR_VARIABLE}",
@@ -46,9 +46,10 @@ def proxy(mirror: str) -> str:
 
 
 def environment(base: dict[str, str], mirror: str | None, *, pinned: bool = False) -> dict[str, str]:
-    """Return the environment of `go mod download`; with a mirror, nothing else is asked.
+    """Return the environment of `go mod download`; with a mirror, Go contacts nothing else.
 
-    A module whose checksum is pinned is checked against that alone: the checksum database does not know all of them.
+    A module with a pinned checksum is verified against that checksum only, because the checksum database does not know
+    all modules.
     """
     fixed = {"GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=mod", **({"GOSUMDB": "off"} if pinned else {})}
     if mirror:
@@ -61,12 +62,12 @@ def fetch(module: str, version: str, *, expected: str | None, mirror: str | None
 
     Args:
         module: Module path.
-        version: Module version with its leading v.
-        expected: Go's checksum that the zip must have; any when None.
-        mirror: Base URL or folder; the variable MLP_UPSTREAM_MIRROR when None.
+        version: Module version with a leading v.
+        expected: Go's checksum that the zip must have; None accepts any.
+        mirror: URL or folder of a mirror; when None, the variable MLP_UPSTREAM_MIRROR.
 
     Raises:
-        UserError: The module cannot be had, or is not the one that was pinned.
+        UserError: The module cannot be fetched, or its checksum differs from the pinned one.
     """
     from artifacts.toolchain import go
 
@@ -82,30 +83,30 @@ def fetch(module: str, version: str, *, expected: str | None, mirror: str | None
             text=True,
             check=False,
         )
-    # Go also fails when the module's go.mod asks for a newer compiler; the zip, all we need, is there all the same.
-    said = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
-    if "Zip" not in said or "Sum" not in said:
+    # Go also exits with an error when the module requires a newer compiler, although the zip has been downloaded.
+    answer = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
+    if "Zip" not in answer or "Sum" not in answer:
         raise UserError(
-            f"{name} could not be fetched",
-            seen=(said.get("Error") or done.stderr).strip()[-600:],
+            f"{name} could not be fetched.",
+            seen=(answer.get("Error") or done.stderr).strip()[-600:],
             next_step=f"check access to {mirror or 'the Go module proxy'}, then: mlp vendor",
         )
-    archive = Archive(module, version, Path(said["Zip"]), said["Sum"])
+    archive = Archive(module, version, Path(answer["Zip"]), answer["Sum"])
     if expected and archive.checksum != expected:
         raise UserError(
-            f"{name} is not the module that was pinned",
+            f"The checksum of {name} differs from the pinned one.",
             seen=archive.checksum,
             allowed=expected,
-            next_step="if the change is wanted, review it and run: mlp vendor --update-pins",
+            next_step="if the change is intended, review it and run: mlp vendor --update-pins",
         )
     return archive
 
 
 def unpack(archive: Archive, path: str, destination: Path) -> Path:
-    """Unpack the top-level folder of the archive that holds `path`; return where `path` is.
+    """Unpack the archive's top-level folder that contains `path`; return the unpacked path.
 
     Raises:
-        UserError: The archive has nothing there.
+        UserError: The archive does not contain `path`.
     """
     root = f"{archive.module}@{archive.version}/"
     top = root + path.split("/", 1)[0]
@@ -115,6 +116,7 @@ def unpack(archive: Archive, path: str, destination: Path) -> Path:
     found = destination / root / path
     if not found.exists():
         raise UserError(
-            f"{archive.module}@{archive.version} has no {path}", next_step="correct artifacts/manifests/pins.yaml"
+            f"{archive.module}@{archive.version} does not contain {path}.",
+            next_step="correct artifacts/manifests/pins.yaml",
         )
     return found

@@ -1,4 +1,4 @@
-"""Renders pinned components into `.mlp/upstream/` and verifies them; offline once that is done."""
+"""Renders pinned components into `.mlp/upstream/` and verifies them; needs no network when they are rendered."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from common import paths, progress
 from common.errors import UserError
 
 ESTIMATE_SECONDS = 20.0
-"""One component: the download dominates (KServe's module is 64 MB)."""
+"""Estimate for one component; the download takes most of it (KServe's module is 64 MB)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """A component as rendered and verified.
+    """A rendered and verified component.
 
     Attributes:
-        name: Component.
-        version: Upstream's release.
+        name: Name of the component.
+        version: Upstream release.
         crds_path: YAML stream of its CustomResourceDefinitions; may be empty.
         crds_sha256: Digest of that file.
-        objects: Every other object, sorted by key; mutate only copies.
+        objects: All other objects, sorted by key; copy them before changing them.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Rendered:
 
 
 def folder(name: str) -> Path:
-    """Return where `name` is rendered to."""
+    """Return the folder that contains the rendered files of component `name`."""
     return paths.UPSTREAM / name
 
 
@@ -50,7 +50,7 @@ def file_digest(path: Path) -> str | None:
 
 
 def is_valid(name: str, locked: Digests | None, wanted: Pins) -> bool:
-    """Whether the rendered files on disk are what the lock says, and the lock belongs to the present pins."""
+    """Return whether the rendered files match the lock, and the lock matches the current pins."""
     return (
         locked is not None
         and locked.pin == wanted.digest(name)
@@ -60,21 +60,21 @@ def is_valid(name: str, locked: Digests | None, wanted: Pins) -> bool:
 
 
 def verify(name: str, found: Digests, locked: Digests | None) -> None:
-    """Refuse a result that is not what was pinned.
+    """Refuse a rendered result that differs from lock.yaml.
 
     Raises:
-        UserError: With both digests and what they belong to.
+        UserError: A digest differs; shows both digests.
     """
     if found == locked:
         return
-    update = f"if the change is wanted, review it and run: mlp vendor {name} --update-pins"
+    update = f"if the change is intended, review it and run: mlp vendor {name} --update-pins"
     if locked is None:
-        raise UserError(f"upstream component {name} has no digests", allowed="an entry in lock.yaml", next_step=update)
+        raise UserError(f"Upstream component {name} has no digests in artifacts/manifests/lock.yaml.", next_step=update)
     for field in Digests.model_fields:
         seen, allowed = getattr(found, field), getattr(locked, field)
         if seen != allowed:
             raise UserError(
-                f"upstream component {name}: {field} does not match its digest in artifacts/manifests/lock.yaml",
+                f"Upstream component {name}: {field} does not match its digest in artifacts/manifests/lock.yaml.",
                 seen=seen,
                 allowed=allowed,
                 next_step=update,
@@ -85,7 +85,7 @@ def vendor(name: str, *, wanted: Pins, locked: Digests | None, update: bool, mir
     """Fetch, render, verify and write one component; return its digests.
 
     Raises:
-        UserError: It cannot be had, cannot be rendered, or differs from its digests and `update` is not set.
+        UserError: The component cannot be fetched or rendered, or differs from its digests and `update` is not set.
     """
     component = wanted.component(name)
     if locked is not None and not update and locked.pin != wanted.digest(name):
@@ -103,7 +103,7 @@ def vendor(name: str, *, wanted: Pins, locked: Digests | None, update: bool, mir
 
 
 def _write(destination: Path, files: dict[str, str]) -> None:
-    """Put `files` at `destination` at once, so that an interruption leaves either the old or the new ones."""
+    """Replace the folder `destination` by one with `files`; an interruption never leaves a mixture of old and new."""
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}")
     temporary.mkdir(parents=True)
     for file, text in files.items():
@@ -113,12 +113,12 @@ def _write(destination: Path, files: dict[str, str]) -> None:
 
 
 def ensure(names: Iterable[str] | None = None, *, update: bool = False, mirror: str | None = None) -> list[str]:
-    """Render what is missing or no longer valid (all of `names` with `update`); return the names that were rendered.
+    """Render the components that are missing or outdated; return their names.
 
     Args:
-        names: Components; every pinned one when None.
-        update: Accept what is rendered and rewrite artifacts/manifests/lock.yaml.
-        mirror: Base URL or folder that stands in for every source.
+        names: Components; when None, all pinned ones.
+        update: Render all of `names`, accept the result and rewrite artifacts/manifests/lock.yaml.
+        mirror: URL or folder of a mirror that replaces the module proxy.
 
     Raises:
         UserError: See `vendor`.
@@ -130,7 +130,7 @@ def ensure(names: Iterable[str] | None = None, *, update: bool = False, mirror: 
         wanted.component(name)
     todo = [name for name in chosen if update or not is_valid(name, lock.get(name), wanted)]
     for name in todo:
-        with progress.step(f"Upstream {name} {wanted.component(name).version}", estimate=ESTIMATE_SECONDS):
+        with progress.step(f"Rendering {name} {wanted.component(name).version}", estimate=ESTIMATE_SECONDS):
             lock[name] = vendor(name, wanted=wanted, locked=lock.get(name), update=update, mirror=mirror)
     if update:
         write_lock({name: lock[name] for name in lock if name in wanted.components})
@@ -138,18 +138,18 @@ def ensure(names: Iterable[str] | None = None, *, update: bool = False, mirror: 
 
 
 def rendered(name: str) -> Rendered:
-    """Return a component as rendered; `ensure` must have run.
+    """Return a rendered component; call `ensure` first.
 
     Raises:
-        UserError: It was not rendered, or its files were changed since.
+        UserError: The component is not rendered, or its files differ from the lock.
     """
     wanted = pins()
     component = wanted.component(name)
     locked = read_lock().get(name)
     if locked is None or not is_valid(name, locked, wanted):
         raise UserError(
-            f"upstream component {name} is not rendered, or not as pinned",
-            seen=f"{folder(name)}: {file_digest(folder(name) / 'manifests.yaml') or 'nothing'}",
+            f"Upstream component {name} is not rendered, or its files differ from the pinned ones.",
+            seen=f"{folder(name)}: {file_digest(folder(name) / 'manifests.yaml') or 'not rendered'}",
             allowed=locked.manifests if locked else None,
             next_step=f"mlp vendor {name}",
         )

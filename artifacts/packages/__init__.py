@@ -1,1 +1,1 @@
-"""Software from package managers: the host's Debian packages, and files out of npm packages."""
+"""Installs software from package managers: Debian packages of the host, Python wheels with programs, npm."""

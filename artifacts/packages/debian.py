@@ -1,4 +1,4 @@
-"""Debian packages: which are missing, and their installation."""
+"""Installs the Debian packages that the host lacks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from common.paths import LOGS
 from common.process import CommandFailed, Log, run
 
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
-"""Waits up to 300 s for another package manager, and tries each download again."""
+"""apt-get that waits up to 300 s for another package manager and retries each download."""
 
 POLICY = Path("/usr/sbin/policy-rc.d")
-POLICY_TEXT = "#!/bin/sh\n# mlplatform: no service starts while its packages are installed\nexit 101\n"
-"""What invoke-rc.d asks before it starts a service; 101 means: not allowed (Debian's policy-rc.d specification)."""
+POLICY_TEXT = "#!/bin/sh\n# mlplatform: start no service while its packages are installed\nexit 101\n"
+"""Script that invoke-rc.d runs before it starts a service; status 101 forbids the start (policy-rc.d specification)."""
 
 
 def wanted() -> dict[str, str]:
-    """Return the packages and what each is for."""
+    """Return each needed package with its purpose."""
     return yaml.safe_load((Path(__file__).parent / "debian.yaml").read_text())
 
 
@@ -33,7 +33,7 @@ def absent(names: list[str], listing: str) -> list[str]:
 
     Args:
         names: Packages.
-        listing: Output of dpkg-query: a line `name status` for each package it knows.
+        listing: Output of dpkg-query: a line `name status` for each known package.
     """
     installed = {line.split()[0] for line in listing.splitlines() if line.split()[1:] == ["installed"]}
     return [name for name in names if name not in installed]
@@ -43,7 +43,7 @@ def missing() -> list[str]:
     """Return the packages that are not installed.
 
     Raises:
-        UserError: This is no Debian system.
+        UserError: The machine does not run Debian.
     """
     names = list(wanted())
     try:
@@ -55,7 +55,7 @@ def missing() -> list[str]:
         )
     except FileNotFoundError:
         raise UserError(
-            "system packages are installed with Debian's tools, which are missing here",
+            "System packages can only be installed on Debian.",
             seen="no dpkg-query on PATH",
             allowed="Debian 12",
             next_step="use a Debian 12 machine or container",
@@ -64,12 +64,12 @@ def missing() -> list[str]:
 
 
 def ensure_packages() -> None:
-    """Install the packages that are missing, naming them first; do nothing when there are none.
+    """Print and install the missing packages.
 
-    An installation that was interrupted earlier is finished first. No service of theirs is started.
+    An interrupted earlier installation is completed first. Services of the packages are not started.
 
     Raises:
-        UserError: They could not be installed; with the end of apt's log.
+        UserError: The installation failed; shows the end of apt's log.
     """
     names = missing()
     if not names:
@@ -81,34 +81,34 @@ def ensure_packages() -> None:
     path = LOGS / "packages.log"
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     with (
-        progress.step(f"install {len(names)} system packages", estimate=40) as step,
+        progress.step(f"Installing {len(names)} system packages", estimate=40) as step,
         _services_stay_off(),
         Log(path, Path("/"), environment) as log,
     ):
 
-        def see(line: str) -> None:
+        def show(line: str) -> None:
             step.detail = line[:100]
 
         install = [*APT, "install", "-y", "--no-install-recommends", *names]
         try:
-            run(log, ["dpkg", "--configure", "-a"], see)
+            run(log, ["dpkg", "--configure", "-a"], show)
             try:
-                run(log, install, see)
+                run(log, install, show)
             except CommandFailed:
-                # Package lists are absent on a fresh machine and outdated on an old one.
-                run(log, [*APT, "update"], see)
-                run(log, install, see)
+                # The package lists may be missing on a new machine and outdated on an old one.
+                run(log, [*APT, "update"], show)
+                run(log, install, show)
         except CommandFailed as failure:
             raise UserError(
-                f"system packages could not be installed: {failure}",
-                seen="the end of its log\n    " + "\n    ".join(failure.tail),
+                f"System packages could not be installed: {failure}.",
+                seen="end of the log\n    " + "\n    ".join(failure.tail),
                 next_step=f"read {path}, install them yourself ({' '.join(names)}), then run the same command again",
             ) from None
 
 
 @contextlib.contextmanager
 def _services_stay_off() -> Generator[None]:
-    """Keep packages from starting their services while the block runs; a policy of the machine's own stays."""
+    """Prevent packages from starting services while the block runs; leave an existing policy of the machine alone."""
     ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
     if ours:
         POLICY.write_text(POLICY_TEXT)

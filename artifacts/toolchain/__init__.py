@@ -1,4 +1,4 @@
-"""The programs the platform builds from pinned Go modules: built on demand, kept by content, shared by checkouts."""
+"""Builds the platform's programs from pinned Go modules, on demand, into a cache that all checkouts share."""
 
 from artifacts.toolchain.build import binary, ensure, is_built, missing, tool_key
 from artifacts.toolchain.modules import module_dir

@@ -1,4 +1,4 @@
-"""Builds tools that are missing into the cache folder, one after another, showing what is left."""
+"""Builds missing tools into the cache folder, one after another."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from artifacts.toolchain import go as compiler
+from artifacts.toolchain.build_progress import BuildProgress
 from artifacts.toolchain.catalog import Tool, key, owner, tool, tools
 from artifacts.toolchain.estimate import in_words
 from artifacts.toolchain.lock import held
 from artifacts.toolchain.modules import module_dir
-from artifacts.toolchain.sources import lay_out
-from artifacts.toolchain.view import View
+from artifacts.toolchain.sources import prepare_folder
 from common import progress
 from common.errors import UserError
 from common.paths import cache
 from common.process import TAIL_LINES, CommandFailed, Log, run
 
 DOWNLOAD_ATTEMPTS = 3
-"""Tries at fetching modules: a proxy's hiccup must not end a long run."""
+"""Attempts at fetching modules, so that a short failure of the proxy does not end a long build."""
 
 NO_DWARF = "-gcflags=all=-dwarf=false"
-"""Debugging data would be made for each package, a fifth of the compiler's work, only for `-w` to drop it in the end.
+"""Compiler flag that omits debugging data, which takes a fifth of the compile time and which `-w` drops at link time.
 
-The code is the same with and without it, only laid out differently, so it is no part of a tool's key.
+The flag does not change what the code does, so it is not part of a tool's key.
 """
 
 
@@ -35,22 +35,22 @@ def root() -> Path:
 
 
 def tool_key(name: str) -> str:
-    """Return the content key of tool `name`: equal keys mean executables that do the same."""
+    """Return the content key of tool `name`; equal keys mean equivalent executables."""
     return key(tool(name), compiler.choose().version, compiler.target())
 
 
 def folder(name: str) -> Path:
-    """Return the folder in which the build of tool `name` is, or will be."""
+    """Return the folder of the finished build of tool `name`, which may not exist yet."""
     return root() / f"{name}-{tool_key(name)}"
 
 
 def is_built(name: str) -> bool:
-    """Return whether tool `name` is built; its folder appears only once whole."""
+    """Return whether tool `name` is built; its folder is created only when it is complete."""
     return folder(name).is_dir()
 
 
 def log_path(name: str) -> Path:
-    """Return the log of the newest build of tool `name` with its present key."""
+    """Return the log file of the latest build of tool `name` under its current key."""
     return root() / "logs" / f"{name}-{tool_key(name)}.log"
 
 
@@ -58,40 +58,40 @@ def binary(name: str) -> Path:
     """Return the path of the built executable `name`.
 
     Raises:
-        UserError: No tool builds it, or it is not built yet.
+        UserError: No tool provides the executable, or the tool is not built yet.
     """
     item = owner(name)
     path = folder(item.name) / "bin" / name
     if not path.exists():
-        raise UserError(f"{name} is not built", seen=f"no {path}", next_step=f"mlp toolchain build {item.name}")
+        raise UserError(f"{name} is not built.", seen=f"no {path}", next_step=f"mlp toolchain build {item.name}")
     return path
 
 
 def executable_name(package: str) -> str:
-    """Return the name that `go build` gives a package's executable: its last element that is no major version."""
+    """Return the name that `go build` gives to a package's executable: the last path element that is not a version."""
     parts = PurePosixPath(package).parts
     return parts[-2] if len(parts) > 1 and re.fullmatch(r"v[2-9]|v[1-9]\d+", parts[-1]) else parts[-1]
 
 
 def build_command(item: Tool, output: Path) -> list[str]:
-    """Return the `go build` command that puts the tool's executables into `output`."""
+    """Return the `go build` command that writes the tool's executables to `output`."""
     ldflags = " ".join(("-s", "-w", *item.ldflags))
     packages = item.packages
     destination = output / next(iter(item.binaries)) if len(packages) == 1 else f"{output}/"
     return ["go", "build", "-v", NO_DWARF, f"-ldflags={ldflags}", "-o", str(destination), *packages]
 
 
-def complaints(lines: list[str]) -> list[str]:
-    """Return the last lines of a failed command in which it complains: no package names, no downloads.
+def error_lines(lines: list[str]) -> list[str]:
+    """Return the last lines of a failed command that show the error, without package names and downloads.
 
-    Two compilers run at once, so packages that went well may follow the one that did not.
+    Compilers run in parallel, so names of compiled packages may follow the error.
     """
-    telling = [line for line in lines if " " in line.strip() and not line.startswith("go: downloading ")]
-    return (telling or lines)[-TAIL_LINES:]
+    errors = [line for line in lines if " " in line.strip() and not line.startswith("go: downloading ")]
+    return (errors or lines)[-TAIL_LINES:]
 
 
 def missing(names: Iterable[str] | None = None) -> list[Tool]:
-    """Return the tools among `names` (all when None) that are not built, in build order.
+    """Return the tools among `names` (when None, all tools) that are not built, in build order.
 
     Raises:
         UserError: A name is unknown.
@@ -101,16 +101,16 @@ def missing(names: Iterable[str] | None = None) -> list[Tool]:
 
 
 def ensure(names: Iterable[str] | None = None) -> None:
-    """Build what is missing, one tool after another.
+    """Build the missing tools, one after another.
 
-    A build lands in its place in one step, so an interrupted one leaves nothing that looks whole, and the next run
-    goes on from the compiler's cache. Two runs at once take turns.
+    A finished build is renamed into place, so an interrupted build leaves no incomplete tool. The next run continues
+    with the compiler's cache. Parallel runs take turns.
 
     Args:
-        names: Tools to have; every tool when None.
+        names: Tools to build; when None, all tools.
 
     Raises:
-        UserError: A name is unknown, or a build failed; says which, with the end of its log.
+        UserError: A name is unknown, or a build failed; shows the end of the build's log.
     """
     absent = missing(names)
     if not absent:
@@ -119,30 +119,30 @@ def ensure(names: Iterable[str] | None = None) -> None:
     if len(absent) > 1:
         total = in_words(sum(item.estimate_seconds for item in absent))
         listed = ", ".join(item.name for item in absent)
-        progress.console.print(f"{len(absent)} tools to build, about {total} in all: {listed}", markup=False)
+        progress.console.print(f"{len(absent)} tools to build, about {total} in total: {listed}", markup=False)
     for number, item in enumerate(absent):
-        with held(root() / "lock", f"the build of {item.name}"):
+        with held(root() / "lock", f"building {item.name}"):
             if not is_built(item.name):
                 _build(item, chosen, absent[number + 1 :])
 
 
 def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
-    """Build one tool under the lock; `after` are those this run still has to build."""
+    """Build one tool; the caller holds the lock. `after` lists the tools that this run builds later."""
     final = folder(item.name)
     for leftover in root().glob(".building-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = root() / f".building-{final.name}"
     output = temporary / "bin"
     output.mkdir(parents=True)
-    title = f"build {item.name} {item.version or ''}".rstrip() + (f" ({len(after)} more after it)" if after else "")
+    title = f"Building {item.name} {item.version or ''}".rstrip() + (f" ({len(after)} more to build)" if after else "")
     packages = item.packages
     with progress.step(title, estimate=item.estimate_seconds) as step:
-        step.detail = "laying out its sources"
-        place = lay_out(item, temporary / "source")
+        step.detail = "preparing its sources"
+        place = prepare_folder(item, temporary / "source")
         later = sum(other.estimate_seconds for other in after)
         with (
             Log(log_path(item.name), place, compiler.environment(go, cgo=item.cgo)) as log,
-            View(step, item.estimate_seconds, later) as view,
+            BuildProgress(step, item.estimate_seconds, later) as shown,
         ):
             try:
                 listing = [
@@ -154,16 +154,16 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
                     "{{if .Stale}}stale {{.ImportPath}}{{end}}",
                     *packages,
                 ]
-                lines = run(log, listing, view.downloading, attempts=DOWNLOAD_ATTEMPTS)
-                view.total = sum(line.startswith("stale ") for line in lines)
-                view.show("compiling")
-                run(log, build_command(item, output), view.compiling)
+                lines = run(log, listing, shown.downloading, attempts=DOWNLOAD_ATTEMPTS)
+                shown.total = sum(line.startswith("stale ") for line in lines)
+                shown.show("compiling")
+                run(log, build_command(item, output), shown.compiling)
             except CommandFailed as failure:
                 raise UserError(
-                    f"the build of {item.name} failed: {failure}",
-                    seen="\n    ".join(["", *complaints(failure.lines)]),
-                    next_step=f"read {log_path(item.name)}, then run the same command again: "
-                    "it goes on where it stopped",
+                    f"The build of {item.name} failed: {failure}.",
+                    seen="\n    ".join(["", *error_lines(failure.lines)]),
+                    next_step=f"read {log_path(item.name)}, then run the same command again; "
+                    "it continues where it stopped",
                 ) from None
             log.write(f"took {step.seconds:.1f} s\n")
     _rename_executables(item, output)
@@ -173,14 +173,14 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
 
 
 def _rename_executables(item: Tool, output: Path) -> None:
-    """Give each executable its own name where `go build` chose another."""
+    """Rename executables whose name in tools.yaml differs from the one that `go build` chose."""
     for name, package in item.binaries.items():
         if not (output / name).exists():
             (output / executable_name(package)).rename(output / name)
 
 
 def _copy_module_files(item: Tool, output: Path) -> None:
-    """Copy what the tool needs of its modules beside its executables; a name without a suffix is a script."""
+    """Copy the tool's `module_files` beside its executables; a file without a suffix is a script and executable."""
     for name, (module, path) in item.module_files.items():
         copied = Path(shutil.copyfile(module_dir(item.name, module) / path, output / name))
         copied.chmod(0o644 if copied.suffix else 0o755)

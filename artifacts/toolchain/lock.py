@@ -1,4 +1,4 @@
-"""A lock on the shared cache folder that says who holds it and dies with its holder."""
+"""File lock on the shared cache folder that shows which process holds it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ POLL_SECONDS = 0.5
 
 
 def holder(text: str) -> str:
-    """Return who holds the lock, from what the holder wrote into the file; `another run` when it is unreadable."""
+    """Return a description of the lock's holder from the content of the lock file; `another run` if unreadable."""
     try:
         known = json.loads(text)
-        return f"process {known['pid']} of {known['checkout']}, which is at {known['work']}"
+        return f"process {known['pid']} of {known['checkout']} ({known['work']})"
     except (ValueError, KeyError, TypeError):
         return "another run"
 
 
 @contextlib.contextmanager
 def held(path: Path, work: str) -> Generator[None]:
-    """Hold the lock `path` while the block runs; wait for it when another process has it, saying which.
+    """Hold the lock `path` while the block runs; while another process holds it, wait and show that process.
 
-    The kernel drops the lock when its holder dies, however it dies, so no lock is ever stale.
+    The kernel releases the lock when its holder ends, even if it is killed, so a lock is never stale.
 
     Args:
-        path: The lock file; made when missing.
-        work: What the holder does, for those who wait.
+        path: The lock file; created when missing.
+        work: What the holder does, shown to processes that wait: `building etcd`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         if not _try(file.fileno()):
-            with progress.step(f"{work} waits for {holder(path.read_text())}") as waiting:
+            title = f"{work[:1].upper()}{work[1:]}: waiting for {holder(path.read_text())}"
+            with progress.step(title) as waiting:
                 while not _try(file.fileno()):
-                    waiting.detail = f"now {holder(path.read_text())}"
+                    waiting.detail = f"held by {holder(path.read_text())}"
                     time.sleep(POLL_SECONDS)
         file.seek(0)
         file.truncate()
@@ -54,7 +55,7 @@ def held(path: Path, work: str) -> Generator[None]:
 
 
 def _try(descriptor: int) -> bool:
-    """Return whether the lock could be taken at once."""
+    """Take the lock if it is free; return whether it was."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

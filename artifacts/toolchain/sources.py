@@ -1,8 +1,8 @@
-"""Sources that a tool's modules lack: laid out beside a copy of its go.mod, which is made to use them.
+"""Prepares the sources of tools whose published Go modules lack files or need a change.
 
-A tool whose folder holds a prepare.py is built in such a copy. Its function `prepare(workshop)` makes folders of Go
-modules there and returns which module each stands in for. The committed go.mod names the published modules only, so
-that go.sum vouches for whatever a folder is copied from.
+A tool with a prepare.py is built in a copy of its sources. The function `prepare(sources)` in that file writes changed
+Go modules into the copy and returns which module each folder replaces. The committed go.mod names published modules
+only, so that go.sum verifies the originals of all changed modules.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from common.errors import UserError
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What a tool's prepare.py works with.
+class SourceFolder:
+    """Folder in which a tool is built, with the operations that its prepare.py uses.
 
     Attributes:
         tool: The tool.
-        folder: Where it is built; has a copy of the tool's sources.
+        folder: The folder; contains a copy of the tool's sources.
     """
 
     tool: Tool
@@ -37,12 +37,12 @@ class Workshop:
         """Return the read-only folder of a Go module at the version that the tool's go.mod pins."""
         return module_dir(self.tool.name, path)
 
-    def copy(self, module: str, name: str, *, leave_out: tuple[str, ...] = ()) -> Path:
-        """Copy a Go module into the workshop's folder `name`, without the top folders `leave_out`; return the copy."""
+    def copy(self, module: str, name: str, *, exclude: tuple[str, ...] = ()) -> Path:
+        """Copy a Go module to the subfolder `name`, without the top-level folders `exclude`; return the copy."""
         origin, target = self.module(module), self.folder / name
         target.mkdir()
         for path in sorted(origin.iterdir()):
-            if path.name in leave_out:
+            if path.name in exclude:
                 continue
             if path.is_dir():
                 shutil.copytree(path, target / path.name, copy_function=shutil.copyfile)
@@ -50,14 +50,14 @@ class Workshop:
                 shutil.copyfile(path, target / path.name)
         for path in (target, *target.rglob("*")):
             if path.is_dir():
-                path.chmod(0o755)  # the module cache is read-only, folders included
+                path.chmod(0o755)  # folders in the module cache are read-only
         return target
 
     def wheels(self) -> Path:
-        """Return a folder with the wheels that the tool's requirements.txt pins, unpacked.
+        """Unpack the wheels that the tool's requirements.txt pins; return their folder.
 
         Raises:
-            UserError: One could not be fetched, or is not what was pinned.
+            UserError: A wheel could not be fetched, or its hash differs.
         """
         target = self.folder / "wheels"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
@@ -66,10 +66,10 @@ class Workshop:
         return target
 
     def run(self, package: str, given: bytes) -> bytes:
-        """Return what the Go program `package`, of a module that the tool's go.mod pins, makes of `given`.
+        """Run a Go program of a module that the tool's go.mod pins, with `given` as input; return its output.
 
         Raises:
-            UserError: It could not be built or failed.
+            UserError: The program could not be built, or it failed.
         """
         return self._run([str(compiler.ensure().executable), "run", package], given)
 
@@ -84,33 +84,33 @@ class Workshop:
         )
         if done.returncode:
             raise UserError(
-                f"the sources of {self.tool.name} could not be prepared: `{' '.join(command[:3])}` failed",
+                f"The sources of {self.tool.name} could not be prepared: `{' '.join(command[:3])}` failed.",
                 seen=done.stderr.decode(errors="replace").strip()[-600:],
-                next_step="mend access to the package index and the module proxy, then run the same command again",
+                next_step="check access to the package index and the module proxy, then run the same command again",
             )
         return done.stdout
 
 
 def with_replacements(go_mod: str, replacements: Mapping[str, str]) -> str:
-    """Return the text of a go.mod in which folders beside it stand in for modules.
+    """Return the text of a go.mod with `replace` directives for modules in folders beside it.
 
     Args:
-        go_mod: The text.
-        replacements: Module path -> folder's name.
+        go_mod: Text of the go.mod.
+        replacements: Module path -> name of the folder.
     """
     lines = [f"replace {module} => ./{folder}" for module, folder in sorted(replacements.items())]
     return go_mod.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
 
 
-def lay_out(item: Tool, folder: Path) -> Path:
-    """Return the folder in which to build a tool: its module's, or `folder`, prepared, when it has a prepare.py.
+def prepare_folder(item: Tool, folder: Path) -> Path:
+    """Return the folder in which to build a tool; for a tool with a prepare.py, prepare its sources in `folder`.
 
     Args:
         item: The tool.
-        folder: Does not exist yet.
+        folder: Folder for prepared sources; must not exist yet.
 
     Raises:
-        UserError: The sources could not be made.
+        UserError: The sources could not be prepared.
     """
     if not item.prepared:
         return item.module_root
@@ -119,7 +119,7 @@ def lay_out(item: Tool, folder: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
     own = importlib.import_module(f"artifacts.toolchain.{item.name}.prepare")
-    replacements: Mapping[str, str] = own.prepare(Workshop(item, folder))
+    replacements: Mapping[str, str] = own.prepare(SourceFolder(item, folder))
     go_mod = folder / "go.mod"
     go_mod.write_text(with_replacements(go_mod.read_text(), replacements))
     return folder

@@ -143,7 +143,7 @@ def until_ended(server: Server, run_id: str) -> None:
         return "" if now in runs.FINAL else now.lower()
 
     wait_for(
-        f"run {run_id} is at its end",
+        f"run {run_id} to end",
         state,
         seconds=END_SECONDS,
         next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for it to end",

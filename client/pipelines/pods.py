@@ -193,7 +193,7 @@ def remove(server: Server, run_id: str) -> None:
         return ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in found)
 
     wait_for(
-        f"the pods of run {run_id} are gone",
+        f"the pods of run {run_id} to be removed",
         left,
         seconds=GONE_SECONDS,
         next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",

@@ -1,4 +1,4 @@
-"""`mlp doctor`: what is wrong with this machine, and how to mend it."""
+"""`mlp doctor`: what is wrong with this machine, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
     from artifacts import toolchain
     from artifacts.packages import debian as packages
     from artifacts.toolchain import go
-    from node.machine.checks import examine, look
+    from node.machine.checks import examine, inspect_machine
     from node.machine.needs import needs
 
     wanted = needs()
-    results = examine(look(wanted), wanted)
+    results = examine(inspect_machine(wanted), wanted)
     failed = [result for result in results if not result.ok]
     if as_json:
         console.print_json(json.dumps([asdict(result) for result in results]))
@@ -35,7 +35,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
             table.add_row(mark, result.check, escape(result.seen), "" if result.ok else escape(result.needed))
         console.print(table)
         for result in failed:
-            console.print(f"[red]✗[/] {result.check}: {escape(result.seen)}. To mend it: {escape(result.mend)}")
+            console.print(f"[red]✗[/] {result.check}: {escape(result.seen)}. To fix it: {escape(result.fix)}")
         if not failed:
             absent = packages.missing()
             tools = [item.name for item in toolchain.missing()]

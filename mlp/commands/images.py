@@ -99,7 +99,7 @@ def list_() -> None:
 
     from artifacts.images import debian, store
     from artifacts.images.catalog import catalog
-    from artifacts.images.inputs import reference
+    from artifacts.images.tags import reference
     from common import progress
 
     table = Table("image", "reference", "built", "MB", "own MB", "build s", "what", box=None)

@@ -104,12 +104,12 @@ def engine_environment() -> dict[str, str]:
     from providers import cli, home
 
     refuse_missing_secret(os.environ)
-    own = cli.theirs()
+    own = cli.installed()
     defaults = ALWAYS if own else {**ALWAYS, **OURS}
     variables = {name: text for name, text in defaults.items() if name not in os.environ}
     folders = [item for item in os.environ.get("PATH", "").split(os.pathsep) if item != str(cli.HOME / "bin")]
     if own is None:
-        home.lay()
+        home.make()
         folders.insert(0, str(cli.HOME / "bin"))
         variables |= {"PULUMI_HOME": str(cli.HOME), "MLP_PYTHON": sys.executable}
     variables["PATH"] = os.pathsep.join(folders)

@@ -121,7 +121,7 @@ def _command(environment: dict[str, str]) -> auto.PulumiCommand:
     """Return the CLI: a user's own, or ours."""
     from providers import cli
 
-    executable = cli.theirs() or Path(environment["PULUMI_HOME"]) / "bin" / "pulumi"
+    executable = cli.installed() or Path(environment["PULUMI_HOME"]) / "bin" / "pulumi"
     folder = executable.parent
     # The Automation API takes a root with a folder `bin`, or what is first on PATH.
     return auto.PulumiCommand(root=str(folder.parent) if folder.name == "bin" else None, skip_version_check=True)

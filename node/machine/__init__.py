@@ -1,4 +1,4 @@
-"""Whether this machine can run the embedded cluster."""
+"""Checks whether this machine can run the embedded cluster."""
 
 from node.machine.checks import check_machine
 

@@ -1,4 +1,4 @@
-"""Judges what was seen of the machine: one result a check, pure functions of a `Machine` and the `Needs`."""
+"""Checks of the machine: pure functions that compare the facts in a `Machine` with the `Needs`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ GB = 1000**3
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One check.
+    """The result of one check.
 
     Attributes:
-        check: What is checked.
+        check: Name of the check.
         ok: Whether the machine passes.
         seen: What was found.
-        needed: What would pass.
-        mend: What to do when it does not.
+        needed: What the check requires.
+        fix: What to do when the check fails.
     """
 
     check: str
     ok: bool
     seen: str
     needed: str
-    mend: str
+    fix: str
 
 
 def examine(machine: Machine, wanted: Needs) -> list[Result]:
-    """Return every check's result, in the order in which a user would mend them."""
+    """Return the results of all checks, in the order in which a user would fix failures."""
     parts: list[Callable[[Machine, Needs], Iterator[Result]]] = [
         _system,
         _python,
@@ -51,13 +51,13 @@ def examine(machine: Machine, wanted: Needs) -> list[Result]:
 
 
 def check_machine() -> None:
-    """Refuse a machine on which the platform cannot run; load kernel modules that are only not loaded yet.
+    """Check that this machine can run the platform; load needed kernel modules that are not loaded yet.
 
     Raises:
-        UserError: Names every check that failed, with how to mend it.
+        UserError: At least one check failed; lists the failed checks and how to fix them.
     """
     wanted = needs()
-    machine = look(wanted)
+    machine = inspect_machine(wanted)
     results = examine(machine, wanted)
     refuse(results)
     load_modules(machine, wanted)
@@ -69,32 +69,32 @@ def check_machine() -> None:
     )
 
 
-def look(wanted: Needs) -> Machine:
-    """Return what is seen of this machine."""
+def inspect_machine(wanted: Needs) -> Machine:
+    """Return the facts about this machine that the checks need."""
     return read_machine([*wanted.programs, "modprobe"], round(wanted.disk_gb * GB))
 
 
 def refuse(results: list[Result]) -> None:
-    """Raise when a check failed.
+    """Raise an error if a check failed.
 
     Raises:
-        UserError: With a line for each failed check.
+        UserError: At least one check failed; has a line for each.
     """
     failed = [result for result in results if not result.ok]
     if failed:
-        lines = [f"{item.check}: {item.seen}; needed: {item.needed}; {item.mend}" for item in failed]
+        lines = [f"{item.check}: {item.seen}; needed: {item.needed}; {item.fix}" for item in failed]
         raise UserError(
-            f"this machine cannot run the platform: {len(failed)} of {len(results)} checks failed",
+            f"This machine cannot run the platform: {len(failed)} of {len(results)} checks failed.",
             seen="\n    ".join(["", *lines]),
-            next_step="mend these, then see them all with `mlp doctor`",
+            next_step="fix these, then run `mlp doctor`",
         )
 
 
 def load_modules(machine: Machine, wanted: Needs) -> None:
-    """Load the modules of needed features that are on disk only.
+    """Load needed kernel modules that are on disk but not loaded.
 
     Raises:
-        UserError: The kernel refused one.
+        UserError: The kernel refused a module.
     """
     names = [
         item.module for item in wanted.kernel.values() if item.module and state(item, machine.kernel) == "loadable"
@@ -104,7 +104,7 @@ def load_modules(machine: Machine, wanted: Needs) -> None:
     done = subprocess.run(["modprobe", "-a", *names], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(
-            "kernel modules could not be loaded",
+            "Kernel modules could not be loaded.",
             seen=done.stderr.strip(),
             allowed=", ".join(names),
             next_step=f"modprobe -a {' '.join(names)}",
@@ -117,7 +117,7 @@ def _system(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.system == "Linux" and machine.architecture in wanted.architectures,
         seen=f"{machine.system} on {machine.architecture}",
         needed=f"Linux on {' or '.join(wanted.architectures)}",
-        mend="use a Linux machine; elsewhere, a virtual one",
+        fix="use a Linux machine or a virtual machine with Linux",
     )
 
 
@@ -127,7 +127,7 @@ def _python(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.python == wanted.python,
         seen=machine.python,
         needed=wanted.python,
-        mend=f"install python{wanted.python} and python{wanted.python}-venv, remove .mlp/venv, run make up",
+        fix=f"install python{wanted.python} and python{wanted.python}-venv, remove .mlp/venv, then run make up",
     )
 
 
@@ -137,24 +137,24 @@ def _root(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.user == 0,
         seen=f"user id {machine.user}",
         needed="user id 0",
-        mend="run it as root, for example with sudo -H",
+        fix="run the command as root, for example with sudo -H",
     )
     if machine.user == 0:
         lacking = [name for name, bit in wanted.capabilities.items() if not machine.capabilities >> bit & 1]
         yield Result(
             check="capabilities",
             ok=not lacking,
-            seen=f"root without {', '.join(lacking)}" if lacking else "all that are needed",
+            seen=f"root without {', '.join(lacking)}" if lacking else "all needed ones",
             needed=", ".join(wanted.capabilities),
-            mend="run it outside the container, or give the container these capabilities (privileged)",
+            fix="run the command outside the container, or give the container these capabilities (privileged)",
         )
 
 
 def _programs(machine: Machine, wanted: Needs) -> Iterator[Result]:
-    for name, mend in wanted.programs.items():
+    for name, fix in wanted.programs.items():
         found = machine.programs.get(name)
         yield Result(
-            check=f"program {name}", ok=found is not None, seen=found or "not on PATH", needed="on PATH", mend=mend
+            check=f"program {name}", ok=found is not None, seen=found or "not on PATH", needed="on PATH", fix=fix
         )
 
 
@@ -168,9 +168,9 @@ def _disk(machine: Machine, wanted: Needs) -> Iterator[Result]:
         yield Result(
             check=f"disk of {' and '.join(disk.purpose for disk in disks)}",
             ok=free + ours >= wanted.disk_gb and free >= wanted.disk_spare_gb,
-            seen=f"{free:.1f} GB free" + (f", {ours:.1f} GB ours already" if ours else ""),
-            needed=f"{wanted.disk_gb:.0f} GB, of which {wanted.disk_spare_gb:.0f} GB are free",
-            mend=f"free space on the file system of {' and '.join(str(disk.folder) for disk in disks)}",
+            seen=f"{free:.1f} GB free" + (f", {ours:.1f} GB already used by the platform" if ours else ""),
+            needed=f"{wanted.disk_gb:.0f} GB free or used by the platform, at least {wanted.disk_spare_gb:.0f} GB free",
+            fix=f"free space on the file system of {' and '.join(str(disk.folder) for disk in disks)}",
         )
 
 
@@ -180,7 +180,7 @@ def _memory(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=machine.memory >= (wanted.memory_gib - wanted.memory_tolerance_gib) * GIB,
         seen=f"{machine.memory / GIB:.1f} GiB",
         needed=f"{wanted.memory_gib:.0f} GiB",
-        mend="give the machine more memory, or raise its container's limit",
+        fix="give the machine more memory, or raise its container's limit",
     )
 
 
@@ -196,7 +196,7 @@ def _feature(name: str, feature: Feature, machine: Machine) -> Result:
         "present": "present",
         "loadable": f"module {feature.module}, not loaded",
         "absent": f"not in kernel {machine.kernel.release}",
-        "unknown": "nothing denies it; this machine shows no kernel configuration",
+        "unknown": "assumed; the kernel configuration of this machine cannot be read",
     }
     load = f"modprobe {feature.module}" if can_load else f"apt-get install kmod, then modprobe {feature.module}"
     return Result(
@@ -204,7 +204,7 @@ def _feature(name: str, feature: Feature, machine: Machine) -> Result:
         ok=found in ("present", "unknown") or (found == "loadable" and can_load),
         seen=shown[found],
         needed=f"a kernel with {feature.option}",
-        mend=load if found == "loadable" else f"boot a kernel built with {feature.option}",
+        fix=load if found == "loadable" else f"boot a kernel built with {feature.option}",
     )
 
 
@@ -224,7 +224,7 @@ def _cgroups(machine: Machine, wanted: Needs) -> Iterator[Result]:
         seen=f"version {version}, "
         + (f"not writable or missing: {', '.join(lacking)}" if lacking else "all controllers"),
         needed=", ".join(needed),
-        mend="mount them read-write under /sys/fs/cgroup, or boot with them enabled (cgroup_enable=memory)",
+        fix="mount the controllers read-write under /sys/fs/cgroup, or enable them at boot (cgroup_enable=memory)",
     )
     locked = [mount for mount in machine.mounts if mount.point == "/proc/sys" and "ro" in mount.options]
     yield Result(
@@ -232,7 +232,7 @@ def _cgroups(machine: Machine, wanted: Needs) -> Iterator[Result]:
         ok=not locked,
         seen="/proc/sys is read-only" if locked else "writable",
         needed="/proc/sys writable",
-        mend="run it outside the container, or make the container privileged",
+        fix="run the command outside the container, or make the container privileged",
     )
 
 
@@ -242,13 +242,13 @@ def _network(machine: Machine, wanted: Needs) -> Iterator[Result]:
         check="address range",
         ok=not machine.conflicts,
         seen=f"in use: {', '.join(machine.conflicts)}" if machine.conflicts else "free",
-        needed="198.18.0.0/15 used by nothing but the embedded cluster",
-        mend="remove that address or route (ip addr, ip route), or move that network to another range",
+        needed="198.18.0.0/15 used by the embedded cluster only",
+        fix="remove the address or route (ip addr, ip route), or move the network to another range",
     )
     yield Result(
         check="other cluster",
-        ok=machine.rival is None,
-        seen=f"running: {machine.rival}" if machine.rival else "none",
-        needed="one embedded cluster on a machine",
-        mend="stop the other one: run `mlp cluster stop` in its checkout",
+        ok=machine.other_cluster is None,
+        seen=f"running: {machine.other_cluster}" if machine.other_cluster else "none",
+        needed="at most one embedded cluster on a machine",
+        fix="run `mlp cluster stop` in the other checkout",
     )

@@ -1,4 +1,4 @@
-"""What is known of the running kernel's features, from several witnesses: none of them is on every machine."""
+"""Detects features of the running kernel from several sources, because no source exists on every machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ State = Literal["present", "loadable", "absent", "unknown"]
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A feature that is needed.
+    """A needed kernel feature.
 
     Attributes:
-        option: Configuration option that builds it in.
-        path: A path that exists when it is there; its absence proves nothing.
-        module: Module that brings it, when there is one.
+        option: Configuration option of the feature.
+        path: Path that exists when the feature is present; its absence does not prove that the feature is missing.
+        module: Module that provides the feature, if there is one.
     """
 
     option: str
@@ -32,10 +32,10 @@ class Kernel:
     """The running kernel.
 
     Attributes:
-        release: As `uname -r` says.
-        options: Configuration option -> `y` or `m`; None when no configuration can be read.
-        modules: Modules on disk for this release, built-in ones included; None when there is no list.
-        paths: Paths of features that exist.
+        release: Output of `uname -r`.
+        options: Configuration option -> `y` or `m`; None when the configuration cannot be read.
+        modules: Modules on disk for this release, built-in ones included; None without a module list.
+        paths: Existing paths of features.
     """
 
     release: str
@@ -50,7 +50,7 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 def parse_modules(builtin: str, dependencies: str) -> frozenset[str]:
-    """Return the modules named by a modules.builtin and a modules.dep, with underscores, as /sys/module has them."""
+    """Return the modules in modules.builtin and modules.dep, with underscores as in /sys/module."""
     files = [*builtin.splitlines(), *(line.split(":")[0] for line in dependencies.splitlines())]
     names = (re.sub(r"\.ko(\.\w+)?$", "", Path(file).name).replace("-", "_") for file in files if file)
     return frozenset(names)
@@ -59,8 +59,8 @@ def parse_modules(builtin: str, dependencies: str) -> frozenset[str]:
 def state(feature: Feature, kernel: Kernel) -> State:
     """Return whether the kernel has a feature.
 
-    Present when its path exists or it is built in; loadable when it is a module on disk; absent when a witness that
-    would know it does not; unknown when there is no witness.
+    `present`: its path exists or it is built in. `loadable`: it is a module on disk. `absent`: the configuration or the
+    module list exists and lacks it. `unknown`: there is neither a configuration nor a module list.
     """
     if feature.path in kernel.paths:
         return "present"
@@ -78,7 +78,7 @@ def state(feature: Feature, kernel: Kernel) -> State:
 
 
 def read_kernel() -> Kernel:
-    """Read what this machine tells of its kernel."""
+    """Read the facts about the running kernel from this machine."""
     from node.machine.needs import needs
 
     release = platform.release()
@@ -93,7 +93,7 @@ def read_kernel() -> Kernel:
 
 
 def _options(release: str) -> dict[str, str] | None:
-    """Return the kernel's configuration, from where this distribution keeps it."""
+    """Return the kernel's configuration from one of the usual places; None when there is no such file."""
     packed = Path("/proc/config.gz")
     if packed.exists():
         return parse_options(gzip.decompress(packed.read_bytes()).decode())

@@ -1,4 +1,4 @@
-"""What is seen of the machine: every fact the checks judge, read without changing anything."""
+"""Reads the facts about this machine that the checks need, without changing anything."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Disk:
         folder: The folder, which may not exist yet.
         device: Number of its file system; equal for folders that share one.
         free: Bytes free.
-        ours: Bytes that our own folder already holds there; 0 where there is plenty and nobody counted.
+        ours: Bytes that the folder already uses; 0 when `free` is sufficient and the folder was not measured.
     """
 
     purpose: str
@@ -48,7 +48,7 @@ class Disk:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The machine as seen.
+    """Facts about the machine.
 
     Attributes:
         system: `Linux`.
@@ -56,14 +56,14 @@ class Machine:
         python: Version of the running Python, `3.11`.
         user: Effective user id.
         capabilities: Effective capability set, a bit mask.
-        memory: Bytes this process may use: the machine's memory, or its control group's limit when lower.
+        memory: Bytes this process may use: the machine's memory, or the control group's limit if that is lower.
         disks: File systems of the checkout and the cache.
-        mounts: Everything mounted.
-        controllers: Controllers of the control groups version 2; empty where there are none.
+        mounts: All mounts.
+        controllers: Controllers of control groups version 2; empty without version 2.
         kernel: Features of the kernel.
-        programs: Name -> path of programs found.
-        conflicts: Routes and addresses of others inside the cluster's range.
-        rival: The living cluster of another checkout, in words.
+        programs: Name -> path of the programs found.
+        conflicts: Other routes and addresses inside the cluster's range.
+        other_cluster: Description of another checkout's running cluster; None without one.
     """
 
     system: str
@@ -78,27 +78,27 @@ class Machine:
     kernel: Kernel
     programs: Mapping[str, str]
     conflicts: tuple[str, ...]
-    rival: str | None
+    other_cluster: str | None
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """Return the mounts that a /proc/mounts lists."""
+    """Return the mounts in the text of /proc/mounts."""
     fields = [line.split() for line in text.splitlines() if len(line.split()) >= 4]
     return tuple(Mount(kind=row[2], point=row[1], options=frozenset(row[3].split(","))) for row in fields)
 
 
 def parse_capabilities(status: str) -> int:
-    """Return the effective capability set of a /proc/PID/status as a bit mask."""
+    """Return the effective capability set in the text of /proc/PID/status as a bit mask."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return int(found.group(1), 16) if found else 0
 
 
 def parse_memory(meminfo: str, limits: list[str]) -> int:
-    """Return the bytes of memory that may be used.
+    """Return the usable memory in bytes.
 
     Args:
         meminfo: Text of /proc/meminfo.
-        limits: Texts of the control group's limits, in bytes; `max` where there is none.
+        limits: Texts of the control group's limits, in bytes; `max` means no limit.
     """
     found = re.search(r"^MemTotal:\s*(\d+) kB$", meminfo, re.MULTILINE)
     total = int(found.group(1)) * 1024 if found else 0
@@ -106,9 +106,9 @@ def parse_memory(meminfo: str, limits: list[str]) -> int:
 
 
 def parse_routes(text: str) -> list[dict[str, str]]:
-    """Return the routes of a /proc/net/route as `{"dst": "198.18.0.0/30", "dev": "mlp0"}`.
+    """Return the routes in the text of /proc/net/route as `{"dst": "198.18.0.0/30", "dev": "mlp0"}`.
 
-    Addresses there are hexadecimal in the machine's byte order (proc_net_route in the kernel's documentation).
+    Addresses are hexadecimal in the machine's byte order (proc_net_route in the kernel's documentation).
     """
     routes: list[dict[str, str]] = []
     for line in text.splitlines()[1:]:
@@ -121,12 +121,12 @@ def parse_routes(text: str) -> list[dict[str, str]]:
     return routes
 
 
-def read_machine(programs: list[str], plenty: int) -> Machine:
-    """Look at this machine.
+def read_machine(programs: list[str], enough_bytes: int) -> Machine:
+    """Read the facts about this machine.
 
     Args:
         programs: Names of programs to look for.
-        plenty: Bytes of free disk from which on our own folders need not be counted.
+        enough_bytes: Free disk space from which the platform's own folders are not measured, because that is slow.
     """
     return Machine(
         system=platform.system(),
@@ -135,18 +135,18 @@ def read_machine(programs: list[str], plenty: int) -> Machine:
         user=os.geteuid(),
         capabilities=parse_capabilities(_text("/proc/self/status")),
         memory=parse_memory(_text("/proc/meminfo"), _memory_limits()),
-        disks=_disks(plenty),
+        disks=_disks(enough_bytes),
         mounts=parse_mounts(_text("/proc/mounts")),
         controllers=frozenset(_text("/sys/fs/cgroup/cgroup.controllers").split()),
         kernel=read_kernel(),
         programs={name: found for name in programs if (found := shutil.which(name))},
         conflicts=_conflicts(),
-        rival=_rival(),
+        other_cluster=_other_cluster(),
     )
 
 
 def _text(path: str) -> str:
-    """Return a file's text; nothing when it cannot be read."""
+    """Return the text of a file; empty when it cannot be read."""
     try:
         return Path(path).read_text(errors="replace")
     except OSError:
@@ -154,7 +154,7 @@ def _text(path: str) -> str:
 
 
 def _memory_limits() -> list[str]:
-    """Return the memory limits of this process's control group, version 2 then 1."""
+    """Return the memory limits of this process's control group, first of version 2, then of version 1."""
     group = {
         parts[1]: parts[2] for line in _text("/proc/self/cgroup").splitlines() if len(parts := line.split(":", 2)) == 3
     }
@@ -162,21 +162,21 @@ def _memory_limits() -> list[str]:
     return [_text(f"/sys/fs/cgroup{group.get('', '/')}/memory.max"), _text(version1)]
 
 
-def _disks(plenty: int) -> tuple[Disk, ...]:
-    """Return the file systems of the folders we fill."""
+def _disks(enough_bytes: int) -> tuple[Disk, ...]:
+    """Return the file systems of the folders that the platform writes to."""
     from common import paths
 
     disks: list[Disk] = []
     for purpose, folder in (("checkout", paths.WORK), ("cache", paths.cache())):
         existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
-        ours = _size(folder) if free < plenty else 0
+        ours = _size(folder) if free < enough_bytes else 0
         disks.append(Disk(purpose=purpose, folder=folder, device=existing.stat().st_dev, free=free, ours=ours))
     return tuple(disks)
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of disk that a folder's files take, without what else is mounted inside."""
+    """Return the disk space that a folder uses in bytes, without other file systems mounted inside."""
     total = 0
     pending = [folder] if folder.is_dir() else []
     device = folder.stat().st_dev if pending else 0
@@ -194,7 +194,7 @@ def _size(folder: Path) -> int:
 
 
 def _conflicts() -> tuple[str, ...]:
-    """Return who else uses the cluster's address range; read without the `ip` program, which may be missing yet."""
+    """Return other routes and addresses in the cluster's range, without `ip`, which may not be installed yet."""
     from node import addresses
 
     entries = parse_routes(_text("/proc/net/route"))
@@ -203,8 +203,8 @@ def _conflicts() -> tuple[str, ...]:
     return tuple(sorted(set(addresses.overlaps(entries))))
 
 
-def _rival() -> str | None:
-    """Return the living cluster of another checkout."""
+def _other_cluster() -> str | None:
+    """Return a description of another checkout's running cluster; None without one."""
     from node import owner
 
     found = owner.read()

@@ -1,4 +1,4 @@
-"""Reads needs.yaml: what a machine must have."""
+"""Reads needs.yaml: the requirements for a machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from node.machine.kernel import Feature
 
 
 class Needs(BaseModel):
-    """What a machine must have; needs.yaml says what each figure means and in which unit."""
+    """Requirements for a machine; needs.yaml describes each figure and its unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,5 +31,5 @@ class Needs(BaseModel):
 
 @functools.cache
 def needs() -> Needs:
-    """Return what needs.yaml says."""
+    """Return the requirements in needs.yaml."""
     return Needs.model_validate(yaml.safe_load((Path(__file__).parent / "needs.yaml").read_text()))

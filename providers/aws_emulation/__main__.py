@@ -1,4 +1,4 @@
-"""Serves the plugin to the engine that starts it."""
+"""Entry point of `pulumi-resource-aws`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated account: API calls to moto on loopback, and a folder for what moto lacks."""
+"""The emulated account: sends API calls to moto on loopback, and stores the parameters of calls that moto lacks."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ from providers.protocol.errors import PluginError
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 STORE = "MLP_EMULATED_ACCOUNT"
-"""Environment variables: the emulation's URL, and the folder of what it cannot hold itself."""
+"""Environment variables: URL of the emulation, and folder for the calls that moto does not support."""
 
-SURROUNDINGS = "cluster.json"
-"""File in the store that says where the emulated EKS cluster really is."""
+CLUSTER_FILE = "cluster.json"
+"""File in the store with endpoint and authority of the API server behind the emulated EKS cluster."""
 
-LACKING: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "kept.yaml").read_text())
+UNSUPPORTED: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "kept.yaml").read_text())
 GONE = ("NotFound", "NoSuch", "DoesNotExist", "InvalidNetworkAclID", "NonExistent", "404")
-"""Parts of the error codes by which services say that something is not there."""
+"""Parts of the error codes with which services report that a resource does not exist."""
 
 
 class Account:
     """One account in one region.
 
     Raises:
-        PluginError: The endpoint is not on loopback, where the real AWS can never be.
+        PluginError: The endpoint is not on loopback; this prevents calls to the real AWS.
     """
 
     def __init__(self, region: str) -> None:
         self.region = region
         self.endpoint = os.environ.get(ENDPOINT, "")
         if urlsplit(self.endpoint).hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise PluginError(f"{ENDPOINT} is {self.endpoint!r}: the emulated aws plugin only talks to loopback")
+            raise PluginError(f"{ENDPOINT} is {self.endpoint!r}; the emulated aws plugin only accepts loopback")
         self.store = Path(os.environ.get(STORE, "/nonexistent"))
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     @cached_property
     def id(self) -> str:
-        """The account's number."""
+        """The account ID."""
         return str(self.call("sts", "get_caller_identity", {})["Account"])
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Make one call, checked against the service model first.
+        """Check the parameters against the service model, then make the call.
 
         Raises:
-            PluginError: The parameters are wrong, or the service refused.
-            Gone: The thing is not there.
+            PluginError: The parameters are wrong, or the service returned an error.
+            Gone: The resource does not exist.
         """
         shape = input_shape(service, operation)
         wrong = list(shapes.problems(shape, params, operation, complete=True)) if shape else []
         if wrong:
             raise PluginError("; ".join(wrong))
-        if operation in LACKING.get(service, ()):
+        if operation in UNSUPPORTED.get(service, ()):
             return {}
         try:
             return getattr(self._client(service), operation)(**params)
@@ -75,14 +75,14 @@ class Account:
         except BotoCoreError as error:
             raise PluginError(f"{service} {operation}: {error}") from None
 
-    def surroundings(self) -> dict[str, Any]:
-        """Return what the tests put beside the account: endpoint and authority of the cluster."""
+    def cluster(self) -> dict[str, Any]:
+        """Return endpoint and authority of the API server behind the emulated cluster; empty without one."""
         with contextlib.suppress(FileNotFoundError):
-            return json.loads((self.store / SURROUNDINGS).read_text())
+            return json.loads((self.store / CLUSTER_FILE).read_text())
         return {}
 
     def keep(self, token: str, identity: str, params: dict[str, Any]) -> None:
-        """Keep or extend what was asked of a thing that the emulation cannot describe itself."""
+        """Store parameters of a resource that moto cannot describe; add them to those stored before."""
         path = self._path(token, identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{threading.get_ident()}")
@@ -90,13 +90,13 @@ class Account:
         fresh.replace(path)
 
     def kept(self, token: str, identity: str) -> dict[str, Any]:
-        """Return what was kept; empty when there is nothing."""
+        """Return the stored parameters of a resource; empty when there are none."""
         with contextlib.suppress(FileNotFoundError):
             return json.loads(self._path(token, identity).read_text())
         return {}
 
     def drop(self, token: str, identity: str) -> None:
-        """Forget what was kept."""
+        """Delete the stored parameters of a resource."""
         self._path(token, identity).unlink(missing_ok=True)
 
     def _path(self, token: str, identity: str) -> Path:
@@ -118,18 +118,18 @@ class Account:
 
 
 class Gone(PluginError):
-    """What was asked for does not exist."""
+    """The resource does not exist."""
 
 
 @cache
 def session() -> Any:
-    """Return the one botocore session of the process."""
+    """Return the botocore session of this process."""
     return botocore.session.get_session()
 
 
 @cache
 def operations(service: str) -> dict[str, str]:
-    """Return the operations of a service: snake case to the API's name."""
+    """Return the operations of a service: name in snake case -> name in the API."""
     return {xform_name(name): name for name in session().get_service_model(service).operation_names}
 
 

@@ -1,4 +1,4 @@
-"""Runs an emulated account on loopback: moto in a process of its own, and the folder for what it lacks."""
+"""Runs an emulated account on loopback: a moto process, and the folder for calls that moto does not support."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Emulation:
 
     Attributes:
         endpoint: URL of the API.
-        account: Number of the account.
+        account: Account ID.
         region: Region that clients use.
-        folder: What the plugin keeps beside it.
+        folder: Folder for the calls that moto does not support.
     """
 
     endpoint: str
@@ -40,12 +40,12 @@ class Emulation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables under which every AWS client of a process uses the emulation and nothing else."""
+        """Environment variables with which all AWS clients of a process use the emulation only."""
         return {
             ENDPOINT: self.endpoint,
             STORE: str(self.folder),
             "AWS_ACCESS_KEY_ID": "emulated",
-            "AWS_SECRET_ACCESS_KEY": "emulated",  # not a secret: moto takes anything
+            "AWS_SECRET_ACCESS_KEY": "emulated",  # not a secret: moto accepts any key
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -54,7 +54,7 @@ class Emulation:
         }
 
     def client(self, service: str) -> Any:
-        """Return a client, to look at the account or to change it behind Pulumi's back."""
+        """Return a boto3 client, to inspect the account or to change it without Pulumi."""
         return _client(service, self.endpoint, self.region)
 
 
@@ -67,13 +67,13 @@ def _client(service: str, endpoint: str, region: str) -> Any:
         region_name=region,
         endpoint_url=endpoint,
         aws_access_key_id="emulated",
-        aws_secret_access_key="emulated",  # not a secret: moto takes anything
+        aws_secret_access_key="emulated",  # not a secret: moto accepts any key
     )
 
 
 @contextlib.contextmanager
 def emulation(folder: Path, account: str, region: str) -> Iterator[Emulation]:
-    """Run an empty account until the block ends."""
+    """Run an emulated account, empty at first, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -101,9 +101,9 @@ def _await(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the emulation ended: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"moto ended during its start: {log.read_text()[-2000:]}")
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{endpoint}/moto-api/", trust_env=False, timeout=5).status_code == 200:
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"the emulation did not answer after {START_SECONDS:.0f} s: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"Timed out after {START_SECONDS:.0f} s waiting for moto: {log.read_text()[-2000:]}")

@@ -1,4 +1,4 @@
-"""What services make by themselves beside what they were asked for, where the emulation does not."""
+"""Creates and deletes what AWS services handle implicitly and moto does not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from providers.aws_emulation.account import Account
 
 
 def cluster_group(account: Account, identity: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Make the security group that EKS gives to every cluster and its nodes."""
+    """Create the security group that EKS creates for every cluster and its nodes."""
     subnet = inputs["vpcConfig"]["subnetIds"][0]
     vpc = account.call("ec2", "describe_subnets", {"SubnetIds": [subnet]})["Subnets"][0]["VpcId"]
     name = f"eks-cluster-sg-{identity}"
@@ -18,7 +18,7 @@ def cluster_group(account: Account, identity: str, inputs: dict[str, Any]) -> di
 
 
 def empty_bucket(account: Account, identity: str, state: dict[str, Any]) -> None:
-    """Remove every version of every object, as `forceDestroy` asks for."""
+    """Delete all versions of all objects if `forceDestroy` is set."""
     if not state.get("forceDestroy"):
         return
     found = account.call("s3", "list_object_versions", {"Bucket": identity})
@@ -27,7 +27,10 @@ def empty_bucket(account: Account, identity: str, state: dict[str, Any]) -> None
 
 
 RELEASES: Final[dict[str, Callable[[Account, str, dict[str, Any]], None]]] = {"empty_bucket": empty_bucket}
-"""By name in the kinds' data; each prepares a deletion."""
+"""Functions by their name in `kinds/*.yaml` (field `release`); called before a resource is deleted."""
 
 HOOKS: Final[dict[str, Callable[[Account, str, dict[str, Any]], dict[str, Any]]]] = {"cluster_group": cluster_group}
-"""By name in the kinds' data; each returns what is kept with the thing it was made beside."""
+"""Functions by their name in `kinds/*.yaml` (field `hook`); called after a resource is created.
+
+Each returns values that are stored with the resource.
+"""

@@ -1,4 +1,4 @@
-"""Resource types as data: which calls create, read, update and delete each one."""
+"""Reads `kinds/*.yaml`: the API calls that create, read, update and delete each resource type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from providers.protocol.errors import PluginError
 FOLDER = Path(__file__).parent / "kinds"
 REFERENCE = re.compile(r"\$\{?([A-Za-z]\w*)")
 ALWAYS = {"region", "tagsAll"}
-"""Inputs that every type has and no call takes by that name."""
+"""Inputs that every type has and that are not parameters of calls."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,15 @@ class Call:
     """One API call.
 
     Attributes:
-        name: Operation in snake case, as boto3 names it.
+        name: Operation in snake case, as in boto3.
         send: Parameters; texts may refer to inputs (`$name`, `${name}`), see `templates`.
-        auto: Also send every input that the operation has a parameter of the same name for.
-        when: Inputs of which one must be set (on create) or changed (on update); those it refers to when None.
-        each: Reference to a list; one call for each of its entries, `$item`.
-        at: JMESPath of what counts in the response.
-        service: Service, where it is not the kind's.
-        without: Inputs that are not sent by name.
+        auto: Whether to also send every input that has the name of a parameter.
+        when: Inputs; the call is made when one is set (create) or changed (update). When None: the inputs that the
+            call refers to.
+        each: Reference to a list; the call is made for each entry, `$item`.
+        at: JMESPath of the relevant part of the response.
+        service: Service of the operation, when it is not the kind's.
+        without: Inputs that `auto` does not send.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Call:
     without: tuple[str, ...] = ()
 
     def inputs(self) -> set[str]:
-        """Return the names that the call refers to."""
+        """Return the names of the inputs that the call refers to."""
         return set(self.when or ()) | {found for text in _texts([self.send, self.each]) for found in _names(text)}
 
 
@@ -53,25 +54,25 @@ class Kind:
     """One resource type.
 
     Attributes:
-        token: Pulumi's type token.
-        service: boto3's name of the service.
-        create: The call that makes it.
-        id: JMESPath in the response, or a text with references.
-        after: Calls that complete it, made on create and again on update where their inputs changed.
-        update: Calls that change it.
-        read: Calls that describe it, merged in order.
-        delete: Calls that remove it.
-        guard: Calls whose result must be empty before it may be deleted: what the real service refuses.
-        replace: Inputs that cannot be changed in place.
-        local: Inputs that only the provider itself uses.
+        token: Pulumi type token.
+        service: Name of the service in boto3.
+        create: Call that creates the resource.
+        id: ID of the resource: JMESPath in the response, or a text with references.
+        after: Calls that complete the resource, made on create, and on update when their inputs changed.
+        update: Calls that change the resource.
+        read: Calls that describe the resource; their results are merged in order.
+        delete: Calls that delete the resource.
+        guard: Calls whose result must be empty before a deletion, as in the real service.
+        replace: Inputs whose change requires a replacement.
+        local: Inputs that only the provider uses.
         outputs: Further outputs: JMESPath in the description, or a text with references.
-        override: Outputs that the emulation's surroundings give, where they do.
-        live: Where the description holds an input that does not go by its own name; None when it never does.
-        autoname: Input that gets a generated name when the program gives none.
-        secret: Outputs that are secret whatever their inputs were.
-        hook: What else the service makes, see `hooks`.
-        release: What else the provider does before it deletes, see `hooks`.
-        tags: How tags are sent and changed; None for a type without.
+        override: Outputs that are taken from the cluster behind the emulation, if there is one.
+        live: Path of an input in the description, when it has another name there; None when it is not described.
+        autoname: Input that gets a generated name when the program sets none.
+        secret: Outputs that are always secret.
+        hook: Name of the function for what the service creates implicitly, see `hooks`.
+        release: Name of the function to call before a deletion, see `hooks`.
+        tags: How tags are sent and changed; None for a type without tags.
     """
 
     token: str
@@ -104,7 +105,7 @@ def kind(token: str) -> Kind:
     try:
         return kinds()[token]
     except KeyError:
-        raise PluginError(f"the emulation has no type {token}; add it to {FOLDER}") from None
+        raise PluginError(f"The emulation does not support the type {token}; add it to {FOLDER}.") from None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Create, read, update and delete of one thing, as its kind says."""
+"""Creates, reads, updates and deletes a resource with the calls of its kind."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from providers.protocol.errors import PluginError
 
 @dataclass(frozen=True)
 class Live:
-    """A thing as it is."""
+    """The current state of a resource in the emulated account."""
 
     inputs: dict[str, Any]
     outputs: dict[str, Any]
 
 
 def create(account: Account, kind: Kind, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Make a thing; return its identity and its state."""
+    """Create a resource; return its ID and its outputs."""
     values = _values(account, inputs)
     params = requests.parameters(kind, kind.create, inputs, values)
     params.update(_tags_on_create(kind, kind.create, inputs))
-    if requests.lacking(kind, kind.create):
-        _belongs(account, kind, values)
+    if requests.is_unsupported(kind, kind.create):
+        _check_parents(account, kind, values)
     made = _call(account, kind, kind.create, params)
     identity = find(kind.id, made, {**values, "made": made})
     if identity is None:
-        raise PluginError(f"{kind.create.name} gave no {kind.id}: {made}")
+        raise PluginError(f"The response of {kind.create.name} has no {kind.id}: {made}")
     identity = str(identity)
-    if requests.lacking(kind, kind.create) or kind.read == ():
+    if requests.is_unsupported(kind, kind.create) or kind.read == ():
         account.keep(kind.token, identity, params)
     if kind.hook:
         account.keep(kind.token, identity, HOOKS[kind.hook](account, identity, inputs))
@@ -44,17 +44,17 @@ def create(account: Account, kind: Kind, inputs: dict[str, Any]) -> tuple[str, d
         _retag(account, kind, {**values, "id": identity}, {}, inputs.get("tagsAll") or {})
     live = read(account, kind, identity, inputs, inputs)
     if live is None:
-        raise PluginError(f"{kind.token} {identity} is not there right after it was made")
+        raise PluginError(f"{kind.token} {identity} does not exist right after its creation")
     return identity, live.outputs
 
 
 def update(
     account: Account, kind: Kind, identity: str, state: dict[str, Any], olds: dict[str, Any], news: dict[str, Any]
 ) -> dict[str, Any]:
-    """Make the calls whose inputs changed; return the new state.
+    """Make the calls whose inputs changed; return the new outputs.
 
     Raises:
-        PluginError: No call changes an input that did change.
+        PluginError: An input changed, and no call can change it.
     """
     changed = {name for name in {*olds, *news} if olds.get(name) != news.get(name)}
     values = {**_values(account, news), "id": identity, "old": olds, "state": state}
@@ -69,23 +69,23 @@ def update(
             left -= hit
             _repeat(account, kind, call, identity, news, values, only=hit)
     if left:
-        raise PluginError(f"the emulation of {kind.token} cannot change {', '.join(sorted(left))}")
+        raise PluginError(f"The emulation of {kind.token} cannot change {', '.join(sorted(left))}.")
     if kind.tags and changed & {"tags", "tagsAll"}:
         _retag(account, kind, values, olds.get("tagsAll") or {}, news.get("tagsAll") or {})
     live = read(account, kind, identity, {**state, **news}, news)
     if live is None:
-        raise PluginError(f"{kind.token} {identity} is gone")
+        raise PluginError(f"{kind.token} {identity} no longer exists")
     return {key: value for key, value in live.outputs.items() if key in news or key not in olds}
 
 
 def read(account: Account, kind: Kind, identity: str, state: dict[str, Any], inputs: dict[str, Any]) -> Live | None:
-    """Return a thing as it is now; None when it is gone."""
+    """Return the current state of a resource; None when it no longer exists."""
     values = {**_values(account, state), "id": identity}
     found: dict[str, Any] = account.kept(kind.token, identity)
-    if requests.lacking(kind, kind.create) and not found:
+    if requests.is_unsupported(kind, kind.create) and not found:
         return None
     for index, call in enumerate(kind.read):
-        if requests.lacking(kind, call):
+        if requests.is_unsupported(kind, call):
             continue
         try:
             answer = _call(account, kind, call, requests.parameters(kind, call, {}, values))
@@ -101,14 +101,18 @@ def read(account: Account, kind: Kind, identity: str, state: dict[str, Any], inp
         found = {**part, **found} if index == 0 else {**found, **part}
     live = {name: _live(kind, name, value, found, values) for name, value in inputs.items()}
     outputs = {name: find(path, found, {**values, **live}) for name, path in kind.outputs.items()}
-    given = {name: fill(path, {"emulation": account.surroundings()}) for name, path in kind.override.items()}
+    given = {name: fill(path, {"emulation": account.cluster()}) for name, path in kind.override.items()}
     outputs.update({name: value for name, value in given.items() if value is not None})
-    told = {name: value for name, value in outputs.items() if value is not None}
-    return Live(live, {**state, **live, **told})
+    known = {name: value for name, value in outputs.items() if value is not None}
+    return Live(live, {**state, **live, **known})
 
 
 def delete(account: Account, kind: Kind, identity: str, state: dict[str, Any]) -> None:
-    """Remove a thing, unless something still depends on it."""
+    """Delete a resource.
+
+    Raises:
+        PluginError: Another resource depends on it.
+    """
     values = {**_values(account, state), "id": identity}
     if kind.release:
         RELEASES[kind.release](account, identity, state)
@@ -128,11 +132,14 @@ def delete(account: Account, kind: Kind, identity: str, state: dict[str, Any]) -
     account.drop(kind.token, identity)
 
 
-def _belongs(account: Account, kind: Kind, values: dict[str, Any]) -> None:
-    """Make sure that what a thing belongs to is there: its reads ask for it, since nobody else would."""
+def _check_parents(account: Account, kind: Kind, values: dict[str, Any]) -> None:
+    """Check that the parent of a resource exists, by making the resource's read calls.
+
+    The parent must be checked here when moto does not support the call that creates the resource.
+    """
     scope = {**values, "id": find(kind.id, {}, values)}
     for call in kind.read:
-        if not requests.lacking(kind, call):
+        if not requests.is_unsupported(kind, call):
             _call(account, kind, call, requests.parameters(kind, call, {}, scope))
 
 
@@ -161,7 +168,7 @@ def _tags_on_create(kind: Kind, call: Call, inputs: dict[str, Any]) -> dict[str,
         return {"TagSpecifications": [{"ResourceType": specification, "Tags": pairs}]}
     name = shapes.member(shape, kind.tags.get("member", "tags"))
     if name is None:
-        raise PluginError(f"{call.name} takes no tags; say `tags: false` or `tags: {{later: true}}`")
+        raise PluginError(f"{call.name} does not accept tags; set `tags: false` or `tags: {{later: true}}`")
     return {name: shapes.to_api(shape.members[name], tags)}
 
 
@@ -188,7 +195,7 @@ def _repeat(
     for item in requests.items(call, values):
         params = requests.parameters(kind, call, inputs, {**values, "item": item}, only)
         _call(account, kind, call, params)
-        if requests.lacking(kind, call):
+        if requests.is_unsupported(kind, call):
             account.keep(kind.token, identity, params)
 
 

@@ -1,4 +1,4 @@
-"""The protocol of the aws provider."""
+"""Implements the provider protocol of Pulumi for the emulated `aws` provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ NOTHING = empty_pb2.Empty()
 
 
 class AwsProvider(Servicer):
-    """Serves the types of `kinds/` from an emulated account."""
+    """Serves the resource types in `kinds/` from an emulated account."""
+
+    name = "aws"
 
     def __init__(self) -> None:
         self.version = version("pulumi-aws")
@@ -34,14 +36,9 @@ class AwsProvider(Servicer):
         self._allowed: list[str] = []
 
     @override
-    def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
-        """Accept any settings."""
-        return pb.CheckResponse(inputs=request.news)
-
-    @override
     @guarded
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Replace everything only when the region is another one."""
+        """Replace all resources when the region changed."""
         olds = decode(request.old_inputs if request.HasField("old_inputs") else request.olds).value
         news = decode(request.news).value
         changed = [name for name in SETTINGS if olds.get(name) != news.get(name)]
@@ -51,7 +48,7 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:
-        """Take region, account and default tags; credentials of another account are refused here."""
+        """Read region, default tags and allowed account IDs; `account` refuses credentials of another account."""
         settings: dict[str, Any] = requests.parsed(decode(request.args).value)
         self._region = str(settings.get("region") or "")
         if not self._region:
@@ -61,20 +58,15 @@ class AwsProvider(Servicer):
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True)
 
     @override
-    def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
-        """Return the least schema there is."""
-        return pb.GetSchemaResponse(schema=f'{{"name":"aws","version":"{self.version}"}}')
-
-    @override
     @guarded
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
-        """Refuse: the program asks no account while it is previewed."""
-        raise PluginError(f"the emulation has no function {request.tok}")
+        """Refuse all functions: the program must not query an account in a preview."""
+        raise PluginError(f"The emulation does not support the function {request.tok}.")
 
     @override
     @guarded
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
-        """Complete the inputs and check what the calls would carry against the service model."""
+        """Add generated names and default tags, and check the parameters of the calls against the service model."""
         found, news, olds = _kind(request.urn), decode(request.news), decode(request.olds)
         inputs: dict[str, Any] = dict(news.value)
         if found.autoname and found.autoname not in inputs:
@@ -94,7 +86,7 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Compare inputs; a changed input that no call can change replaces the resource."""
+        """Compare the inputs; replace the resource when an input in `Kind.replace` changed."""
         found = _kind(request.urn)
         olds = decode(request.old_inputs if request.HasField("old_inputs") else request.olds).value
         news = decode(request.news).value
@@ -116,7 +108,7 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
-        """Make the thing; in a preview its outputs stay unknown."""
+        """Create the resource; in a preview, return unknown outputs."""
         found, news = _kind(request.urn), decode(request.properties)
         marks = _marks(found, news.secrets)
         if request.preview:
@@ -128,7 +120,7 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
-        """Change what differs, and nothing else."""
+        """Make the calls for the inputs that changed."""
         found, state, news = _kind(request.urn), decode(request.olds), decode(request.news)
         marks = _marks(found, news.secrets)
         if request.preview:
@@ -140,7 +132,7 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
-        """Return the live thing, and the inputs as they drifted; nothing when it is gone."""
+        """Return the current outputs and inputs of the resource; empty when it no longer exists."""
         found, state, inputs = _kind(request.urn), decode(request.properties), decode(request.inputs)
         known = state.value or inputs.value
         live = lifecycle.read(self.account, found, request.id, known, inputs.value or known)
@@ -156,18 +148,13 @@ class AwsProvider(Servicer):
     @override
     @guarded
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Remove the thing; what is gone already is fine."""
+        """Delete the resource; succeed when it does not exist."""
         lifecycle.delete(self.account, _kind(request.urn), request.id, decode(request.properties).value)
-        return NOTHING
-
-    @override
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Nothing takes long enough to be cancelled."""
         return NOTHING
 
     @property
     def account(self) -> Account:
-        """The account, asked for the first time when there is something to do."""
+        """The emulated account; its ID is checked on first use."""
         if self._account is None:
             account = Account(self._region)
             if self._allowed and account.id not in self._allowed:

@@ -1,4 +1,4 @@
-"""Parameters of API calls from inputs, and what is wrong with inputs before any call is made."""
+"""Builds the parameters of API calls from inputs, and checks inputs before any call is made."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.aws_emulation import shapes
-from providers.aws_emulation.account import LACKING, input_shape
+from providers.aws_emulation.account import UNSUPPORTED, input_shape
 from providers.aws_emulation.kinds import ALWAYS, Call, Kind
 from providers.aws_emulation.templates import fill
 from providers.protocol.errors import PluginError
 
 IDENTITY = "000000000000"
-"""Stands for an identity, a region's account and the like while only the form of a call is checked."""
+"""Placeholder for IDs and the account while only the form of a call is checked."""
 
 AUTOMATIC = {"tags"}
-"""Inputs that are sent in their own way and never by name."""
+"""Inputs that are sent separately, never as a parameter with their name."""
 
 
 def parsed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a provider's settings: structures arrive as JSON texts."""
+    """Return a provider's settings with structures, which arrive as JSON texts, parsed."""
     return {
         key: json.loads(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
         for key, value in settings.items()
@@ -36,11 +36,11 @@ def parameters(
         kind: The resource type.
         call: The call.
         inputs: The resource's inputs.
-        values: What references may name, inputs included.
-        only: Send these inputs by name and no others (an update); all when None.
+        values: Values that references may name, inputs included.
+        only: Inputs to send by name (in an update); when None, all.
 
     Raises:
-        PluginError: A nested input has no parameter of its name.
+        PluginError: A nested input has no parameter with its name.
     """
     shape = input_shape(call.service or kind.service, call.name)
     sent = fill(call.send, values) or {}
@@ -63,20 +63,23 @@ def parameters(
     return result
 
 
-def taken(kind: Kind) -> set[str]:
-    """Return the inputs that some call or reference of the kind takes by reference."""
+def referenced_inputs(kind: Kind) -> set[str]:
+    """Return the inputs that a call of the kind refers to, or that are not sent at all."""
     calls = (kind.create, *kind.after, *kind.update)
     return {name for call in calls for name in call.inputs()} | kind.local | ALWAYS | ({"tags"} if kind.tags else set())
 
 
 def failures(kind: Kind, inputs: dict[str, Any], region: str) -> Iterator[tuple[str, str]]:
-    """Name inputs that no call would carry, and parameters that the service would refuse; unknown values pass."""
+    """Yield (name, reason) for inputs that no call sends and parameters that the service would refuse.
+
+    Unknown values are accepted.
+    """
     by_name = [call for call in (kind.create, *kind.after, *kind.update) if call.auto]
     shapes_by_name = [shape for call in by_name if (shape := input_shape(call.service or kind.service, call.name))]
-    known = taken(kind)
+    known = referenced_inputs(kind)
     for name in inputs:
         if name not in known and not any(shapes.member(shape, name) for shape in shapes_by_name):
-            yield name, f"the emulation of {kind.token} does not know this input"
+            yield name, f"unknown input: the emulation of {kind.token} does not support it"
     values = {"region": region, "account": IDENTITY, "id": IDENTITY, "inputs": inputs, **inputs}
     for call in (kind.create, *kind.after):
         if not _applies(call, inputs):
@@ -99,7 +102,7 @@ def _applies(call: Call, inputs: dict[str, Any]) -> bool:
 
 
 def items(call: Call, values: dict[str, Any]) -> list[Any]:
-    """Return the entries that a call is made for: one of nothing without `each`."""
+    """Return the values of `$item` for which a call is made; a single None without `each`."""
     if call.each is None:
         return [None]
     found = fill(call.each, values)
@@ -108,6 +111,6 @@ def items(call: Call, values: dict[str, Any]) -> list[Any]:
     return found
 
 
-def lacking(kind: Kind, call: Call) -> bool:
-    """Tell whether the emulation itself cannot answer a call."""
-    return call.name in LACKING.get(call.service or kind.service, ())
+def is_unsupported(kind: Kind, call: Call) -> bool:
+    """Return whether moto does not support a call."""
+    return call.name in UNSUPPORTED.get(call.service or kind.service, ())

@@ -1,4 +1,7 @@
-"""Moto's server, one request at a time: its stores are not made for threads. Mends what it does unlike AWS."""
+"""Runs moto's server, with corrections where moto differs from AWS.
+
+It serves one request at a time, because moto's stores are not safe for threads.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ LOGGING = "logging.s3.amazonaws.com"
 
 
 def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
-    """Tell whether a bucket's policy lets access logs in under a prefix; moto knows no wildcard above the prefix."""
+    """Return whether a bucket's policy allows access logs under a prefix; moto ignores wildcards above the prefix."""
     document = json.loads(target_bucket.policy or b"{}")
     written = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}"
     return any(
@@ -29,7 +32,7 @@ def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
 
 
 def delete_group(self: ElastiCacheBackend, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:
-    """Delete a replication group; moto leaves it there, being deleted, for ever."""
+    """Delete a replication group; moto would keep it in the state `deleting`."""
     group = leave_deleting(self, replication_group_id, retain_primary_cluster)
     del self.replication_groups[replication_group_id]
     return group

@@ -1,4 +1,4 @@
-"""Between Pulumi's inputs and botocore's shapes: build parameters, check them, compare what is live."""
+"""Converts between Pulumi's inputs and botocore's shapes: builds and checks parameters, compares live values."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from providers.protocol.values import UNKNOWN
 
 @lru_cache(maxsize=16384)
 def plain(name: str) -> str:
-    """Return a name in the form in which spellings agree: `dbSubnetGroupName`, `DBSubnetGroupName`."""
+    """Return a name in a form that is equal for all spellings: `dbSubnetGroupName`, `DBSubnetGroupName`."""
     return name.replace("_", "").replace("-", "").lower()
 
 
 def same(one: str, other: str) -> bool:
-    """Tell whether two names mean the same member; a plural `s` makes no difference."""
+    """Return whether two names mean the same member, ignoring a plural `s`."""
     left, right = plain(one), plain(other)
     return left == right or left.removesuffix("s") == right.removesuffix("s")
 
 
 def member(shape: Any, name: str) -> str | None:
-    """Return the member of a structure that an input's name means."""
+    """Return the member of a structure that matches an input's name; None when there is none."""
     exact = [found for found in shape.members if plain(found) == plain(name)]
     close = exact or [found for found in shape.members if same(found, name)]
     return close[0] if close else None
 
 
 def to_api(shape: Any, value: Any, path: str = "") -> Any:  # noqa: PLR0911 - one a type
-    """Return `value` in the form of `shape`.
+    """Convert `value` to the form of `shape`.
 
     Raises:
-        ValueError: A nested input has no member of its name.
+        ValueError: A nested input has no member with its name.
     """
     kind = shape.type_name
     if value is UNKNOWN:
@@ -64,7 +64,7 @@ def to_api(shape: Any, value: Any, path: str = "") -> Any:  # noqa: PLR0911 - on
 
 def _structure(shape: Any, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"{path}: a {shape.name} is an object, not {value!r}")
+        raise ValueError(f"{path}: {shape.name} must be an object, not {value!r}")
     result: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
@@ -89,13 +89,13 @@ def _pairs(shape: Any, value: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def problems(shape: Any, value: Any, path: str, *, complete: bool) -> Iterator[str]:
-    """Say what is wrong with parameters, as the service itself would: required members, enums, ranges, patterns.
+    """Yield violations of the service model in parameters: required members, enums, ranges, patterns.
 
     Args:
         shape: The operation's input shape.
         value: Parameters; parts may be unknown.
-        path: What to call them.
-        complete: Whether required members must be there.
+        path: Name of the parameters in messages.
+        complete: Whether required members must be present.
     """
     if value is UNKNOWN:
         return
@@ -115,7 +115,7 @@ def problems(shape: Any, value: Any, path: str, *, complete: bool) -> Iterator[s
 
 
 def _parts(shape: Any, value: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Yield shape, value and name of each part."""
+    """Yield shape, value and name of each member or item of a value."""
     kind = shape.type_name
     if kind == "structure":
         yield from ((shape.members[name], item, f".{name}") for name, item in value.items() if name in shape.members)
@@ -127,7 +127,7 @@ def _parts(shape: Any, value: Any) -> Iterator[tuple[Any, Any, str]]:
 
 def _string(shape: Any, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, str):
-        yield f"{path} is a text, not {value!r}"
+        yield f"{path} must be a string, not {value!r}"
         return
     allowed = shape.enum
     if allowed and value not in allowed:
@@ -148,12 +148,12 @@ def _ranged(shape: Any, size: float, path: str, unit: str) -> Iterator[str]:
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     try:
         return re.compile(pattern)
-    except re.error:  # a construct of Java's expressions that Python lacks
+    except re.error:  # a Java expression that Python does not support
         return None
 
 
 def lookup(description: Any, name: str) -> Any:
-    """Return the entry of a description that an input's name means, None when there is none."""
+    """Return the entry of a description that matches an input's name; None when there is none."""
     if not isinstance(description, dict):
         return None
     exact = [key for key in description if plain(key) == plain(name)]
@@ -162,7 +162,7 @@ def lookup(description: Any, name: str) -> Any:
 
 
 def current(wanted: Any, live: Any) -> Any:
-    """Return `wanted` as it is live: what the description does not tell stays as it was."""
+    """Return `wanted` with live values from a description; parts that it does not contain stay unchanged."""
     if live is None:
         return wanted
     if isinstance(wanted, dict):
@@ -183,7 +183,7 @@ def _equal(wanted: Any, live: Any) -> bool:
 
 
 def _like(wanted: Any, live: Any) -> Any:
-    """Return a live value in the type that the input has."""
+    """Return a live value converted to the type of the input."""
     if isinstance(wanted, bool):
         return str(live).lower() in ("true", "enabled")
     return str(live).lower() if isinstance(live, bool) else live

@@ -1,4 +1,4 @@
-"""Texts of the kinds' data that refer to values: `$name.path|filter` as a whole, `${name.path}` inside a text."""
+"""Evaluates references in `kinds/*.yaml`: `$name.path|filter` is a whole text, `${name.path}` is a part of a text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ INSIDE: Final = re.compile(r"\$\{([A-Za-z][\w.]*)((?:\|\w+)*)\}")
 
 
 def fill(template: Any, values: dict[str, Any]) -> Any:
-    """Return `template` with references replaced; entries whose reference is absent are left out.
+    """Return `template` with references replaced; leave out entries whose reference has no value.
 
-    A value that only an `up` will know makes the text around it unknown as well.
+    A text that contains an unknown value becomes unknown.
     """
     if isinstance(template, str):
         return _text(template, values)
@@ -30,19 +30,19 @@ def fill(template: Any, values: dict[str, Any]) -> Any:
 
 
 def select(expression: str, source: Any, values: dict[str, Any]) -> Any:
-    """Return what a JMESPath finds in `source`; references inside it are replaced first."""
+    """Evaluate a JMESPath on `source`, after replacing references in it."""
     return jmespath.search(_text(expression, values), source)
 
 
 def find(expression: str, source: Any, values: dict[str, Any]) -> Any:
-    """Return what an expression names: a text with references, or a JMESPath in `source`."""
+    """Evaluate an expression: a text with references, or a JMESPath on `source`."""
     if "$" in expression:
         return fill(expression, {**values, "it": source})
     return jmespath.search(expression, source)
 
 
 def _text(template: str, values: dict[str, Any]) -> Any:
-    if template.startswith("$$"):  # an escaped sign of the API's own
+    if template.startswith("$$"):  # an escaped `$`
         return template[1:]
     if whole := WHOLE.match(template):
         return _filtered(_path(whole[1], values), whole[2])
@@ -86,8 +86,8 @@ def _filtered(value: Any, filters: str) -> Any:
 
 def _launch_data(inputs: dict[str, Any]) -> dict[str, Any]:
     names = {"vpcSecurityGroupIds": "securityGroupIds"}
-    apart = {"name", "description", "tags", "tagsAll", "updateDefaultVersion", "region"}
-    return {names.get(key, key): value for key, value in inputs.items() if key not in apart}
+    excluded = {"name", "description", "tags", "tagsAll", "updateDefaultVersion", "region"}
+    return {names.get(key, key): value for key, value in inputs.items() if key not in excluded}
 
 
 def _notification(entry: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +96,8 @@ def _notification(entry: dict[str, Any]) -> dict[str, Any]:
         for kind, field in (("EMAIL", "subscriberEmailAddresses"), ("SNS", "subscriberSnsTopicArns"))
         for address in entry.get(field) or []
     ]
-    told = {key: value for key, value in entry.items() if not key.startswith("subscriber")}
-    return {"Notification": told, "Subscribers": subscribers}
+    known = {key: value for key, value in entry.items() if not key.startswith("subscriber")}
+    return {"Notification": known, "Subscribers": subscribers}
 
 
 def _log_delivery(entry: dict[str, Any]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _log_delivery(entry: dict[str, Any]) -> dict[str, Any]:
         "cloudwatch-logs": ("CloudWatchLogsDetails", "LogGroup"),
         "kinesis-firehose": ("KinesisFirehoseDetails", "DeliveryStream"),
     }[entry["destinationType"]]
-    told = {key: value for key, value in entry.items() if key != "destination"}
-    return {**told, "destinationDetails": {name: {field: entry["destination"]}}}
+    known = {key: value for key, value in entry.items() if key != "destination"}
+    return {**known, "destinationDetails": {name: {field: entry["destination"]}}}
 
 
 FILTERS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -135,4 +135,4 @@ FILTERS: Final[dict[str, Callable[[Any], Any]]] = {
     "zero": lambda value: value == 0 or None,
 }
 DEFAULTS: Final = {"described": "Managed by Pulumi"}
-"""Filters that fill in what is absent, as the real provider does."""
+"""Filters that replace an absent value by the real provider's default."""

@@ -1,1 +1,1 @@
-"""What every provider plugin needs: values on the wire, secrets, errors, the server and the engine's log."""
+"""Shared code of the provider plugins: property values, secrets, errors, the gRPC server."""

@@ -1,4 +1,4 @@
-"""Failures of a plugin, as the engine wants to hear of them."""
+"""Errors of a plugin, and how they are returned to the engine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import grpc
 
 
 class PluginError(Exception):
-    """An operation failed; the message is shown to the user as it is."""
+    """An operation failed; the engine shows the message to the user unchanged."""
 
 
 def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    """End the call with `error`."""
+    """End the gRPC call with `error`."""
     context.abort(grpc.StatusCode.UNKNOWN, str(error))
     raise error

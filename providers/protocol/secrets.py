@@ -1,4 +1,4 @@
-"""Where in a value the secrets are."""
+"""Combines marks of secret parts in values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from providers.protocol.values import Secrets
 
 
 def merge(one: Secrets, other: Secrets) -> Secrets:
-    """Return the union of two markings."""
+    """Return the union of two sets of marks."""
     result: Secrets = dict(one)
     for key, mark in other.items():
         have = result.get(key)

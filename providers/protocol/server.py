@@ -1,4 +1,4 @@
-"""Serves a provider to the engine that started this process, and ends with that engine."""
+"""Serves a provider plugin to the engine that started this process, and ends when the engine ends."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
 from providers.protocol.errors import PluginError, abort
 from providers.protocol.server_options import CHANNEL_OPTIONS
 
 WORKERS = 96
-"""Calls under way at once: most of them wait for somebody's answer and cost nothing."""
+"""Maximum of parallel calls; most of them only wait for a response."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def guarded(method: Method) -> Method:
-    """Turn a plugin's exceptions into what the engine understands; a bug keeps its place in the code."""
+    """Return exceptions of a method to the engine as gRPC errors; add file and line to unexpected ones."""
 
     @functools.wraps(method)
     def call(self: object, request: object, context: grpc.ServicerContext) -> object:
@@ -43,23 +44,44 @@ def guarded(method: Method) -> Method:
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    """What all plugins answer alike."""
+    """Methods that all plugins have in common.
 
+    Attributes:
+        name: Name of the provider.
+        version: Version of the plugin that this one replaces.
+    """
+
+    name = ""
     version = "0.0.0"
 
     @override
+    def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+        """Accept all provider settings."""
+        return pb.CheckResponse(inputs=request.news)
+
+    @override
+    def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
+        """Return a minimal schema: name and version."""
+        return pb.GetSchemaResponse(schema=f'{{"name":"{self.name}","version":"{self.version}"}}')
+
+    @override
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Do nothing: all calls are short."""
+        return empty_pb2.Empty()
+
+    @override
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return the version of the plugin this one stands in for."""
+        """Return the version of the plugin that this one replaces."""
         return plugin_pb2.PluginInfo(version=self.version)
 
     @override
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Accept another engine; nothing is kept about the first."""
+        """Accept another engine; the plugin keeps no state of an engine."""
         return empty_pb2.Empty()
 
 
 def serve(servicer: Servicer) -> None:
-    """Serve until the engine ends or the process is told to."""
+    """Serve until the engine ends or the process is stopped."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=WORKERS), options=CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -71,7 +93,7 @@ def serve(servicer: Servicer) -> None:
 
 
 def end_with_parent() -> None:
-    """Exit when the engine is gone, killed or not: nobody would hear this plugin's answers."""
+    """Exit when the parent process, the engine, has ended."""
     parent = os.getppid()
     try:
         watched = os.pidfd_open(parent)

@@ -1,4 +1,4 @@
-"""Limits of the gRPC channels between engine and plugin."""
+"""Message size limits of the gRPC channels between engine and plugin."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ CHANNEL_OPTIONS: Final = [
     ("grpc.max_receive_message_length", 1024 * 1024 * 400),
     ("grpc.max_send_message_length", 1024 * 1024 * 400),
 ]
-"""400 MiB, the engine's own limit."""
+"""Limits of 400 MiB, as in the engine."""

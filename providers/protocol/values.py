@@ -1,6 +1,6 @@
-"""Property values between the engine's protobuf Structs and plain Python, in one pass each way.
+"""Converts property values between the engine's protobuf Structs and plain Python.
 
-Signatures and sentinels are those of the Pulumi SDKs (`sdk/go/common/resource/plugin/rpc.go`).
+Signatures and markers of unknown values are those of the Pulumi SDKs (`sdk/go/common/resource/plugin/rpc.go`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class Unknown:
-    """A value that only an `up` will know."""
+    """A value that is unknown in a preview."""
 
     @override
     def __repr__(self) -> str:
-        """Return how messages show it."""
+        """Return the text for messages."""
         return "UNKNOWN"
 
     def __deepcopy__(self, memo: object) -> Unknown:
@@ -44,7 +44,7 @@ UNKNOWN: Final = Unknown()
 
 Json = str | int | float | bool | None | Unknown | list["Json"] | dict[str, "Json"]
 Secrets = dict[str | int, "Secrets | bool"]
-"""Where secrets are: the same shape as the value, True at the root of each secret part."""
+"""Marks of secret parts: the same structure as the value, with True at each secret part."""
 
 
 @dataclass
@@ -53,8 +53,8 @@ class Properties:
 
     Attributes:
         value: Plain values; unknown ones are `UNKNOWN`.
-        secrets: Which of them are secret.
-        unknown: True when any part is unknown.
+        secrets: Marks of the secret parts.
+        unknown: Whether any part is unknown.
     """
 
     value: dict[str, Json] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Properties:
 
 
 def decode(struct: Struct | None) -> Properties:
-    """Read a Struct; null fields are dropped, whole numbers become ints."""
+    """Convert a Struct to Python; drop null fields and convert whole numbers to int."""
     bag = Properties()
     if struct is None:
         return bag
@@ -118,7 +118,7 @@ def _plain_struct(struct: Struct, bag: Properties, secrets: Secrets, at: str | i
 
 
 def encode(value: dict[str, Json], secrets: Secrets | None = None) -> Struct:
-    """Write a property bag, wrapping what `secrets` marks."""
+    """Convert values to a Struct; wrap the parts that `secrets` marks as secrets."""
     struct = Struct()
     for key, item in value.items():
         _fill(struct.fields[key], item, secrets.get(key, False) if secrets else False)

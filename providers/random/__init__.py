@@ -1,1 +1,1 @@
-"""Stand-in for pulumi-random: the same resource types and outputs, drawn from the system's generator."""
+"""Replacement for the pulumi-random plugin: the same resource types and outputs, with values from the system's RNG."""

@@ -1,4 +1,4 @@
-"""Draws the values. Everything comes from the operating system's generator unless a seed is given."""
+"""Generates random values, with the operating system's random number generator unless a seed is given."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 WORDS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text())
 
 Made = tuple[str, dict[str, Any]]
-"""Identity and outputs."""
+"""Resource ID and outputs."""
 
 
 def password(settings: dict[str, Any]) -> Made:
-    """Draw a text of `length` characters with at least the asked number of each class.
+    """Generate a text of `length` characters with at least the given number of characters of each class.
 
     Raises:
-        ValueError: No class is allowed, or the minima exceed the length.
+        ValueError: All classes are disabled, or the minima exceed the length.
     """
     classes = {
         "Lower": string.ascii_lowercase if settings["lower"] else "",
@@ -52,7 +52,7 @@ def password(settings: dict[str, Any]) -> Made:
 
 
 def identifier(settings: dict[str, Any]) -> Made:
-    """Draw `byteLength` bytes in four spellings, each with the prefix."""
+    """Generate `byteLength` bytes and return them in four encodings, each with the prefix."""
     octets_ = secrets.token_bytes(int(settings["byteLength"]))
     prefix = settings["prefix"] or ""
     url = base64.urlsafe_b64encode(octets_).decode().rstrip("=")
@@ -65,13 +65,13 @@ def identifier(settings: dict[str, Any]) -> Made:
 
 
 def octets(settings: dict[str, Any]) -> Made:
-    """Draw `length` secret bytes."""
+    """Generate `length` secret bytes."""
     drawn = secrets.token_bytes(int(settings["length"]))
     return "none", {"base64": base64.b64encode(drawn).decode(), "hex": drawn.hex()}
 
 
 def pet(settings: dict[str, Any]) -> Made:
-    """Draw `length` words; the last is an animal."""
+    """Choose `length` words, the last of which is an animal."""
     words = [secrets.choice(WORDS["adjectives"]) for _ in range(int(settings["length"]) - 1)] + [
         secrets.choice(WORDS["animals"])
     ]
@@ -79,26 +79,26 @@ def pet(settings: dict[str, Any]) -> Made:
 
 
 def unique(settings: dict[str, Any]) -> Made:
-    """Draw a version 4 UUID."""
+    """Generate a version 4 UUID."""
     result = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     return result, {"result": result}
 
 
 def integer(settings: dict[str, Any]) -> Made:
-    """Draw a whole number from `min` to `max`, both included.
+    """Generate an integer from `min` to `max`, both included.
 
     Raises:
-        ValueError: `min` is above `max`.
+        ValueError: `min` is greater than `max`.
     """
     low, high = int(settings["min"]), int(settings["max"])
     if low > high:
-        raise ValueError(f"min {low} is above max {high}")
+        raise ValueError(f"min {low} is greater than max {high}")
     result = _source(settings).randint(low, high)
     return str(result), {"result": result}
 
 
 def shuffle(settings: dict[str, Any]) -> Made:
-    """Order the inputs anew and keep the first `resultCount`; more than there are begins again."""
+    """Shuffle the inputs and return the first `resultCount`; shuffle again when more are requested than exist."""
     source, inputs = _source(settings), list(settings["inputs"])
     wanted = int(settings["resultCount"] or len(inputs))
     results: list[Any] = []

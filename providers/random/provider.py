@@ -1,4 +1,4 @@
-"""The protocol of the random provider: values are drawn once and kept until an input changes."""
+"""Implements the provider protocol of Pulumi for random values, which stay the same until an input changes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from providers.random.generate import MAKERS
 
 KINDS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "kinds.yaml").read_text())
 IMPORTED = {"password": "result", "uuid": "result", "integer": "result", "identifier": "b64Url"}
-"""Output that the identity of an imported resource stands for."""
+"""Output that is set to the ID of an imported resource."""
 
 
 class RandomProvider(Servicer):
     """Serves `random:index/...` resources."""
+
+    name = "random"
 
     def __init__(self) -> None:
         try:
@@ -33,29 +35,19 @@ class RandomProvider(Servicer):
             self.version = "4.21.4"
 
     @override
-    def CheckConfig(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
-        """Accept any settings; there are none."""
-        return pb.CheckResponse(inputs=request.news)
-
-    @override
     def DiffConfig(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
         """Never replace the provider."""
         return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
 
     @override
     def Configure(self, request: pb.ConfigureRequest, context: grpc.ServicerContext) -> pb.ConfigureResponse:
-        """Say what the plugin understands."""
+        """Return the plugin's capabilities."""
         return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
-
-    @override
-    def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
-        """Return the least schema there is."""
-        return pb.GetSchemaResponse(schema=f'{{"name":"random","version":"{self.version}"}}')
 
     @override
     @guarded
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
-        """Name inputs that are unknown or missing."""
+        """Report unknown and missing inputs."""
         kind = _kind(request.urn)
         news = decode(request.news)
         allowed = {*kind["inputs"], "keepers", "number"}
@@ -72,7 +64,7 @@ class RandomProvider(Servicer):
     @override
     @guarded
     def Diff(self, request: pb.DiffRequest, context: grpc.ServicerContext) -> pb.DiffResponse:
-        """Draw anew when an effective input or a keeper changed, never otherwise."""
+        """Replace the resource only when an effective input or a keeper changed."""
         kind = _kind(request.urn)
         olds, news = decode(request.old_inputs or request.olds), decode(request.news)
         before, after = _settings(kind, olds.value), _settings(kind, news.value)
@@ -86,7 +78,7 @@ class RandomProvider(Servicer):
     @override
     @guarded
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
-        """Draw the values; in a preview they stay unknown."""
+        """Generate the values; in a preview, return unknown outputs."""
         kind, news = _kind(request.urn), decode(request.properties)
         marks: Secrets = merge(news.secrets, dict.fromkeys(kind["secret"], True))
         if request.preview or news.unknown:
@@ -102,14 +94,14 @@ class RandomProvider(Servicer):
     @override
     @guarded
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
-        """Return the state as it is: a drawn value cannot drift. An import takes the value for identity."""
+        """Return the state unchanged, because random values cannot drift; for an import, use the ID as the value."""
         kind, state = _kind(request.urn), decode(request.properties)
         marks: Secrets = merge(state.secrets, dict.fromkeys(kind["secret"], True))
         if state.value:
             return pb.ReadResponse(id=request.id, properties=encode(state.value, marks), inputs=request.inputs)
         output = IMPORTED.get(kind["make"])
         if output is None:
-            raise PluginError(f"{request.type or request.urn} cannot be imported")
+            raise PluginError(f"{request.type or request.urn} does not support import")
         identity = "none" if kind["make"] == "password" else request.id
         length: dict[str, Json] = {"length": len(request.id)} if kind["make"] == "password" else {}
         return pb.ReadResponse(
@@ -119,19 +111,14 @@ class RandomProvider(Servicer):
     @override
     @guarded
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
-        """Keep the values; only their description changed."""
+        """Keep the values: the changed inputs do not affect them."""
         olds, news = decode(request.olds), decode(request.news)
         marks: Secrets = merge(merge(olds.secrets, news.secrets), dict.fromkeys(_kind(request.urn)["secret"], True))
         return pb.UpdateResponse(properties=encode({**olds.value, **news.value}, marks))
 
     @override
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Forget the value; there is nothing else to delete."""
-        return empty_pb2.Empty()
-
-    @override
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Nothing takes long enough to be cancelled."""
+        """Do nothing: the value only exists in the state."""
         return empty_pb2.Empty()
 
 
@@ -141,12 +128,12 @@ def _kind(urn: str) -> dict[str, Any]:
         return KINDS[token]
     except KeyError:
         raise PluginError(
-            f"the offline random plugin has no {token}; it has {', '.join(k.split(':')[-1] for k in KINDS)}"
+            f"The offline random plugin does not support {token}; allowed: {', '.join(k.split(':')[-1] for k in KINDS)}"
         ) from None
 
 
 def _settings(kind: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return the effective inputs: defaults filled in, `number` read as the older name of `numeric`."""
+    """Return the effective inputs: with defaults, and with `number`, the old name, as `numeric`."""
     settings = {key: inputs.get(key, default) for key, default in kind["inputs"].items()}
     if "numeric" in settings and "numeric" not in inputs and "number" in inputs:
         settings["numeric"] = inputs["number"]

@@ -1,5 +1,5 @@
-"""ML Metadata as a gRPC server: what Kubeflow Pipelines records of runs, executions and artifacts.
+"""gRPC server for ML Metadata, in which Kubeflow Pipelines records runs, executions and artifacts.
 
-The store itself is upstream's library; the server gives each of its functions under its own name in upstream's
-service, so that any client of MetadataStoreService works.
+Upstream's library implements the store. The server exposes each of its functions as the RPC with the same name in
+upstream's service, so that all clients of MetadataStoreService work.
 """

@@ -1,4 +1,4 @@
-"""`python -m services.ml_metadata`: serve until TERM."""
+"""Entry point `python -m services.ml_metadata`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 import threading
 
 from services.ml_metadata import settings
-from services.ml_metadata.store import PROBE, Failed
+from services.ml_metadata.store import PROBE, CallFailed
 
 LOGGER = logging.getLogger("metadata")
 
 GRACE_SECONDS = 10.0
-"""That calls under way are given when the server is told to stop."""
+"""Time to complete running calls when the server stops."""
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         chosen = settings.read(os.environ)
     except settings.SettingError as error:
         raise SystemExit(str(error)) from None
-    # The kernel spares the first process of a container every signal that it does not handle.
+    # The first process of a container only receives signals for which it has a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
     from services.ml_metadata import library
@@ -37,12 +37,12 @@ def main() -> None:
     store = library.store(chosen)
     try:
         store.call(PROBE, b"")
-    except Failed as failure:
+    except CallFailed as failure:
         raise SystemExit(
-            f"{chosen.database()} could not be opened within {chosen.wait_seconds:.0f} s: {failure}"
+            f"The database {chosen.database()} could not be opened within {chosen.wait_seconds:.0f} s: {failure}"
         ) from None
     server, port = serve(store, library.SERVICE, library.methods(), chosen.port)
-    LOGGER.info("serving %s on port %d, records in %s", library.SERVICE, port, chosen.database())
+    LOGGER.info("serving %s on port %d, database %s", library.SERVICE, port, chosen.database())
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""Upstream's library: the store's functions, and the names of the service's RPCs. Only the image has it."""
+"""Connects the server to upstream's library `ml_metadata`, which is only installed in the image."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def methods() -> list[str]:
 
 
 def store(settings: Settings) -> Store:
-    """Return the store that the settings describe, not connected yet.
+    """Return a store for the database in the settings, not connected yet.
 
-    A database of an older release is brought to this one's schema.
+    On connection, the library migrates the schema of an older release.
     """
     connection = metadata_store_pb2.ConnectionConfig()
     if settings.mysql is None:
@@ -37,8 +37,8 @@ def store(settings: Settings) -> Store:
         connection.mysql.user = settings.mysql.user
         connection.mysql.password = settings.mysql.password
         if settings.mysql.ca_file:
-            # The library encrypts but cannot verify: with verify_server_cert it refuses every server, the right one too
-            # (issue 130 of google/ml-metadata; so tried with 1.17.1), and with `ca` alone it takes any.
+            # The library cannot verify the server: with verify_server_cert it refuses every server (issue 130 of
+            # google/ml-metadata, tested with 1.17.1), with `ca` only it accepts every server. The tunnel verifies it.
             target = tunnel.Target(settings.mysql.host, settings.mysql.port, settings.mysql.ca_file)
             connection.mysql.host, connection.mysql.port = "127.0.0.1", tunnel.start(target)
     migration = metadata_store_pb2.MigrationOptions(enable_upgrade_migration=True)

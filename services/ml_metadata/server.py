@@ -1,4 +1,4 @@
-"""The gRPC side: every RPC of the service as one call of the store, and the standard health service."""
+"""The gRPC server: forwards every RPC of the service to the store, and serves the standard health service."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from services.ml_metadata.store import UNAVAILABLE, Failed, Store
+from services.ml_metadata.store import UNAVAILABLE, CallFailed, Store
 
 LOGGER = logging.getLogger("metadata")
 
 THREADS = 128
-"""Calls that may wait at once for their turn or for the database, health checks beside them."""
+"""Maximum of parallel calls, including health checks; most of them wait for the database."""
 
 MESSAGE_BYTES = 64 * 1024 * 1024
-"""Largest request or response; lineage of long histories is far over gRPC's 4 MiB."""
+"""Maximum size of a request or response; the lineage of long histories exceeds gRPC's default of 4 MiB."""
 
 STATUS = {status.value[0]: status for status in grpc.StatusCode}
 
 HEALTH = "grpc.health.v1.Health"
 DATABASE = "database"
-"""Health service that answers whether the database can be read; the empty name answers whether this process lives."""
+"""Name of the health service for the database; the service with the empty name is for this process."""
 
 HEALTH_SECONDS = 2.0
-"""That a health check of the database may take."""
+"""Timeout of a health check of the database."""
 
 HEALTH_REQUESTS = {b"": "", b"\x0a\x00": "", b"\x0a" + bytes([len(DATABASE)]) + DATABASE.encode(): DATABASE}
-"""Serialized HealthCheckRequests that are known: one string field, the service."""
+"""Serialized HealthCheckRequest -> name of the service; the message has one string field."""
 
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
-"""Serialized HealthCheckResponses: one enum field."""
+"""Serialized HealthCheckResponses; the message has one enum field."""
 
 Handler = Callable[..., bytes]
-"""Answers one call: (serialized request, ServicerContext) -> serialized response; gRPC types it no closer."""
+"""Handler of an RPC: (serialized request, ServicerContext) -> serialized response."""
 
 
 def rpc(store: Store, name: str) -> Handler:
@@ -43,7 +43,7 @@ def rpc(store: Store, name: str) -> Handler:
     def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             return store.call(name, request)
-        except Failed as failure:
+        except CallFailed as failure:
             if failure.code == UNAVAILABLE:
                 LOGGER.error("%s: %s", name, failure)
             context.abort(STATUS.get(failure.code, grpc.StatusCode.UNKNOWN), str(failure))
@@ -57,26 +57,26 @@ def health(store: Store) -> Handler:
     def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
         service = HEALTH_REQUESTS.get(request)
         if service is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"known services: the empty one and {DATABASE!r}")
+            context.abort(grpc.StatusCode.NOT_FOUND, f"unknown health service; allowed: '' and {DATABASE!r}")
         return SERVING if not service or store.is_readable(HEALTH_SECONDS) else NOT_SERVING
 
     return handle
 
 
 def serve(store: Store, service: str, methods: Iterable[str], port: int) -> tuple[grpc.Server, int]:
-    """Start to serve on all addresses.
+    """Start a server on all addresses.
 
     Args:
-        store: Answers the calls.
+        store: Store that executes the calls.
         service: Full name of the service.
-        methods: Its RPCs; those that the store's library lacks are answered with UNIMPLEMENTED.
-        port: Where to listen; 0 takes a free port.
+        methods: RPCs of the service; those that the library lacks return UNIMPLEMENTED.
+        port: Port to listen on; 0 chooses a free port.
 
     Returns:
         The server and its port.
 
     Raises:
-        RuntimeError: The port is taken.
+        RuntimeError: The port is in use.
     """
     known = set(store.functions())
     handlers = {name: grpc.unary_unary_rpc_method_handler(rpc(store, name)) for name in methods if name in known}

@@ -1,4 +1,4 @@
-"""Settings of the server, from the environment."""
+"""Reads the settings of the server from environment variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class SettingError(Exception):
-    """A variable is missing or holds what it may not."""
+    """A variable is missing or has an invalid value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +16,12 @@ class MySql:
     """A MySQL or MariaDB database, which must exist.
 
     Attributes:
-        host: Its server.
-        port: The server's port.
-        database: Its name.
-        user: Login.
-        password: Password of the login.
-        ca_file: Certificates (PEM) that the server's is verified with; without TLS when None.
+        host: Host name of the server.
+        port: Port of the server.
+        database: Name of the database.
+        user: User name.
+        password: Password of the user.
+        ca_file: CA certificates (PEM) to verify the server with; when None, TLS is not used.
     """
 
     host: str
@@ -34,11 +34,11 @@ class MySql:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything the server is told.
+    """Settings of the server.
 
     Attributes:
-        port: Where it listens.
-        wait_seconds: How long a start, and later a call, waits for a database that is away.
+        port: Port to listen on.
+        wait_seconds: How long the start, and later each call, waits for an unavailable database.
         sqlite: Path of the SQLite file; None with MySQL.
         mysql: The MySQL database; None with SQLite.
     """
@@ -49,7 +49,7 @@ class Settings:
     mysql: MySql | None
 
     def database(self) -> str:
-        """Return where the records are, without credentials."""
+        """Return the address of the database, without credentials."""
         if self.mysql is None:
             return f"sqlite:{self.sqlite}"
         return f"mysql://{self.mysql.host}:{self.mysql.port}/{self.mysql.database}"
@@ -60,19 +60,19 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal():
-        raise SettingError(f"{name} is {text!r}; it must be a whole number")
+        raise SettingError(f"{name} is {text!r}; allowed: a whole number")
     return int(text)
 
 
 def _file(environment: Mapping[str, str], name: str) -> str | None:
     path = environment.get(name)
     if path and not Path(path).is_file():
-        raise SettingError(f"{name} is {path!r}; there is no such file")
+        raise SettingError(f"{name} is {path!r}; the file does not exist")
     return path or None
 
 
 def _password(environment: Mapping[str, str]) -> str:
-    """Return the content of the file that METADATA_MYSQL_PASSWORD_FILE names, else METADATA_MYSQL_PASSWORD."""
+    """Return the password from the file METADATA_MYSQL_PASSWORD_FILE, or else from METADATA_MYSQL_PASSWORD."""
     file = environment.get("METADATA_MYSQL_PASSWORD_FILE")
     if not file:
         return environment.get("METADATA_MYSQL_PASSWORD", "")
@@ -83,20 +83,20 @@ def _password(environment: Mapping[str, str]) -> str:
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that the environment variables METADATA_* hold.
+    """Return the settings from the environment variables METADATA_*.
 
     Raises:
-        SettingError: One is missing or wrong, or two contradict each other.
+        SettingError: A variable is missing or invalid, or two contradict each other.
     """
     sqlite = environment.get("METADATA_SQLITE_PATH")
     host = environment.get("METADATA_MYSQL_HOST")
     if bool(sqlite) == bool(host):
-        raise SettingError("exactly one of METADATA_MYSQL_HOST and METADATA_SQLITE_PATH must be set")
+        raise SettingError("set exactly one of METADATA_MYSQL_HOST and METADATA_SQLITE_PATH")
     mysql = None
     if host:
         user = environment.get("METADATA_MYSQL_USER")
         if not user:
-            raise SettingError("METADATA_MYSQL_USER is not set; it must name a login of the MySQL server")
+            raise SettingError("METADATA_MYSQL_USER is not set; set it to a user of the MySQL server")
         mysql = MySql(
             host=host,
             port=_number(environment, "METADATA_MYSQL_PORT", 3306),

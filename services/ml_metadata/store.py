@@ -1,4 +1,4 @@
-"""One connection to the records, mended when the database was away."""
+"""Calls the library on one database connection, and reconnects after the database was unavailable."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Protocol
 LOGGER = logging.getLogger("metadata")
 
 INTERNAL = 13
-"""gRPC's status code that the library gives when a statement failed; everything a caller can cause has another."""
+"""gRPC status code that the library returns when an SQL statement failed; errors of callers have other codes."""
 
 UNAVAILABLE = 14
 
 PROBE = "GetArtifactTypes"
-"""Cheapest call that asks the database: one small table."""
+"""Cheap call to check the database; it reads one small table."""
 
 NEVER_ARRIVED = "server has gone away"
-"""In the library's message when a statement could not be sent: its transaction was rolled back, nothing was done."""
+"""Part of the library's message when a statement could not be sent; nothing was changed, so it is safe to repeat."""
 
 STATEMENT_FAILURES = 3
-"""How often a read may fail on connections that could be made: then it is the read that is at fault."""
+"""Number of failures of a read on working connections after which the error is returned to the caller."""
 
 RETRY_SECONDS = 0.5
-"""Between two tries at a database that is away."""
+"""Pause between two attempts to reach an unavailable database."""
 
 
-class Failed(Exception):
+class CallFailed(Exception):
     """A call failed.
 
     Attributes:
-        code: gRPC's status code.
+        code: gRPC status code.
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -41,34 +41,35 @@ class Failed(Exception):
 
 
 class Library(Protocol):
-    """The functions of `ml_metadata.metadata_store.pywrap` that make a store; the others have the RPCs' names.
+    """The functions of `ml_metadata.metadata_store.pywrap`: one that creates a store, and one for each RPC.
 
-    Each of those takes the store and a serialized request, and returns (serialized response, message, status code).
+    The function of an RPC has the RPC's name. It takes the store and a serialized request, and returns (serialized
+    response, message, status code).
     """
 
     def CreateMetadataStore(self, connection: bytes, migration: bytes) -> object:
-        """Return a store on the database that a serialized ConnectionConfig names; RuntimeError when it cannot."""
+        """Connect to the database in a serialized ConnectionConfig; raise RuntimeError when that fails."""
         ...
 
 
 class Store:
-    """One connection, used by one call at a time.
+    """A store with one connection, which executes one call at a time.
 
-    Calls take turns because the library's store may not be shared by threads, and because the server's clients make
-    the same type or context at once: with several connections one of them would fail as a duplicate or a deadlock.
-    A call takes a few milliseconds, a run of a pipeline makes some dozens of them.
+    The library's store is not thread-safe. Also, clients create the same type or context at the same time; on several
+    connections, one of them would fail with a duplicate or a deadlock. A call takes a few milliseconds, and a pipeline
+    run makes some dozens of calls.
 
-    While the database is away calls wait for it, for Pipelines' steps fail with their first failed call.
+    While the database is unavailable, calls wait for it, because a pipeline step fails with its first failed call.
     """
 
     def __init__(self, library: Library, connection: bytes, migration: bytes, wait_seconds: float) -> None:
-        """Prepare the store; connects at the first call.
+        """Prepare the store; the first call connects.
 
         Args:
             library: The extension module.
             connection: Serialized ConnectionConfig.
             migration: Serialized MigrationOptions.
-            wait_seconds: How long a call waits for a database that is away.
+            wait_seconds: How long a call waits for an unavailable database.
         """
         self._library = library
         self._connection = connection
@@ -78,16 +79,16 @@ class Store:
         self._handle: object | None = None
 
     def functions(self) -> list[str]:
-        """Return the names of the RPCs that the library has."""
+        """Return the names of the RPCs that the library implements."""
         return [name for name in dir(self._library) if name.startswith(("Get", "Put"))]
 
     def is_readable(self, seconds: float) -> bool:
-        """Return whether the database can be read now; False also when that is not known within `seconds`."""
+        """Return whether the database can be read now; False when this takes longer than `seconds`."""
         if not self._lock.acquire(timeout=seconds):
             return False
         try:
             self._read(PROBE, b"", time.monotonic())
-        except Failed as failure:
+        except CallFailed as failure:
             LOGGER.warning("the database cannot be read: %s", failure)
             return False
         finally:
@@ -95,14 +96,13 @@ class Store:
         return True
 
     def call(self, name: str, request: bytes) -> bytes:
-        """Return the serialized response of RPC `name`, as soon as the database answers.
+        """Execute RPC `name` and return its serialized response; wait while the database is unavailable.
 
-        A write is made on a connection that has just answered a read, so a database that was restarted since the last
-        call is noticed first. When the connection breaks during a write all the same, the write may have been carried
-        out: it is not repeated, and its client is told.
+        Before a write, a read checks the connection, so that a restart of the database is noticed. When the connection
+        breaks during a write, the write may have been executed: it is not repeated, and the client gets an error.
 
         Raises:
-            Failed: The library's own status and message, or UNAVAILABLE when the database is away for too long.
+            CallFailed: With the library's status and message, or UNAVAILABLE when the wait timed out.
         """
         deadline = time.monotonic() + self._wait_seconds
         with self._lock:
@@ -112,43 +112,42 @@ class Store:
                 self._read(PROBE, b"", deadline)
                 try:
                     return self._once(name, request)
-                except Failed as failure:
+                except CallFailed as failure:
                     if failure.code != INTERNAL:
                         raise
                     if NEVER_ARRIVED not in str(failure):
-                        raise Failed(f"the database failed during {name}: {failure}", UNAVAILABLE) from None
+                        raise CallFailed(f"the database failed during {name}: {failure}", UNAVAILABLE) from None
 
     def _read(self, name: str, request: bytes, deadline: float) -> bytes:
-        """Return the response of an RPC that changes nothing, waiting until `deadline` for a database that is away."""
+        """Execute a read-only RPC and return its response; wait until `deadline` for an unavailable database."""
         failures = 0
         while True:
             try:
                 return self._once(name, request)
-            except Failed as failure:
+            except CallFailed as failure:
                 failures += failure.code == INTERNAL
                 broken = failure.code == INTERNAL and failures < STATEMENT_FAILURES
                 away = failure.code == UNAVAILABLE and time.monotonic() < deadline
                 if not (broken or away):
                     raise
-                LOGGER.warning("%s is made again: %s", name, failure)
+                LOGGER.warning("retrying %s: %s", name, failure)
                 if away:
                     time.sleep(RETRY_SECONDS)
 
     def _once(self, name: str, request: bytes) -> bytes:
-        """Return the response of one try.
+        """Execute an RPC once and return its response.
 
-        After a failed statement the connection is given up: the library does not survive its own attempts at making
-        another (it crashes at the second).
+        After a failed statement, close the connection: the library crashes when it reconnects a second time itself.
         """
         if self._handle is None:
             try:
                 self._handle = self._library.CreateMetadataStore(self._connection, self._migration)
             except RuntimeError as error:
-                raise Failed(str(error), UNAVAILABLE) from None
+                raise CallFailed(str(error), UNAVAILABLE) from None
         function: Callable[[object, bytes], tuple[bytes, bytes, int]] = getattr(self._library, name)
         response, message, code = function(self._handle, request)
         if code == INTERNAL:
             self._handle = None
         if code:
-            raise Failed(message.decode(errors="replace"), code)
+            raise CallFailed(message.decode(errors="replace"), code)
         return response

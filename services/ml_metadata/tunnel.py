@@ -1,11 +1,12 @@
-"""A verified way to a MySQL server for a client that can encrypt but not verify: it comes to a loopback port in plain.
+"""TLS tunnel to a MySQL server for a client library that cannot verify certificates.
 
-MySQL's TLS begins inside of its protocol ("Connection Phase" in MySQL's documentation): the server greets in plain, the
-client asks for TLS, and logs in over it. The tunnel does the asking, so packets of a login have numbers that are one
-apart on its two sides; afterwards it passes on what comes.
+The client connects to a loopback port without TLS. The tunnel connects to the server with TLS and verifies its
+certificate. In MySQL's protocol, TLS starts after the server's greeting ("Connection Phase" in MySQL's documentation):
+the client requests TLS, then logs in. The tunnel sends that request, so the sequence numbers of login packets differ by
+one between its two sides. After the login it forwards all bytes.
 
-It is a separate process (`python -m services.ml_metadata.tunnel`): the client library holds Python's lock while it
-waits.
+The tunnel is a separate process (`python -m services.ml_metadata.tunnel`), because the client library holds Python's
+global interpreter lock while it waits.
 """
 
 from __future__ import annotations
@@ -23,34 +24,34 @@ from dataclasses import dataclass
 LOGGER = logging.getLogger("metadata")
 
 CLIENT_SSL = 0x0800
-"""The flag by which a server offers, and a client asks for, TLS."""
+"""Capability flag with which a server offers TLS and a client requests it."""
 
 SERVER_OK, SERVER_MORE, SERVER_ERROR = 0x00, 0x01, 0xFF
-"""First byte of what a server says while somebody logs in."""
+"""First byte of a server's packet during a login."""
 
 FAST_LOGIN = b"\x01\x03"
-"""`caching_sha2_password` knows the client already: OK follows without an answer."""
+"""Packet of `caching_sha2_password` for a cached password: the server sends OK without waiting for a reply."""
 
 RUNNING: list[subprocess.Popen[str]] = []
-"""Tunnels of this process, which end when their standard input does."""
+"""Tunnel processes started by this process; each ends when its standard input is closed."""
 
 CONNECT_SECONDS = 10.0
 CHUNK = 65536
 
 
-class Refused(Exception):
-    """A side does not speak as expected."""
+class HandshakeError(Exception):
+    """The login between client and server could not be completed."""
 
 
 @dataclass
 class Packet:
-    """One packet: its number in the exchange, and its content."""
+    """A MySQL packet: its sequence number and its content."""
 
     number: int
     content: bytes
 
-    def sent(self, to: socket.socket, number: int) -> None:
-        """Send it under another number."""
+    def send(self, to: socket.socket, number: int) -> None:
+        """Send the packet with another sequence number."""
         to.sendall(struct.pack("<I", len(self.content))[:3] + bytes([number % 256]) + self.content)
 
 
@@ -59,61 +60,61 @@ def _exactly(source: socket.socket, count: int) -> bytes:
     while len(found) < count:
         part = source.recv(count - len(found))
         if not part:
-            raise Refused("the connection ended in the middle of a login")
+            raise HandshakeError("the connection ended in the middle of a login")
         found += part
     return found
 
 
-def packet(source: socket.socket) -> Packet:
-    """Read one packet; those of a login are small."""
+def read_packet(source: socket.socket) -> Packet:
+    """Read one packet; packets of a login are small."""
     head = _exactly(source, 4)
     return Packet(head[3], _exactly(source, int.from_bytes(head[:3], "little")))
 
 
 def without_tls(greeting: bytes) -> bytes:
-    """Return a server's greeting that offers no TLS.
+    """Return a server's greeting with the offer of TLS removed.
 
     Raises:
-        Refused: The server offers none itself, or has greeted with an error.
+        HandshakeError: The server does not offer TLS, or its greeting is an error.
     """
     version_end = greeting.find(b"\0", 1)
     flags = version_end + 1 + 4 + 8 + 1
     if greeting[:1] != b"\x0a" or version_end < 0 or len(greeting) < flags + 2:
-        raise Refused(f"the server greets with {greeting[:80]!r}")
+        raise HandshakeError(f"unexpected greeting of the server: {greeting[:80]!r}")
     (offered,) = struct.unpack_from("<H", greeting, flags)
     if not offered & CLIENT_SSL:
-        raise Refused("the server offers no TLS")
+        raise HandshakeError("the server does not offer TLS")
     return greeting[:flags] + struct.pack("<H", offered & ~CLIENT_SSL) + greeting[flags + 2 :]
 
 
 def log_in(client: socket.socket, server: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    """Carry a login over, and return the server's side of the connection, encrypted and verified.
+    """Forward a login; return the connection to the server, encrypted and verified.
 
     Raises:
-        Refused: A side does not speak as expected.
-        ssl.SSLError: The server is not who it should be.
+        HandshakeError: The login could not be completed.
+        ssl.SSLError: The server's certificate is not valid.
     """
-    greeting = packet(server)
-    Packet(0, without_tls(greeting.content)).sent(client, greeting.number)
-    answer = packet(client)
+    greeting = read_packet(server)
+    Packet(0, without_tls(greeting.content)).send(client, greeting.number)
+    answer = read_packet(client)
     (flags,) = struct.unpack_from("<I", answer.content)
-    # Flags, greatest packet, character set and 23 zeros: the beginning of the login itself.
+    # The request for TLS consists of the first fields of a login: flags, maximum packet size, character set, 23 zeros.
     start = struct.pack("<I", flags | CLIENT_SSL)
-    Packet(0, start + answer.content[4:32]).sent(server, answer.number)
+    Packet(0, start + answer.content[4:32]).send(server, answer.number)
     secured = context.wrap_socket(server, server_hostname=host)
-    Packet(0, start + answer.content[4:]).sent(secured, answer.number + 1)
+    Packet(0, start + answer.content[4:]).send(secured, answer.number + 1)
     while True:
-        said = packet(secured)
-        said.sent(client, said.number - 1)
-        if said.content[:1] in (bytes([SERVER_OK]), bytes([SERVER_ERROR])):
+        message = read_packet(secured)
+        message.send(client, message.number - 1)
+        if message.content[:1] in (bytes([SERVER_OK]), bytes([SERVER_ERROR])):
             return secured
-        if said.content != FAST_LOGIN:
-            reply = packet(client)
-            reply.sent(secured, reply.number + 1)
+        if message.content != FAST_LOGIN:
+            reply = read_packet(client)
+            reply.send(secured, reply.number + 1)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    # Whatever ends one direction ends the other, and both sides notice.
+    # When one direction ends, close both sides, so that the other direction ends too.
     with contextlib.suppress(OSError):
         while part := source.recv(CHUNK):
             target.sendall(part)
@@ -124,12 +125,12 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 @dataclass(frozen=True)
 class Target:
-    """The server that a tunnel leads to.
+    """The server that a tunnel connects to.
 
     Attributes:
-        host: The server, as its certificate names it.
-        port: Its port.
-        ca_file: Certificates (PEM) of the authorities that may vouch for it, and nobody else.
+        host: Host name, as in the server's certificate.
+        port: Port of the server.
+        ca_file: Certificates (PEM) of the trusted authorities; no other authority is trusted.
     """
 
     host: str
@@ -137,13 +138,13 @@ class Target:
     ca_file: str
 
     def context(self) -> ssl.SSLContext:
-        """Return how connections are made."""
+        """Return the TLS settings of connections."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.load_verify_locations(self.ca_file)
         return made
 
     def serve(self, client: socket.socket, context: ssl.SSLContext) -> None:
-        """Carry one connection, until either side ends it."""
+        """Forward one connection until either side ends it."""
         with client:
             try:
                 server = socket.create_connection((self.host, self.port), CONNECT_SECONDS)
@@ -153,38 +154,38 @@ class Target:
                     back.start()
                     _pass_on(client, secured)
                     back.join()
-            except (Refused, OSError, struct.error) as error:
+            except (HandshakeError, OSError, struct.error) as error:
                 LOGGER.warning("%s:%d: %s", self.host, self.port, error)
 
 
 def listen(listener: socket.socket, target: Target, context: ssl.SSLContext) -> None:
-    """Carry every connection that comes to a listener, each in a thread of its own."""
+    """Forward every connection to a listener, each in its own thread."""
     while True:
         client, _ = listener.accept()
         threading.Thread(target=target.serve, args=(client, context), daemon=True).start()
 
 
 def start(target: Target) -> int:
-    """Start the process, and return the loopback port that it listens on; it ends with this one."""
+    """Start a tunnel process and return its loopback port; the process ends when this process ends."""
     command = [sys.executable, "-m", "services.ml_metadata.tunnel", target.host, str(target.port), target.ca_file]
-    # Kept open and never written to: its end tells the process that this one is gone.
+    # Nothing is written to the pipe: the tunnel ends when it is closed, also when this process is killed.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     RUNNING.append(process)
     line = process.stdout.readline() if process.stdout else ""
     if not line.strip().isdecimal():
-        raise Refused(f"the tunnel to {target.host} did not start")
+        raise HandshakeError(f"the tunnel to {target.host} did not start")
     return int(line)
 
 
 def main() -> None:
-    """Listen until standard input ends; print the port first."""
+    """Print the port, then forward connections until standard input is closed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     host, port, ca_file = sys.argv[1:]
     target = Target(host, int(port), ca_file)
     context = target.context()
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=listen, args=(listener, target, context), daemon=True).start()
-    print(listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started it reads it
+    print(listener.getsockname()[1], flush=True)  # noqa: T201 - read by `start`
     sys.stdin.read()
 
 

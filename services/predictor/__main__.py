@@ -1,4 +1,4 @@
-"""`python -m services.predictor`."""
+"""Entry point `python -m services.predictor`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def main() -> int:
     except SettingsError as error:
         events.emit("bad setting", level="error", reason=str(error))
         return 2
-    # Read by OpenMP when LightGBM is loaded: one small model needs no pool of threads.
+    # OpenMP reads this when LightGBM is loaded. A small model does not need a pool of threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Nobody is told that a model is served.
+    # Disable Feast's telemetry.
     os.environ.setdefault("FEAST_USAGE", "False")
 
     import uvloop

@@ -1,4 +1,4 @@
-"""The ASGI application: routes, limits, timing."""
+"""The ASGI application: routes, limits and timing of requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVER = orjson.dumps({"name": "mlplatform-serving", "version": __version__, "ex
 
 
 class App:
-    """Answers KServe's V1 and V2 data plane, health, and metrics."""
+    """Serves KServe's V1 and V2 data plane, health and metrics."""
 
     def __init__(self, state: State, metrics: Metrics) -> None:
         self._state = state
@@ -32,7 +32,7 @@ class App:
         self._predict_paths = {f"/v1/models/{self._name}:predict": 1, f"{base}/infer": 2}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         began = time.perf_counter()
         headers: list[Header] = []
         try:
@@ -66,7 +66,7 @@ class App:
         state, metrics = self._state, self._metrics
         bound = self._require_ready(headers)
         if self._working >= state.settings.max_concurrency:
-            message = f"{self._working} requests are in work, which is the limit"
+            message = f"the limit of {self._working} concurrent requests is reached"
             raise RequestError(503, "overloaded", message, retry_after=1)
         self._working += 1
         try:
@@ -96,7 +96,7 @@ class App:
 
     def _require_ready(self, headers: list[Header]) -> Bound:
         state = self._state
-        # While draining, requests that still arrive are answered: only new ones should go elsewhere.
+        # Answer requests that still arrive while draining; the gateway sends new ones elsewhere as soon as it notices.
         if state.bound is not None:
             headers.append((b"x-model-version", state.bound.model.version.encode()))
         if state.bound is None or state.reason is not None:
@@ -116,7 +116,7 @@ class App:
         return features
 
     async def _apply(self, bound: Bound, features: Features) -> list[float]:
-        rows = [[row[place] for place in bound.places] for row in features.rows]
+        rows = [[row[column] for column in bound.columns] for row in features.rows]
         predictor = bound.model.predictor
         if predictor.native:
             return predictor.predict(rows)
@@ -177,9 +177,9 @@ class App:
         if len(parts) > 3 and parts[1] in {"v1", "v2"} and parts[2] == "models":
             name = parts[3].partition(":")[0]
             if name != self._name:
-                message = f"there is no model {name}; this server has {self._name}"
+                message = f"unknown model {name}; this server has {self._name}"
                 raise RequestError(404, "unknown_model", message, field="model")
-        raise RequestError(404, "not_found", f"there is nothing at {path}")
+        raise RequestError(404, "not_found", f"unknown path {path}")
 
 
 def _unknown(request: Request, missing: list[Missing]) -> RequestError:

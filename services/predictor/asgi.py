@@ -1,4 +1,4 @@
-"""The little of HTTP that the application needs: bodies read with a limit, JSON responses."""
+"""HTTP helpers of the application: reads bodies with a size limit, sends JSON responses."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Header = tuple[bytes, bytes]
 JSON = b"application/json"
 LINGER_BYTES = 32 << 20
 LINGER_SECONDS = 2.0
-"""How much of a refused body is still taken and thrown away, so that the client reads the refusal, not a reset."""
+"""Limits for reading and discarding a refused body, so that the client receives the response instead of a reset."""
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was whole."""
+    """The client closed the connection before it had sent the whole request."""
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the request's body.
 
     Raises:
-        RequestError: 415 unless it is announced as JSON; 413 as soon as it is known to exceed `limit` bytes.
-        ClientGone: It never came.
+        RequestError: 415 unless the content type is JSON; 413 as soon as the body is known to exceed `limit` bytes.
+        ClientGone: The client closed the connection.
     """
     headers = dict(scope["headers"])
     media = headers.get(b"content-type", b"")
@@ -64,13 +64,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 async def respond(
     send: Send, status: int, body: bytes, *, media: bytes = JSON, headers: list[Header] | None = None
 ) -> None:
-    """Send a whole response."""
+    """Send a complete response."""
     await send({"type": "http.response.start", "status": status, "headers": _headers(body, media, headers)})
     await send({"type": "http.response.body", "body": body})
 
 
 async def refuse(receive: Receive, send: Send, error: RequestError, headers: list[Header]) -> None:
-    """Send an error; when the body was not read, go on throwing it away for a moment after the response is out."""
+    """Send an error; when the body was not read, read and discard it for a limited time after the response."""
     body = orjson.dumps(error.body(), default=str)
     extra = [*headers]
     if error.retry_after is not None:

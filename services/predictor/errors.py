@@ -1,18 +1,18 @@
-"""Failures that become responses, and the one way they are worded."""
+"""Errors of the predictor, and the form in which they are returned to clients."""
 
 from __future__ import annotations
 
 
 class RequestError(Exception):
-    """A request that gets no prediction.
+    """A request that is answered with an error.
 
     Attributes:
         status: HTTP status.
-        code: Stable machine-readable kind, also the metric label.
+        code: Stable, machine-readable kind of the error; also the label of the metric.
         message: What was wrong, for people.
         details: Further members of the error body: `field`, `instance`, `entity`, `key`...
-        retry_after: Seconds after which another try makes sense; sent as `Retry-After`.
-        close: Whether the connection is of no further use (the body was not read).
+        retry_after: Seconds after which the client may retry; sent as `Retry-After`.
+        close: Whether to close the connection, because the body was not read.
     """
 
     def __init__(
@@ -34,21 +34,21 @@ class RequestError(Exception):
         self.close = close
 
     def at(self, field: str, instance: int | None = None) -> RequestError:
-        """Name the field, and the instance where there are several; return the error itself."""
+        """Add the field, and the instance if there are several, to the details; return the error."""
         self.details = {**self.details, "field": field, **({} if instance is None else {"instance": instance})}
         return self
 
     def body(self) -> dict[str, object]:
-        """Return the error document: `error` as the V2 protocol words it, then our members."""
+        """Return the error document: `error` as in the V2 protocol, then `code` and the details."""
         return {"error": self.message, "code": self.code, **self.details}
 
 
 class StoreUnavailable(Exception):
-    """The online store did not answer in time, or answered with an error; the text is the reason."""
+    """The online store did not respond in time, or responded with an error; the text is the reason."""
 
 
 class PlanError(Exception):
-    """The registry answered, but no plan can be made from what it says; the text is the reason."""
+    """The registry can be read, but its content does not allow a plan; the text is the reason."""
 
 
 class ModelError(Exception):

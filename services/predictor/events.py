@@ -1,4 +1,4 @@
-"""Events of the process, one JSON object a line; requests are counted in metrics, never logged."""
+"""Logs events of the process as JSON, one per line; requests are counted in metrics and not logged."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def emit(event: str, *, level: str = "info", **members: object) -> None:
     """Write one event to standard error.
 
     Args:
-        event: What happened, in a few words that stay the same.
+        event: What happened, as a fixed short text.
         level: `info`, `warning` or `error`.
-        members: What it happened to.
+        members: Further members of the JSON object.
     """
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = orjson.dumps({"time": now, "level": level, "event": event, **members}, default=str)

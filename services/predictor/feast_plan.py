@@ -1,8 +1,8 @@
-"""Compiles a `Plan` from Feast's registry. The only module that imports Feast, and never on the hot path.
+"""Compiles a `Plan` from Feast's registry. This is the only module that imports Feast; requests do not use it.
 
-Feast's resolution of a feature service (projections, aliases, join key maps) is used as it is, so that the plan reads
-what `FeatureStore.get_online_features` would read; the functions called are private to Feast, hence the version pin
-and the parity test.
+Feast itself resolves the feature service (projections, aliases, join key maps), so that the plan reads the same values
+as `FeatureStore.get_online_features`. The called functions are private to Feast; therefore its version is pinned, and
+a test compares both.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from services.predictor.keys import ENCODERS, KeyType
 from services.predictor.plan import KeyField, Plan, Value, ViewPlan
 
 FeastObject: TypeAlias = Any
-"""An object of Feast's, whose classes carry no usable types."""
+"""An object of Feast, whose classes have no usable types."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisTarget:
-    """Where the online store is.
+    """Address of the online store.
 
     Attributes:
         cluster: Whether it is a Redis Cluster.
-        nodes: Host and port of each start node; the first alone counts without a cluster.
-        options: redis-py's options from Feast's connection string: password, ssl, db...
+        nodes: Host and port of each start node; without a cluster, only the first is used.
+        options: Options of redis-py from Feast's connection string: password, ssl, db...
     """
 
     cluster: bool
@@ -36,7 +36,7 @@ class RedisTarget:
 
 
 class Registry:
-    """Feast's registry as named by a `feature_store.yaml`."""
+    """Feast's registry in a `feature_store.yaml`."""
 
     def __init__(self, config_file: Path) -> None:
         from feast.repo_config import load_repo_config
@@ -45,35 +45,35 @@ class Registry:
             raise PlanError(f"Feast's configuration {config_file} does not exist")
         self._config: Any = load_repo_config(config_file.parent, config_file)
         if self._config.online_store.type != "redis":
-            raise PlanError(f"the online store is {self._config.online_store.type!r}; only redis can be served from")
+            raise PlanError(f"the online store is {self._config.online_store.type!r}; allowed: redis")
         if self._config.entity_key_serialization_version != 3:
             seen = self._config.entity_key_serialization_version
-            raise PlanError(f"entity_key_serialization_version is {seen}; only 3 can be served")
-        # One look at a time, made by `compile`: no thread of Feast's own and no expiry in between.
+            raise PlanError(f"entity_key_serialization_version is {seen}; allowed: 3")
+        # Read the registry only in `compile`: without a thread of Feast and without expiry of its cache.
         self._config.registry.cache_mode = "sync"
         self._config.registry.cache_ttl_seconds = 0
         self._store: Any = None
 
     def redis(self) -> RedisTarget:
-        """Return the online store's address, read by Feast's own parser of its connection string."""
+        """Return the online store's address, parsed from the connection string by Feast."""
         from feast.infra.online_stores.redis import RedisOnlineStore
 
         online = self._config.online_store
         kind = online.redis_type.value
         if kind not in {"redis", "redis_cluster"}:
-            raise PlanError(f"redis_type is {kind!r}; allowed are 'redis' and 'redis_cluster'")
+            raise PlanError(f"redis_type is {kind!r}; allowed: 'redis', 'redis_cluster'")
         nodes, options = RedisOnlineStore._parse_connection_string(online.connection_string)
         pairs = tuple((str(node["host"]), int(node["port"])) for node in nodes)
         return RedisTarget(cluster=kind == "redis_cluster", nodes=pairs, options=options)
 
     def compile(self, service_name: str) -> Plan:
-        """Return the plan of a feature service as the registry has it now.
+        """Compile the plan of a feature service from the current content of the registry.
 
-        Blocks for the registry's round trips.
+        The call blocks for the registry's round trips.
 
         Raises:
-            PlanError: The registry's answer rules the service out.
-            Exception: Whatever the registry's driver raises when it cannot be reached.
+            PlanError: The registry does not have the service, or the service cannot be served.
+            Exception: Any exception of the registry's driver when the registry cannot be reached.
         """
         from feast import FeatureStore
         from feast.errors import FeatureServiceNotFoundException
@@ -82,21 +82,23 @@ class Registry:
         if self._store is None:
             self._store = FeatureStore(config=self._config)
         registry, project = self._store.registry, self._config.project
-        # `refresh` hides failures; this uncached read does not, and so tells an outage from an absence.
+        # `refresh` hides failures. Read without cache first, to distinguish an outage from a missing service.
         try:
             service = registry.get_feature_service(service_name, project, allow_cache=False)
         except FeatureServiceNotFoundException as error:
             raise PlanError(f"feature service {service_name} is not in project {project}'s registry") from error
         registry.refresh(project)
         if getattr(service, "precompute_online", False):
-            raise PlanError(f"feature service {service_name} has precompute_online, which is read by Feast alone")
-        # A running materialization must not take the service away; the stored rows are whole at any moment.
+            raise PlanError(f"feature service {service_name} has precompute_online, which this server cannot read")
+        # Keep serving during a materialization: stored rows are complete at all times.
         registry.serve_features_while_materializing = True
         context = _get_online_request_context(registry, project, service, False)
         _, on_demand, entity_keys, entity_types, _, grouped, _, _, _ = context
         if on_demand:
             names = ", ".join(view.name for view in on_demand)
-            raise PlanError(f"feature service {service_name} has on-demand feature views ({names}), not servable here")
+            raise PlanError(
+                f"feature service {service_name} has on-demand feature views ({names}), which this server cannot serve"
+            )
         return _plan(service_name, self._config, grouped, entity_keys, entity_types)
 
 
@@ -120,20 +122,20 @@ def _plan(
             kind = entity_types[key].name if key in entity_types else "STRING"
             if kind not in KeyType.__members__:
                 allowed = ", ".join(KeyType.__members__)
-                raise PlanError(f"join key {key} of feature view {view.name} is {kind}; allowed are {allowed}")
+                raise PlanError(f"join key {key} of feature view {view.name} is {kind}; allowed: {allowed}")
             types.append(KeyType[kind])
         names.update({key: kind for key, kind in zip(asked, types, strict=True) if key != DUMMY_ENTITY_ID})
-        # Feast keeps them in no particular order.
+        # Feast returns the features in no particular order.
         drafts.append((view, sorted(features), stored, asked, types))
     fields = tuple(KeyField(name=name, type=names[name]) for name in sorted(names))
-    places = {field.name: place for place, field in enumerate(fields)}
-    views = tuple(_view(config, places, *draft) for draft in drafts)
+    indexes = {field.name: place for place, field in enumerate(fields)}
+    views = tuple(_view(config, indexes, *draft) for draft in drafts)
     return Plan(service=service, key_fields=fields, views=views, decode=_decoder(), decode_timestamp=_seconds)
 
 
 def _view(
     config: FeastObject,
-    places: dict[str, int],
+    indexes: dict[str, int],
     view: FeastObject,
     features: list[str],
     stored: list[str],
@@ -155,7 +157,7 @@ def _view(
         key_prefix=serialize_entity_key_prefix(stored, config.entity_key_serialization_version),
         key_suffix=config.project.encode(),
         positions=tuple(
-            places[key] if key in places else ENCODERS[kind](DUMMY_ENTITY_VAL)
+            indexes[key] if key in indexes else ENCODERS[kind](DUMMY_ENTITY_VAL)
             for key, kind in zip(asked, types, strict=True)
         ),
         types=tuple(types),
@@ -168,7 +170,7 @@ def _view(
 
 
 def _probe(config: FeastObject, view: ViewPlan) -> None:
-    """Check one key against Feast's own serialization, so that a changed Feast is refused rather than misread."""
+    """Compare one key with Feast's own serialization, to refuse a Feast that serializes keys differently."""
     from feast.infra.online_stores.helpers import _redis_key
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value as Proto
@@ -182,7 +184,7 @@ def _probe(config: FeastObject, view: ViewPlan) -> None:
             values.append(Proto(int32_val=7) if kind is KeyType.INT32 else Proto(int64_val=7))
     expected = _redis_key(config.project, EntityKey(join_keys=view.join_keys, entity_values=values), 3)
     if view.redis_key(row) != expected:
-        raise PlanError(f"this Feast writes the keys of feature view {view.name} in a form unknown here")
+        raise PlanError(f"the installed Feast serializes the keys of feature view {view.name} differently")
 
 
 def _decoder() -> Callable[[bytes], Value]:

@@ -1,8 +1,8 @@
-"""Redis keys as Feast's Redis online store writes them (entity key serialization version 3).
+"""Encodes Redis keys in the format of Feast's Redis online store (entity key serialization version 3).
 
-The constant part, which names the join keys, is made once by Feast's own function when a plan is compiled; what
-changes with a request is appended here: for each join key in sorted order its value's type and length (unsigned 32
-bit, little endian) and bytes, then the project's name.
+Feast's own function makes the constant part with the names of the join keys, once, when a plan is compiled. This module
+encodes the part that depends on the request: for each join key in sorted order, the type and length of its value
+(unsigned 32 bit, little endian) and its bytes. The project's name follows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import IntEnum
 
 
 class KeyType(IntEnum):
-    """Types a join key may have, by their number in Feast's `ValueType`; Feast itself can serialize few others."""
+    """Allowed types of join keys, with their number in Feast's `ValueType`; Feast can serialize few others."""
 
     STRING = 2
     INT32 = 3
@@ -43,4 +43,4 @@ RANGES: dict[KeyType, tuple[int, int]] = {
     KeyType.INT32: (-(1 << 31), (1 << 31) - 1),
     KeyType.INT64: (-(1 << 63), (1 << 63) - 1),
 }
-"""Lowest and highest value of each integer type."""
+"""Minimum and maximum of each integer type."""

@@ -1,4 +1,4 @@
-"""The model in `/mnt/models`: an MLflow model folder, applied natively where its flavour allows."""
+"""Loads the MLflow model folder in `/mnt/models` and applies the model, natively if its flavour allows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Predictor(Protocol):
     """Applies a model.
 
     Attributes:
-        native: Whether it is quick enough for the event loop and takes only numbers.
-        platform: Name shown as the V2 model metadata's platform.
+        native: Whether it is fast enough for the event loop and only accepts numbers.
+        platform: Platform in the model metadata of the V2 protocol.
     """
 
     native: bool
@@ -36,11 +36,11 @@ class Model:
     """A loaded model.
 
     Attributes:
-        version: Version in the registry, or the logged model's id when the folder does not say.
-        columns: Inputs by the model's signature, in order.
-        feature_service: Feast feature service it was trained on, where recorded.
-        trained_on: Fingerprint of that service at training time, where recorded.
-        predictor: Applies it.
+        version: Version in the registry, or the ID of the logged model if the folder has no version.
+        columns: Input columns of the model's signature, in order.
+        feature_service: Feast feature service that it was trained on, if recorded.
+        trained_on: Fingerprint of that service at training time, if recorded.
+        predictor: Applies the model.
     """
 
     version: str
@@ -51,7 +51,7 @@ class Model:
 
 
 class LightGBM:
-    """A LightGBM booster with one output, called without MLflow or pandas between."""
+    """A LightGBM booster with one output, called directly, without MLflow and pandas."""
 
     native = True
     platform = "mlflow_lightgbm"
@@ -62,27 +62,29 @@ class LightGBM:
         self._booster = lightgbm.Booster(model_file=str(file))
         names = self._booster.feature_name()
         if self._booster.num_feature() != len(columns):
-            raise ModelError(f"the booster takes {self._booster.num_feature()} columns, its signature {len(columns)}")
+            raise ModelError(
+                f"the booster has {self._booster.num_feature()} columns, the model's signature has {len(columns)}"
+            )
         unnamed = [f"Column_{place}" for place in range(len(columns))]
         if names not in (unnamed, list(columns)):
             wrong = next(
                 f"{name!r} for {column!r}" for name, column in zip(names, columns, strict=True) if name != column
             )
-            raise ModelError(f"the booster's columns are not in the signature's order: {wrong}")
+            raise ModelError(f"the booster's columns differ from the signature: {wrong}")
         if self._booster.num_model_per_iteration() != 1:
             raise ModelError("the booster has several outputs; only one probability can be served")
         if self._booster.pandas_categorical:
-            raise ModelError("the booster was trained on pandas categories, which plain numbers cannot stand for")
+            raise ModelError("the booster was trained on pandas categories; only numeric columns can be served")
 
     def predict(self, rows: Sequence[Sequence[Any]]) -> list[float]:
         """Return the booster's output for each row; a null is NaN."""
         matrix = np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float64)
-        # One thread: the model is small, and a pool would fight the event loop for the pod's CPU.
+        # Use one thread: the model is small, and more threads would compete with the event loop for the pod's CPU.
         return self._booster.predict(matrix, num_threads=1, validate_features=False).tolist()  # type: ignore[union-attr]
 
 
 class PyFunc:
-    """Any other flavour, through MLflow's own wrapper."""
+    """A model of any other flavour, applied through `mlflow.pyfunc`."""
 
     native = False
     platform = "mlflow_pyfunc"
@@ -92,7 +94,7 @@ class PyFunc:
             import mlflow.pyfunc
             import pandas as pd
         except ImportError as error:
-            raise ModelError(f"only the lightgbm flavour can be served without mlflow: {error}") from error
+            raise ModelError(f"without mlflow, only the lightgbm flavour can be served: {error}") from error
         self._frame: Any = pd.DataFrame
         self._columns = list(columns)
         self._model = mlflow.pyfunc.load_model(str(folder))
@@ -101,7 +103,7 @@ class PyFunc:
         """Return the model's only output for each row."""
         output = np.asarray(self._model.predict(self._frame(list(rows), columns=self._columns)), dtype=np.float64)
         if output.size != len(rows):
-            raise ModelError(f"the model returned {output.size} numbers for {len(rows)} rows; one each is expected")
+            raise ModelError(f"the model returned {output.size} numbers for {len(rows)} rows; expected one per row")
         return output.reshape(-1).tolist()
 
 
@@ -110,7 +112,7 @@ def load(folder: Path, version: str | None = None) -> Model:
 
     Args:
         folder: Folder with the `MLmodel` file.
-        version: Version to report instead of what the folder says.
+        version: Version to report instead of the folder's.
 
     Raises:
         ModelError: The folder is not a servable model.
@@ -130,7 +132,7 @@ def load(folder: Path, version: str | None = None) -> Model:
         predictor = PyFunc(folder, columns)
     else:
         raise ModelError(
-            f"{folder} has the flavours {', '.join(flavors) or 'none'}; lightgbm or python_function needed"
+            f"{folder} has the flavours {', '.join(flavors) or 'none'}; allowed: lightgbm, python_function"
         )
     registered = _read_yaml(folder / "registered_model_meta") or {}
     found = version or registered.get("model_version") or document.get("model_id") or "unknown"

@@ -1,4 +1,4 @@
-"""The plan: all that the hot path needs to know of a feature service, without Feast."""
+"""The plan of a feature service: all that is needed to read its features for a request, without Feast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Value: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
-    """A join key that a request must carry."""
+    """A join key that a request must have."""
 
     name: str
     type: KeyType
@@ -30,13 +30,13 @@ class ViewPlan:
     """How to read one feature view.
 
     Attributes:
-        name: The view's name in the service (its alias, when it has one).
+        name: Name of the view in the service (its alias, if it has one).
         entities: Names of its entities.
-        join_keys: Its join keys as stored, sorted.
-        request_fields: The request's field for each join key; differs under a join key map.
-        key_prefix: Constant head of the Redis key.
-        key_suffix: Constant tail: the project's name.
-        positions: Place of each join key's value in a request row; a constant value's bytes when there is none.
+        join_keys: Join keys as stored, sorted.
+        request_fields: Field of the request for each join key; its name differs when a join key map is used.
+        key_prefix: Constant start of the Redis key.
+        key_suffix: Constant end of the Redis key: the project's name.
+        positions: Index of each join key's value in a request row; the encoded value for a constant key.
         types: Type of each join key.
         features: Names of the features as returned.
         dtypes: Feast's name of each feature's type.
@@ -64,21 +64,21 @@ class ViewPlan:
         return b"".join(parts)
 
     def entity_key(self, row: Row) -> dict[str, str | int]:
-        """Return `row`'s values for this view, by the request's field names."""
+        """Return the key values of `row` for this view, by the request's field names."""
         pairs = zip(self.request_fields, self.positions, strict=True)
         return {name: row[position] for name, position in pairs if isinstance(position, int)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A feature service compiled for reading.
+    """A feature service, compiled for reading.
 
     Attributes:
         service: Name of the feature service.
-        key_fields: Join keys a request must carry, sorted by name.
+        key_fields: Join keys that a request must have, sorted by name.
         views: Feature views in the service's order.
-        decode: Turns a stored value into a Python value; None for a null.
-        decode_timestamp: Turns a stored event timestamp into seconds since the epoch.
+        decode: Converts a stored value to a Python value; None for a null.
+        decode_timestamp: Converts a stored event timestamp to seconds since the epoch.
     """
 
     service: str
@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of all features, view by view: the order of a row that was read."""
+        """Names of all features, view by view: the order of values in a row."""
         return tuple(name for view in self.views for name in view.features)
 
     @property
@@ -99,14 +99,14 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """First 16 hex digits of the SHA-256 of what the service reads: views, join keys, features and types."""
+        """Fingerprint of the service's content; see the function `fingerprint`."""
         return fingerprint(
             {view.name: (view.join_keys, dict(zip(view.features, view.dtypes, strict=True))) for view in self.views}
         )
 
 
 def fingerprint(views: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) -> str:
-    """Return the identity of a feature service's content.
+    """Return the first 16 hex digits of the SHA-256 of a feature service's views, join keys, features and types.
 
     Args:
         views: For each feature view its join keys and the type name of each of its features.
@@ -116,17 +116,17 @@ def fingerprint(views: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) ->
 
 
 NUMERIC_DTYPES = frozenset({"Int32", "Int64", "Float32", "Float64", "Bool"})
-"""Feast types that a numeric model can read."""
+"""Feast types that a model with numeric inputs accepts."""
 
 
 def mismatches(plan: Plan, columns: Sequence[str], *, numeric: bool, trained_on: str | None) -> list[str]:
     """Return why `plan` cannot feed a model; empty when it can.
 
     Args:
-        plan: The feature service as it is now.
+        plan: The current plan of the feature service.
         columns: The model's input columns.
-        numeric: Whether the model takes only numbers.
-        trained_on: Fingerprint of the feature service when the model was trained, where it was recorded.
+        numeric: Whether the model only accepts numbers.
+        trained_on: Fingerprint of the feature service at training time, if recorded.
     """
     dtypes = plan.dtypes
     reasons = []
@@ -136,9 +136,9 @@ def mismatches(plan: Plan, columns: Sequence[str], *, numeric: bool, trained_on:
     if numeric:
         wrong = [f"{name} ({dtypes[name]})" for name in columns if dtypes.get(name, "Int64") not in NUMERIC_DTYPES]
         if wrong:
-            reasons.append(f"the model takes numbers, but feature service {plan.service} has {', '.join(wrong)}")
+            reasons.append(f"the model only accepts numbers, but feature service {plan.service} has {', '.join(wrong)}")
     if trained_on is not None and trained_on != plan.fingerprint:
         reasons.append(
-            f"feature service {plan.service} is version {plan.fingerprint}, the model was trained on {trained_on}"
+            f"feature service {plan.service} has fingerprint {plan.fingerprint}, the model was trained on {trained_on}"
         )
     return reasons

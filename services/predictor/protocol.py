@@ -1,4 +1,4 @@
-"""Checks shared by both protocols, and what a checked request is."""
+"""Request checks that both protocols share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Request:
 
     Attributes:
         rows: Join key values of each instance, in the order of the key fields.
-        return_features: Whether the features used are to be returned.
-        id: The client's name for the request (V2 only).
-        outputs: Names of the outputs wanted (V2 only); all when None.
+        return_features: Whether to return the features used.
+        id: ID that the client gave to the request (V2 only).
+        outputs: Names of the requested outputs (V2 only); all when None.
     """
 
     rows: list[Row]
@@ -36,7 +36,7 @@ def document(body: bytes) -> dict[str, Any]:
     """Return the JSON object in `body`.
 
     Raises:
-        RequestError: 400 when it is not JSON, 422 when it is not an object.
+        RequestError: 400 when the body is not JSON, 422 when it is not an object.
     """
     try:
         value = orjson.loads(body)
@@ -75,7 +75,7 @@ def key_value(value: object, field: KeyField, instance: int, path: str) -> str |
         raise RequestError(
             422,
             "wrong_type",
-            f"{path} is out of range: {WORDS[field.type]} is wanted",
+            f"{path} is out of range; allowed: {WORDS[field.type]}",
             field=field.name,
             instance=instance,
         )
@@ -104,7 +104,7 @@ def count(found: int, limit: int, field: str) -> None:
     """Check the number of instances.
 
     Raises:
-        RequestError: 422 when there is none, 413 when there are more than `limit`.
+        RequestError: 422 when there is no instance, 413 when there are more than `limit`.
     """
     if found == 0:
         raise RequestError(422, "missing_field", f"{field} must hold at least one instance", field=field)
@@ -114,7 +114,7 @@ def count(found: int, limit: int, field: str) -> None:
 
 
 def require(fields: Sequence[KeyField], present: Sequence[str], field: str, instance: int | None = None) -> None:
-    """Check that the join keys are there and nothing else is.
+    """Check that all join keys are present, and no other fields.
 
     Raises:
         RequestError: 422 naming the missing or unknown field.
@@ -125,5 +125,5 @@ def require(fields: Sequence[KeyField], present: Sequence[str], field: str, inst
             raise RequestError(422, "missing_field", f"{field} lacks the field {name}").at(name, instance)
     for name in present:
         if name not in names:
-            message = f"{field} has the unknown field {name}; allowed are {', '.join(names)}"
+            message = f"{field} has the unknown field {name}; allowed: {', '.join(names)}"
             raise RequestError(422, "unknown_field", message).at(name, instance)

@@ -1,4 +1,4 @@
-"""Reads features for a request: one pipelined Redis round trip, with a deadline and a breaker."""
+"""Reads the features for a request in one pipelined Redis round trip, with a deadline and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.predictor.plan import Plan, Row, ViewPlan
 T = TypeVar("T")
 
 PROBE_SECONDS = 0.1
-"""Pause between two attempts to reach a store that is down, whatever the load: the only traffic it then gets."""
+"""Pause between two attempts to reach a store that is down; it gets no other traffic, whatever the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What was read.
+    """The features read for a request.
 
     Attributes:
         rows: One list per instance, in the order of `Plan.features`; None for a null.
         missing: Entities without a row.
-        stamps: Stored event timestamp per instance and view, undecoded; None where there is no row.
+        stamps: Encoded event timestamp for each instance and view; None without a row.
     """
 
     rows: list[list[Any]]
@@ -50,13 +50,13 @@ class Features:
 
 
 class FeatureReader:
-    """Online store client of one process.
+    """Client of the online store.
 
-    A failed connection is retried once, at once, since a pooled one may have gone stale. When that fails too the
-    store counts as down: requests are refused with the reason without trying, while one task probes for its return.
+    A failed connection is retried once, immediately, because a pooled connection may be stale. When the retry fails,
+    the store counts as down: requests are refused without an attempt, while one task probes the store.
 
     Attributes:
-        down: Why the store counts as down; None while it answers.
+        down: Why the store counts as down; None while it responds.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class FeatureReader:
         connections: int,
         on_change: Callable[[str | None], None] = lambda reason: None,
     ) -> None:
-        """Prepare a client; nothing is connected before the first read.
+        """Prepare a client; the first read connects.
 
         Args:
             cluster: Whether the store is a Redis Cluster.
             nodes: Host and port of each start node.
-            options: redis-py's options; their timeouts are overruled.
-            timeout: Seconds one read may take, connecting included.
-            connections: Most connections held open.
+            options: Options of redis-py; their timeouts are ignored.
+            timeout: Timeout of a read in seconds, connecting included.
+            connections: Maximum number of open connections.
             on_change: Called with `down` each time it changes.
         """
         self.down: str | None = None
@@ -84,8 +84,8 @@ class FeatureReader:
         self._address = ",".join(f"{host}:{port}" for host, port in nodes)
         self._on_change = on_change
         self._probing: asyncio.Task[None] | None = None
-        # The deadline of a request is ours alone: what Feast's connection string says of timeouts suits batch jobs.
-        # A health check would be a round trip of its own; a stale connection is found by the retry.
+        # Ignore the timeouts in Feast's connection string, which are meant for batch jobs. Disable health checks,
+        # because each is a round trip; the retry detects a stale connection.
         own = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "health_check_interval": 0}
         merged: dict[str, Any] = {"socket_keepalive": True, **options, **own}
         self._client: Redis | RedisCluster
@@ -105,7 +105,7 @@ class FeatureReader:
         """Return the features of `rows`.
 
         Raises:
-            StoreUnavailable: No answer within the timeout, or an error for an answer.
+            StoreUnavailable: The store did not respond within the timeout, or responded with an error.
         """
         if self.down is not None:
             raise StoreUnavailable(self.down)
@@ -121,10 +121,10 @@ class FeatureReader:
         return _assemble(plan, keys, wanted, replies)
 
     async def ping(self) -> None:
-        """Connect ahead of the first request.
+        """Connect before the first request.
 
         Raises:
-            StoreUnavailable: No answer within the timeout, or an error for an answer.
+            StoreUnavailable: The store did not respond within the timeout, or responded with an error.
         """
         await self._guarded(self._ping())
 

@@ -1,4 +1,4 @@
-"""The process: uvicorn around the application, start in the background, orderly end."""
+"""Runs the application with uvicorn: starts in the background, and drains requests before it ends."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from services.predictor.settings import Settings
 from services.predictor.state import State
 
 KEEP_ALIVE_SECONDS = 3700
-"""Longer than Envoy keeps an idle upstream connection (one hour), so that it is never the server that closes first."""
+"""Longer than Envoy keeps an idle upstream connection (one hour), so that the server never closes first."""
 
 FINISH_SECONDS = 10
-"""Time that requests in work get when the process ends."""
+"""Time to complete running requests when the process ends."""
 
 BACKLOG = 512
 
 
 class Server(uvicorn.Server):
-    """uvicorn that, on SIGTERM, first refuses readiness and goes on answering until the gateway has noticed."""
+    """uvicorn server that drains on SIGTERM: it reports not ready and keeps answering until the gateway has noticed."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain; a second signal ends it at once."""
+        """Start draining; a second signal, or SIGINT, ends the server at once."""
         del frame
         if self._state.draining or sig == signal.SIGINT:
             self.should_exit = True
@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     metrics = Metrics()
     state = State(settings, metrics)
     config = uvicorn.Config(
@@ -86,10 +86,11 @@ async def _background(state: State) -> None:
 
 
 def tune() -> None:
-    """Keep the garbage collector and background threads out of the way of requests.
+    """Reduce delays of requests by the garbage collector and by background threads.
 
-    What was imported and loaded lives as long as the process: it is taken out of collection. A request makes few
-    cycles, so collection can be rare. The registry is read by a thread, which must give way to requests at once.
+    Exclude imported modules and loaded data from collection, because they live as long as the process. Collect rarely,
+    because a request creates few reference cycles. Switch threads often, so that the thread that reads the registry
+    does not delay requests.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Settings of the process: environment variables, each also a command-line option."""
+"""Reads the settings of the predictor from environment variables and command-line options."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing_extensions import override
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set from outside.
+    """Settings of the predictor.
 
     Attributes:
-        model_name: Name in the URLs; the InferenceService's name.
-        model_dir: MLflow model folder, where the storage initializer puts it.
-        model_version: Version reported in `X-Model-Version`; from the model folder when None.
+        model_name: Name in the URLs; the name of the InferenceService.
+        model_dir: MLflow model folder, to which the storage initializer downloads the model.
+        model_version: Version reported in `X-Model-Version`; when None, taken from the model folder.
         feast_config: Feast's `feature_store.yaml`.
-        feature_service: Feast feature service to read; from the model's metadata when None.
+        feature_service: Feast feature service to read; when None, taken from the model's metadata.
         host: Address to listen on.
         port: TCP port to listen on.
-        feature_timeout_ms: Deadline for the features of one request, connecting included.
-        refresh_seconds: Pause between two looks at the registry.
-        max_body_bytes: Largest request body.
-        max_instances: Most instances in one request.
-        max_concurrency: Most requests in work at once; the next gets 503.
-        drain_seconds: Time after SIGTERM during which requests are still answered while readiness is refused.
+        feature_timeout_ms: Timeout for reading the features of a request, connecting included.
+        refresh_seconds: Pause between two refreshes of the plan from the registry.
+        max_body_bytes: Maximum size of a request body.
+        max_instances: Maximum number of instances in a request.
+        max_concurrency: Maximum number of concurrent requests; further ones get 503.
+        drain_seconds: Time after SIGTERM during which requests are answered although the server reports not ready.
     """
 
     model_name: str = "model"
@@ -55,11 +55,11 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "max_concurrency": (1, 4096),
     "drain_seconds": (0, 300),
 }
-"""Lowest and highest value of each number."""
+"""Minimum and maximum of each number."""
 
 
 class SettingsError(Exception):
-    """A setting is unknown, ill-typed or out of range; the text names it, its value and what is allowed."""
+    """A setting is unknown, has the wrong type, or is out of range; the text has its name, value and allowed values."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,14 +69,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def read(environ: Mapping[str, str], argv: Sequence[str] = ()) -> Settings:
-    """Return the settings; an option wins over its variable.
+    """Return the settings; an option has precedence over its variable.
 
     Args:
-        environ: `MODEL_NAME`, `MODEL_DIR`... the fields of `Settings` in capitals.
-        argv: `--model-name=...`; underscores are accepted for dashes, as in KServe's own runtimes.
+        environ: `MODEL_NAME`, `MODEL_DIR`...: the fields of `Settings` in capitals.
+        argv: `--model-name=...`; underscores are accepted instead of dashes, as in KServe's runtimes.
 
     Raises:
-        SettingsError: A value or option is not allowed.
+        SettingsError: An option is unknown, or a value is not allowed.
     """
     parser = _Parser(prog="python -m services.predictor", allow_abbrev=False)
     for field in Settings.__dataclass_fields__:
@@ -99,6 +99,6 @@ def _typed(field: str, value: str) -> str | int | Path:
         except ValueError:
             number = low - 1
         if not low <= number <= high:
-            raise SettingsError(f"{field.upper()} is {value!r}; allowed is a whole number from {low} to {high}")
+            raise SettingsError(f"{field.upper()} is {value!r}; allowed: a whole number from {low} to {high}")
         return number
     return Path(value) if field in {"model_dir", "feast_config"} else value

@@ -1,4 +1,4 @@
-"""What the process serves with, and whether it may: model, plan, reader and the reasons against readiness."""
+"""State of the predictor: model, plan, feature reader, and whether the process is ready."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from services.predictor.reader import FeatureReader
 from services.predictor.settings import Settings
 
 RETRY_SECONDS = 2.0
-"""Pause between two attempts while there is nothing to serve with."""
+"""Pause between two attempts to load the model and the plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A model bound to a plan.
+    """A model combined with the plan that reads its features.
 
     Attributes:
         model: The model.
-        plan: The plan that feeds it.
-        places: Place in a row that was read of each of the model's columns.
+        plan: The plan.
+        columns: Index of each of the model's columns in a row of features.
     """
 
     model: Model
     plan: Plan
-    places: tuple[int, ...]
+    columns: tuple[int, ...]
 
 
 def bind(model: Model, plan: Plan) -> Bound:
-    """Return `model` bound to `plan`.
+    """Combine a model with a plan.
 
     Raises:
-        PlanError: The plan cannot feed the model.
+        PlanError: The plan does not have the features that the model needs.
     """
     reasons = mismatches(plan, model.columns, numeric=model.predictor.native, trained_on=model.trained_on)
     if reasons:
@@ -50,13 +50,13 @@ def bind(model: Model, plan: Plan) -> Bound:
 
 
 class State:
-    """Keeps the process able to serve.
+    """Loads and refreshes what the process needs to serve.
 
     Attributes:
-        bound: What requests are answered with; swapped whole when the registry changes.
+        bound: Model and plan that requests use; replaced as a whole when the registry changes.
         reason: Why requests cannot be answered; None when they can.
-        reader: The online store's client, once its address is known.
-        draining: Whether the process is on its way out.
+        reader: Client of the online store; None until its address is known.
+        draining: Whether the process is shutting down.
     """
 
     def __init__(
@@ -83,14 +83,15 @@ class State:
 
     @property
     def ready(self) -> bool:
-        """Whether new requests should come here."""
+        """Whether the process should receive new requests."""
         return self.reason is None and not self.draining
 
     def report(self) -> dict[str, Any]:
         """Return the readiness document.
 
-        The online store is told but does not count: when it is down for one pod it is down for all, and a request
-        answered with the reason says more than a gateway without a backend.
+        It shows the state of the online store, but an unavailable store does not make the process unready: it is
+        usually unavailable to all pods, and an error response with the reason is more useful than a gateway without
+        backends.
         """
         reason = "draining: the process is shutting down" if self.draining else self.reason
         down = self.reader.down if self.reader is not None else None
@@ -104,7 +105,7 @@ class State:
         return report
 
     async def start(self) -> None:
-        """Load model and plan, trying again until both are there."""
+        """Load the model and the plan; retry until both are loaded."""
         while True:
             try:
                 await self._load()
@@ -117,14 +118,14 @@ class State:
             await self._pause(self._retry_seconds)
 
     async def keep_fresh(self) -> None:
-        """Look at the registry from time to time, for as long as the process lives."""
+        """Refresh the plan periodically, until the process ends."""
         while True:
             well = self.reason is None and self._refresh_error is None
             await self._pause(self.settings.refresh_seconds if well else self._retry_seconds)
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Look at the registry once; its plan takes over at once, and its silence changes nothing."""
+        """Read the registry and use the new plan; if the registry is unreachable, keep the current plan."""
         if self.bound is None or self._registry is None:
             return
         model, old = self.bound.model, self.bound.plan
@@ -140,7 +141,7 @@ class State:
         except Exception as error:
             self.metrics.plan_refreshes.labels("failed").inc()
             if self._refresh_error is None:
-                events.emit("plan refresh failed; serving goes on", level="warning", reason=brief(error))
+                events.emit("plan refresh failed; keeping the current plan", level="warning", reason=brief(error))
             self._refresh_error = brief(error)
             return
         self._confirmed = time.monotonic()
@@ -151,12 +152,12 @@ class State:
         self._bind(bound)
 
     async def close(self) -> None:
-        """Give the online store's connections back."""
+        """Close the connections to the online store."""
         if self.reader is not None:
             await self.reader.close()
 
     def wake(self) -> None:
-        """Cut the current pause short."""
+        """End the current pause."""
         self._wake.set()
 
     async def _load(self) -> None:
@@ -164,7 +165,7 @@ class State:
         model = await asyncio.to_thread(load, settings.model_dir, settings.model_version)
         service = settings.feature_service or model.feature_service
         if service is None:
-            raise ModelError("no feature service: set FEATURE_SERVICE or log the model with metadata feature_service")
+            raise ModelError("no feature service: set FEATURE_SERVICE, or log the model with metadata feature_service")
         if self._registry is None:
             self.reason = "starting: reading Feast's configuration"
             self._registry = await asyncio.to_thread(self._make_registry)
@@ -220,6 +221,6 @@ class State:
 
 
 def brief(error: BaseException) -> str:
-    """Return the first line of an error, with its type: drivers add pages of hints, and statements with values."""
+    """Return the type and the first line of an error; drivers append long hints, and statements with values."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,10 +1,10 @@
-"""KServe's V1 protocol.
+"""Parses requests and renders responses of KServe's V1 protocol.
 
     {"instances": [{"tailnum": "N102UW", "origin": "JFK", "dest": "CLT"}], "parameters": {"return_features": true}}
     {"predictions": [{"probability": 0.37, "features": {...}, "event_timestamps": {...}}],
      "model_name": "flights", "model_version": "3"}
 
-`features` and `event_timestamps` (seconds since the epoch, by feature view) are there when asked for.
+`features` and `event_timestamps` (seconds since the epoch, by feature view) are returned on request.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def parse(body: bytes, fields: Sequence[KeyField], limit: int) -> Request:
 
     Args:
         body: The request's body.
-        fields: Join keys that each instance must carry.
-        limit: Most instances.
+        fields: Join keys that each instance must have.
+        limit: Maximum number of instances.
 
     Raises:
-        RequestError: With the field's name.
+        RequestError: The request is invalid; names the field.
     """
     value = document(body)
     for name in value:
         if name not in {"instances", "parameters"}:
-            message = f"the body has the unknown field {name}; allowed are instances, parameters"
+            message = f"the body has the unknown field {name}; allowed: instances, parameters"
             raise RequestError(422, "unknown_field", message, field=name)
     if "instances" not in value:
         raise RequestError(422, "missing_field", "the body lacks the field instances", field="instances")

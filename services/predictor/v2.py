@@ -1,12 +1,12 @@
-"""The V2 (Open Inference) protocol: one input tensor per join key, BYTES for strings.
+"""Parses requests and renders responses of the V2 (Open Inference) protocol: one input tensor for each join key.
 
     {"inputs": [{"name": "tailnum", "shape": [1], "datatype": "BYTES", "data": ["N102UW"]}, ...]}
     {"model_name": "flights", "model_version": "3",
      "outputs": [{"name": "probability", "shape": [1], "datatype": "FP64", "data": [0.37]}]}
 
-With `"parameters": {"return_features": true}` the features follow as `feature.<name>` outputs (null for a null), and
-the views' event timestamps, in seconds since the epoch, as `event_timestamp.<view>`. The binary extension is not
-spoken.
+Strings have the datatype BYTES. With `"parameters": {"return_features": true}`, the response also has the features as
+outputs `feature.<name>` (null for a null), and the event timestamps of the views, in seconds since the epoch, as
+`event_timestamp.<view>`. The binary extension is not supported.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ def parse(body: bytes, fields: Sequence[KeyField], limit: int) -> Request:
 
     Args:
         body: The request's body.
-        fields: Join keys, one input tensor each.
-        limit: Most instances.
+        fields: Join keys; each needs one input tensor.
+        limit: Maximum number of instances.
 
     Raises:
-        RequestError: With the tensor's name.
+        RequestError: The request is invalid; names the tensor.
     """
     value = document(body)
     for name in value:
         if name not in TOP_LEVEL:
-            message = f"the body has the unknown field {name}; allowed are {', '.join(sorted(TOP_LEVEL))}"
+            message = f"the body has the unknown field {name}; allowed: {', '.join(sorted(TOP_LEVEL))}"
             raise RequestError(422, "unknown_field", message, field=name)
     inputs = _objects(value, "inputs", required=True)
     tensors = {tensor["name"]: tensor for tensor in inputs}
     require(fields, list(tensors), "inputs")
     if len(tensors) != len(inputs):
-        raise RequestError(422, "unknown_field", "inputs has two tensors of the same name", field="inputs")
+        raise RequestError(422, "unknown_field", "inputs has two tensors with the same name", field="inputs")
     columns = [_column(tensors[field.name], field, limit) for field in fields]
     if len({len(column) for column in columns}) != 1:
         sizes = ", ".join(f"{field.name} {len(column)}" for field, column in zip(fields, columns, strict=True))
-        raise RequestError(422, "wrong_shape", f"all inputs must have the same length, seen: {sizes}", field="inputs")
+        raise RequestError(422, "wrong_shape", f"all inputs must have the same length; seen: {sizes}", field="inputs")
     identity = value.get("id")
     if identity is not None and not isinstance(identity, str):
         raise RequestError(422, "wrong_type", f"id must be a string, not {kind(identity)}", field="id")
@@ -93,7 +93,7 @@ def _column(tensor: dict[str, Any], field: KeyField, limit: int) -> list[str | i
     if not isinstance(shape, list) or not all(type(size) is int for size in shape) or len(shape) not in {1, 2}:
         raise RequestError(422, "wrong_shape", f"shape of input {name} must be [n] or [n, 1]", field=name)
     if math.prod(shape) != len(data) or shape[1:] not in ([], [1]):
-        message = f"shape {shape} of input {name} does not match its {len(data)} values; [n] or [n, 1] is wanted"
+        message = f"shape {shape} of input {name} does not match its {len(data)} values; allowed: [n], [n, 1]"
         raise RequestError(422, "wrong_shape", message, field=name)
     return [key_value(item, field, place, f"{name}.data[{place}]") for place, item in enumerate(data)]
 
@@ -110,7 +110,7 @@ def render(
     """Return the response document.
 
     Raises:
-        RequestError: 422 when an output was asked for that there is not.
+        RequestError: 422 when a requested output does not exist.
     """
     shape = [len(probabilities)]
     outputs: list[dict[str, Any]] = [
@@ -128,7 +128,7 @@ def render(
         named = {output["name"]: output for output in outputs}
         for name in request.outputs:
             if name not in named:
-                message = f"there is no output {name}; allowed are {', '.join(map(str, named))}"
+                message = f"unknown output {name}; allowed: {', '.join(map(str, named))}"
                 raise RequestError(422, "unknown_field", message, field="outputs")
         outputs = [named[name] for name in request.outputs]
     response: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from providers.aws_emulation.account import SURROUNDINGS
+from providers.aws_emulation.account import CLUSTER_FILE
 from providers.aws_emulation.emulation import Emulation, emulation
 from tests.engine.aws_controllers import Balancers, NodeGroups, Volumes
 from tests.engine.aws_inventory import SNAPSHOTS, inventory
@@ -119,7 +119,7 @@ def _introduce(account: Emulation, plane: ControlPlane) -> None:
         "endpoint": plane.url,
         "certificateAuthority": {"data": base64.b64encode(authority).decode()},
     }
-    (account.folder / SURROUNDINGS).write_text(json.dumps(surroundings))
+    (account.folder / CLUSTER_FILE).write_text(json.dumps(surroundings))
     credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
     path = account.folder / "credential.json"
     path.touch(mode=0o600)

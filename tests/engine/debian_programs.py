@@ -24,7 +24,7 @@ def unpacked(*packages: str) -> Path:
     folder = cache() / "test-programs" / packages[0]
     if folder.is_dir():
         return folder
-    known = mirror.have()
+    known = mirror.ensure_resolved()
     configuration = debian.suite_folder(known.generation, catalog().suite) / "apt.conf"
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))

@@ -43,7 +43,7 @@ class Plain:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {"name": self.name, "runtime": {"name": "python", "options": dict(self.options)}}
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(content))
-        self.home = home.lay(self.folder.parent / "home", users=self.folder.parent / "no-home")
+        self.home = home.make(self.folder.parent / "home", users=self.folder.parent / "no-home")
         state = self.folder.parent / "state"
         state.mkdir(exist_ok=True)
         self.environment = {

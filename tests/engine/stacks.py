@@ -84,7 +84,7 @@ class Stack:
         self.folder = folder
         self.kubeconfig = kubeconfig
         (folder / "state").mkdir(parents=True, exist_ok=True)
-        home.lay(folder / "home", users=folder / "no-home")  # a policy pack needs the language host
+        home.make(folder / "home", users=folder / "no-home")  # a policy pack needs the language host
         pulumi_binary = binary("pulumi")
         tools = [str(pulumi_binary.parent), str(binary(KUBERNETES).parent)]
         self.environment = {

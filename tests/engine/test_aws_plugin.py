@@ -12,7 +12,7 @@ import pulumi_aws as aws
 import pytest
 from botocore import xform_name
 
-from providers.aws_emulation.account import LACKING, session
+from providers.aws_emulation.account import UNSUPPORTED, session
 from providers.aws_emulation.emulation import Emulation, emulation
 from providers.aws_emulation.kinds import kinds
 from providers.aws_emulation.requests import parameters
@@ -115,11 +115,11 @@ def test_stores_change_at_once_only_where_the_program_says_so(token: str) -> Non
 def test_the_plugin_never_talks_to_aws(aws_stack: AwsStack) -> None:
     variables = {**aws_stack.environment, "AWS_ENDPOINT_URL": "https://ec2.example.com"}
     aws_stack.auto.workspace.env_vars = variables
-    assert "only talks to loopback" in aws_stack.failure(declare_bucket)
+    assert "only accepts loopback" in aws_stack.failure(declare_bucket)
 
 
 def test_operations_are_kept_only_where_the_emulation_lacks_them() -> None:
-    for service, operations in LACKING.items():
+    for service, operations in UNSUPPORTED.items():
         module = importlib.import_module(f"moto.{service}.responses")
         answered = {
             name

@@ -73,7 +73,7 @@ def test_a_full_cache_disk(tmp_path: Path) -> None:
         for size in ("200g", "50m")
     )
     assert set(full) - set(roomy) == {"disk of cache"}
-    assert str(tmp_path) in full["disk of cache"].mend
+    assert str(tmp_path) in full["disk of cache"].fix
 
 
 def test_read_only_kernel_settings(before: set[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.images import inputs, push, pushed, store
+from artifacts.images import push, pushed, store, tags
 from artifacts.images.registry import Login, Registry, by_digest, copy, digest_of, manifest
 from common import paths, progress
 from common.errors import UserError
@@ -126,7 +126,7 @@ def test_a_moved_tag_in_the_stacks_registry_is_refused(registry: Registry, addre
     source, digest = upstream(address, tmp_path, "first")
     push.push_upstream([(f"{source}@{digest}", f"{registry.url}/tool:v1")], registry)
     _, other = upstream(address, tmp_path, "second")
-    with pytest.raises(UserError, match="other bits") as fault:
+    with pytest.raises(UserError, match="a different image") as fault:
         push.push_upstream([(f"{source}@{other}", f"{registry.url}/tool:v1")], registry)
     assert fault.value.seen == digest
 
@@ -139,7 +139,7 @@ def test_a_target_without_a_tag_gets_one_that_cannot_move(registry: Registry, ad
 
 
 def test_an_upstream_image_without_a_digest_is_refused(registry: Registry, address: str) -> None:
-    with pytest.raises(UserError, match="pinned by a tag"):
+    with pytest.raises(UserError, match="not pinned by digest"):
         push.push_upstream([(f"{address}/maker/tool:v1", f"{registry.url}/tool:v1")], registry)
 
 
@@ -178,7 +178,7 @@ def test_the_command_fills_a_stacks_registry_and_records_what_it_has(
 
 def test_an_entry_holds_while_the_inputs_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "Images.dev.yaml"
-    entry = pushed.Pushed(inputs=inputs.inputs_tag("redis"), tag=TAG, digest="sha256:1")
+    entry = pushed.Pushed(inputs=tags.inputs_tag("redis"), tag=TAG, digest="sha256:1")
     pushed.write(file, "r.example/ml/", {"redis": entry})
     assert pushed.unpushed(file, "r.example/ml", ["redis", "feast"]) == ["feast"]
     assert pushed.unpushed(file, "other.example/ml", ["redis"]) == ["redis"]

@@ -33,7 +33,7 @@ def test_a_user_s_installed_plugin_is_run(plain: Plain, tmp_path: Path) -> None:
     users = tmp_path / "users"
     executable(users / "plugins" / f"resource-random-v{version('pulumi-random')}" / "pulumi-resource-random")
     assert plain.steps() == {"pet": "create"}
-    home.lay(plain.home, users)
+    home.make(plain.home, users)
     assert "another plugin speaks" in plain.badly("preview")
 
 

@@ -116,7 +116,7 @@ def test_a_failed_build_shows_the_compilers_words_and_the_log_and_leaves_nothing
     with pytest.raises(UserError) as caught:
         build.ensure(["tiny"])
     text = caught.value.render()
-    assert "the build of tiny failed" in text
+    assert "The build of tiny failed" in text
     assert "undefined: undefinedThing" in text
     assert str(build.log_path("tiny")) in text
     assert "undefined: undefinedThing" in build.log_path("tiny").read_text()

@@ -1,4 +1,4 @@
-"""Entry point of the storage initializer: `fetch SOURCE DESTINATION [SOURCE DESTINATION ...]`, as KServe calls it."""
+"""Entry point of KServe's storage initializer: `fetch SOURCE DESTINATION [SOURCE DESTINATION ...]`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def pairs(arguments: list[str]) -> list[tuple[str, str]]:
-    """Return (source, destination) pairs.
+    """Return the arguments as (source, destination) pairs.
 
     Raises:
-        SystemExit: The arguments are not pairs.
+        SystemExit: The number of arguments is zero or odd.
     """
     if not arguments or len(arguments) % 2:
         raise SystemExit(f"usage: fetch SOURCE DESTINATION [SOURCE DESTINATION ...]; got {len(arguments)} arguments")
@@ -17,7 +17,7 @@ def pairs(arguments: list[str]) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Download each source into its destination with KServe's own storage library."""
+    """Download each source into its destination with KServe's storage library."""
     wanted = pairs(sys.argv[1:])
     from kserve_storage import Storage, configure_logging  # pyrefly: ignore[missing-import]  # only in the image
 

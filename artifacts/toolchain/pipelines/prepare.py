@@ -1,6 +1,6 @@
-"""Makes the modules of Kubeflow Pipelines' protocol, which are published only in versions older than the programs.
+"""Generates the Go modules of Kubeflow Pipelines' protocol, because the published versions are too old.
 
-The descriptors are those of the Python wheels of the same release; protoc-gen-go makes Go of them, as upstream does.
+The descriptors come from the Python wheels of the same release; protoc-gen-go generates Go code, as upstream does.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from google.protobuf import any_pb2, duration_pb2, struct_pb2
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from artifacts.toolchain.sources import Workshop
+from artifacts.toolchain.sources import SourceFolder
 
 API = "github.com/kubeflow/pipelines/api"
 PLATFORM = "github.com/kubeflow/pipelines/kubernetes_platform"
 SQLITE = "github.com/mattn/go-sqlite3"
 GENERATOR = "google.golang.org/protobuf/cmd/protoc-gen-go"
 CACHE_KEY = "v2alpha1/go/cachekey"
-"""Package of the API that no wheel has and that has not changed since it was published."""
+"""Package of the API that is in no wheel; it is copied from the published module, because it has not changed."""
 
 STATUS = "google/rpc/status_pb2.py"
 DESCRIPTORS = ("kfp/pipeline_spec/pipeline_spec_pb2.py", "kfp/kubernetes/kubernetes_executor_config_pb2.py")
@@ -29,12 +29,12 @@ FOLDERS = {API: "api", PLATFORM: "kubernetes_platform", SQLITE: "sqlite"}
 
 
 def descriptor(module: str) -> FileDescriptorProto:
-    """Return the descriptor that the text of a generated Python module holds.
+    """Return the descriptor in the text of a generated Python module.
 
-    The module is not run: a process may have a message's descriptor once only, and Pulumi has one of STATUS of its own.
+    The module is parsed, not imported: a process may register a message only once, and Pulumi registers STATUS too.
 
     Raises:
-        ValueError: It holds none.
+        ValueError: The module has no descriptor.
     """
     for node in ast.walk(ast.parse(module)):
         match node:
@@ -44,11 +44,11 @@ def descriptor(module: str) -> FileDescriptorProto:
 
 
 def request(status: FileDescriptorProto, wanted: Iterable[FileDescriptorProto]) -> CodeGeneratorRequest:
-    """Return what a code generator has to be given: `wanted`, and all they import, before them.
+    """Return the request to a code generator: the files `wanted`, preceded by the files that they import.
 
     Args:
-        status: The descriptor of STATUS.
-        wanted: The files to make code of.
+        status: Descriptor of STATUS.
+        wanted: Files to generate code for.
     """
     made = CodeGeneratorRequest()
     for module in (any_pb2, duration_pb2, struct_pb2):
@@ -61,10 +61,10 @@ def request(status: FileDescriptorProto, wanted: Iterable[FileDescriptorProto]) 
 
 
 def write(answer: CodeGeneratorResponse, folder: Path) -> None:
-    """Write generated Go files as the modules API and PLATFORM below `folder`.
+    """Write the generated Go files as the modules API and PLATFORM below `folder`.
 
     Raises:
-        ValueError: The generator complains, or a file belongs to neither module.
+        ValueError: The generator reported an error, or a file belongs to neither module.
     """
     if answer.error:
         raise ValueError(answer.error)
@@ -75,17 +75,17 @@ def write(answer: CodeGeneratorResponse, folder: Path) -> None:
     for file in answer.file:
         module = next((known for known in (API, PLATFORM) if file.name.startswith(f"{known}/")), None)
         if module is None:
-            raise ValueError(f"{file.name} belongs to none of the generated modules")
+            raise ValueError(f"{file.name} does not belong to a generated module")
         place = folder / FOLDERS[module] / file.name.removeprefix(f"{module}/")
         place.parent.mkdir(parents=True)
         place.write_text(file.content)
 
 
-def prepare(workshop: Workshop) -> Mapping[str, str]:
-    """Make the modules; return what stands in for what."""
-    wheels = workshop.wheels()
+def prepare(sources: SourceFolder) -> Mapping[str, str]:
+    """Generate the modules; return module -> folder that replaces it."""
+    wheels = sources.wheels()
     status, *wanted = (descriptor((wheels / path).read_text()) for path in (STATUS, *DESCRIPTORS))
-    answer = CodeGeneratorResponse.FromString(workshop.run(GENERATOR, request(status, wanted).SerializeToString()))
-    write(answer, workshop.folder)
-    shutil.copytree(workshop.module(API) / CACHE_KEY, workshop.folder / FOLDERS[API] / CACHE_KEY)
+    answer = CodeGeneratorResponse.FromString(sources.run(GENERATOR, request(status, wanted).SerializeToString()))
+    write(answer, sources.folder)
+    shutil.copytree(sources.module(API) / CACHE_KEY, sources.folder / FOLDERS[API] / CACHE_KEY)
     return FOLDERS

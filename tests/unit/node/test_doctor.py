@@ -48,7 +48,7 @@ FIT = Machine(
     ),
     programs={name: f"/usr/bin/{name}" for name in [*WANTED.programs, "modprobe"]},
     conflicts=(),
-    rival=None,
+    other_cluster=None,
 )
 
 SMALL = tuple(dataclasses.replace(disk, free=24 * GB) for disk in FIT.disks)
@@ -93,7 +93,7 @@ def test_a_fit_machine_passes_everything() -> None:
             "kernel settings",
         ),
         ({"conflicts": ("198.18.0.0/24 on eth1",)}, "address range"),
-        ({"rival": "/home/other (supervisor pid 7)"}, "other cluster"),
+        ({"other_cluster": "/home/other (supervisor pid 7)"}, "other cluster"),
     ],
 )
 def test_one_broken_fact_fails_its_check_alone(change: dict[str, Any], check: str) -> None:
@@ -152,7 +152,7 @@ def test_refusal_names_each_fault_with_what_is_seen_needed_and_how_to_mend_it() 
         checks.refuse(checks.examine(machine, WANTED))
     text = caught.value.render()
     assert "2 of " in text
-    assert "root: user id 1000; needed: user id 0; run it as root" in text
+    assert "root: user id 1000; needed: user id 0; run the command as root" in text
     assert "memory: 2.0 GiB; needed: 8 GiB" in text
     assert "mlp doctor" in text
 
@@ -161,7 +161,7 @@ def test_up_refuses_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -
     def never(*_: object) -> None:
         raise AssertionError("modules were loaded on a machine that is refused")
 
-    monkeypatch.setattr(checks, "look", sees(dataclasses.replace(FIT, memory=GIB)))
+    monkeypatch.setattr(checks, "inspect_machine", sees(dataclasses.replace(FIT, memory=GIB)))
     monkeypatch.setattr(checks, "load_modules", never)
     with pytest.raises(UserError, match=r"memory: 1\.0 GiB"):
         checks.check_machine()
@@ -170,7 +170,7 @@ def test_up_refuses_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -
 def test_doctor_ends_with_status_1_and_shows_the_way_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(checks, "look", sees(dataclasses.replace(FIT, conflicts=("198.18.0.0/24 on eth1",))))
+    monkeypatch.setattr(checks, "inspect_machine", sees(dataclasses.replace(FIT, conflicts=("198.18.0.0/24 on eth1",))))
     with pytest.raises(typer.Exit) as caught:
         doctor.command()
     assert caught.value.exit_code == 1
@@ -180,7 +180,7 @@ def test_doctor_ends_with_status_1_and_shows_the_way_out(
 
 
 def test_doctor_passes_a_fit_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(checks, "look", sees(FIT))
+    monkeypatch.setattr(checks, "inspect_machine", sees(FIT))
     monkeypatch.setattr("artifacts.packages.debian.missing", lambda: ["runc"])
     doctor.command()
     shown = capsys.readouterr().out

@@ -29,7 +29,7 @@ def write(record: Path, **changes: object) -> None:
 def test_a_living_stranger_is_named_and_refused(record: Path) -> None:
     write(record, checkout="/elsewhere/platform")
     with pytest.raises(UserError) as caught:
-        owner.refuse_living_stranger()
+        owner.refuse_other_checkout()
     assert "/elsewhere/platform" in caught.value.render()
     assert "mlp cluster stop" in caught.value.render()
 
@@ -38,12 +38,12 @@ def test_healing_never_touches_a_living_stranger(record: Path, monkeypatch: pyte
     write(record, checkout="/elsewhere/platform")
     monkeypatch.setattr(cgroups, "kill", lambda: pytest.fail("killed a stranger's processes"))
     with pytest.raises(UserError):
-        cleanup.heal()
+        cleanup.remove_leftovers()
 
 
 def test_our_own_living_cluster_is_no_stranger(record: Path) -> None:
     write(record)
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     held = owner.read()
     assert held is not None
     assert held.alive
@@ -54,12 +54,12 @@ def test_a_dead_stranger_is_no_hindrance(record: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
     write(record, checkout="/elsewhere/platform", pid=gone.pid, started=1)
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
 
 
 def test_a_pid_that_is_used_again_is_not_the_owner(record: Path) -> None:
     write(record, checkout="/elsewhere/platform", started=1)
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
     held = owner.read()
     assert held is not None
     assert not held.alive
@@ -78,7 +78,7 @@ def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
 def test_an_unreadable_record_means_nobody(record: Path, content: str) -> None:
     record.write_text(content)
     assert owner.read() is None
-    owner.refuse_living_stranger()
+    owner.refuse_other_checkout()
 
 
 def test_only_root_may_change_the_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_pod_that_ran_before_the_start_is_not_available() -> None:
     pods = {"items": [{"status": {"containerStatuses": [running]}}]}
     answers = {"/apis/apps/v1": deployment(available=1), "/api/v1": pods}
     assert system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 0.9) is None
-    assert "has not run since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
+    assert "has not started since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
 
 
 def test_an_unregistered_node_is_said_so() -> None:

@@ -28,7 +28,7 @@ def built(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_every_plugin_lies_at_the_version_of_its_package(tmp_path: Path, built: Callable[[str], Path]) -> None:
-    place = home.lay(tmp_path / "home", tmp_path / "none", built)
+    place = home.make(tmp_path / "home", tmp_path / "none", built)
     assert (place / "bin" / "pulumi").readlink() == built("pulumi")
     assert (place / "plugins" / KUBERNETES / "pulumi-resource-kubernetes").readlink() == built(
         "pulumi-resource-kubernetes"
@@ -47,16 +47,16 @@ def test_every_plugin_lies_at_the_version_of_its_package(tmp_path: Path, built: 
 def test_a_user_s_plugin_wins_and_ours_comes_back_without_it(tmp_path: Path, built: Callable[[str], Path]) -> None:
     users, ours = tmp_path / "users", tmp_path / "home"
     link = ours / "plugins" / RANDOM / "pulumi-resource-random"
-    home.lay(ours, users, built)
+    home.make(ours, users, built)
     stand_in = link.readlink()
     theirs = executable(users / "plugins" / RANDOM / "pulumi-resource-random")
     other = executable(users / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws")
-    home.lay(ours, users, built)
+    home.make(ours, users, built)
     assert link.readlink() == theirs
     assert (ours / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws").readlink() == other
     theirs.unlink()
     other.unlink()
-    home.lay(ours, users, built)
+    home.make(ours, users, built)
     assert link.readlink() == stand_in
     assert not (ours / "plugins" / "resource-aws-v7.51.1").exists()
 
@@ -65,7 +65,7 @@ def test_half_installed_ones_do_not_count(tmp_path: Path, built: Callable[[str],
     users, ours = tmp_path / "users", tmp_path / "home"
     theirs = executable(users / "plugins" / RANDOM / "pulumi-resource-random")
     (users / "plugins" / f"{RANDOM}.partial").touch()
-    home.lay(ours, users, built)
+    home.make(ours, users, built)
     assert (ours / "plugins" / RANDOM / "pulumi-resource-random").readlink() != theirs
 
 
@@ -73,7 +73,7 @@ def test_what_pulumi_installed_in_our_home_stays(tmp_path: Path, built: Callable
     ours = tmp_path / "home"
     real = executable(ours / "plugins" / RANDOM / "pulumi-resource-random")
     added = executable(ours / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws")
-    home.lay(ours, tmp_path / "none", built)
+    home.make(ours, tmp_path / "none", built)
     assert not real.is_symlink()
     assert added.is_file()
 
@@ -83,25 +83,25 @@ def test_links_of_other_versions_go(tmp_path: Path, built: Callable[[str], Path]
     stale = ours / "plugins" / "resource-random-v3.0.0" / "pulumi-resource-random"
     stale.parent.mkdir(parents=True)
     stale.symlink_to(executable(tmp_path / "old"))
-    home.lay(ours, tmp_path / "none", built)
+    home.make(ours, tmp_path / "none", built)
     assert not stale.parent.exists()
 
 
 def test_the_installed_cli_is_taken_unless_it_is_ours(tmp_path: Path) -> None:
     own = executable(tmp_path / "own" / "bin" / "pulumi", "#!/bin/sh\necho v3.999.0\n")
     path = f"{cli.HOME / 'bin'}:{tmp_path}:{own.parent}"
-    assert cli.theirs({"PATH": path}) == own
-    assert cli.theirs({"PATH": path, "MLP_PULUMI": "built"}) is None
-    assert cli.theirs({"PATH": str(tmp_path)}) is None
+    assert cli.installed({"PATH": path}) == own
+    assert cli.installed({"PATH": path, "MLP_PULUMI": "built"}) is None
+    assert cli.installed({"PATH": str(tmp_path)}) is None
     with pytest.raises(UserError, match="built, or unset"):
-        cli.theirs({"PATH": path, "MLP_PULUMI": "mine"})
+        cli.installed({"PATH": path, "MLP_PULUMI": "mine"})
 
 
 @pytest.mark.parametrize("said", ["v3.1.0", "3.258.9", "no number"])
 def test_an_old_cli_is_refused(tmp_path: Path, said: str) -> None:
     own = executable(tmp_path / "pulumi", f"#!/bin/sh\necho {said}\n")
     with pytest.raises(UserError) as caught:
-        cli.theirs({"PATH": str(own.parent)})
+        cli.installed({"PATH": str(own.parent)})
     for part in (said, str(own), "3.259.0 or newer", "MLP_PULUMI=built"):
         assert part in str(caught.value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.images import apt, debian, inputs, mirror
+from artifacts.images import apt, debian, mirror, tags
 from artifacts.images.catalog import Catalog, parse
 from common import paths
 from common.errors import UserError
@@ -41,9 +41,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
     book = parse(BOOK, tmp_path / "images")
-    for module in (debian, mirror, inputs):
+    for module in (debian, mirror, tags):
         monkeypatch.setattr(module, "catalog", lambda: book)
-    inputs.forget()
+    tags.clear_cache()
     return shop
 
 
@@ -55,37 +55,37 @@ def versions(name: str) -> dict[str, str]:
 
 def test_a_list_is_resolved_once_and_stays(shelf: Mirror) -> None:
     assert debian.lock() is None
-    first = mirror.have()
+    first = mirror.ensure_resolved()
     assert versions("base") == dict.fromkeys(("dash", "apt", "usr-is-merged", "ca"), "1.0")
     assert versions("server") == {**versions("base"), "libx": "1.0", "server": "2.0"}
     shelf.publish("libx", "1.1")
-    assert mirror.have() == first
+    assert mirror.ensure_resolved() == first
     assert versions("server")["libx"] == "1.0"
 
 
 def test_an_update_changes_the_tags_of_what_it_reaches_and_of_nothing_else(shelf: Mirror) -> None:
-    mirror.have()
-    before = {name: inputs.tag(name) for name in ("base", "server", "static")}
+    mirror.ensure_resolved()
+    before = {name: tags.tag(name) for name in ("base", "server", "static")}
     shelf.publish("libx", "1.1")
     assert mirror.outdated() == ["libx 1.0 -> 1.1 (server)"]
-    assert {name: inputs.tag(name) for name in before} == before
+    assert {name: tags.tag(name) for name in before} == before
     assert mirror.update() == ["libx 1.0 -> 1.1 (server)"]
     assert mirror.outdated() == []
-    after = {name: inputs.tag(name) for name in before}
+    after = {name: tags.tag(name) for name in before}
     assert {name for name in before if before[name] != after[name]} == {"server"}
     shelf.publish("ca", "1.1")
     assert mirror.update() == ["ca 1.0 -> 1.1 (base, server)"]
-    assert inputs.tag("base") != after["base"]
-    assert inputs.tag("server") != after["server"]
+    assert tags.tag("base") != after["base"]
+    assert tags.tag("server") != after["server"]
 
 
 def test_a_tag_before_the_lists_are_known_is_that_of_the_inputs(shelf: Mirror) -> None:
     assert shelf.packages
-    unresolved = inputs.tag("server")
-    assert unresolved == inputs.inputs_tag("server")
-    mirror.have()
-    assert inputs.inputs_tag("server") == unresolved
-    assert inputs.tag("server") != unresolved
+    unresolved = tags.tag("server")
+    assert unresolved == tags.inputs_tag("server")
+    mirror.ensure_resolved()
+    assert tags.inputs_tag("server") == unresolved
+    assert tags.tag("server") != unresolved
 
 
 def fetch(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def fetch(tmp_path: Path) -> None:
 
 
 def test_packages_that_the_mirror_dropped_come_from_the_cache(shelf: Mirror, tmp_path: Path) -> None:
-    mirror.have()
+    mirror.ensure_resolved()
     fetch(tmp_path)
     shelf.publish("libx", "1.1")
     fetch(tmp_path)
@@ -104,7 +104,7 @@ def test_packages_that_the_mirror_dropped_come_from_the_cache(shelf: Mirror, tmp
 
 
 def test_packages_that_are_gone_are_named_with_the_way_out(shelf: Mirror, tmp_path: Path) -> None:
-    mirror.have()
+    mirror.ensure_resolved()
     shelf.publish("libx", "1.1")
     with pytest.raises(UserError, match="packages of image server could not be downloaded") as fault:
         fetch(tmp_path)
@@ -113,28 +113,28 @@ def test_packages_that_are_gone_are_named_with_the_way_out(shelf: Mirror, tmp_pa
 
 
 def test_a_torn_cache_is_as_good_as_an_empty_one(shelf: Mirror) -> None:
-    first = mirror.have()
+    first = mirror.ensure_resolved()
     assert shelf.packages
     (debian.home() / first.generation / "lock.json").write_text('{"half')
-    assert mirror.have() == first
+    assert mirror.ensure_resolved() == first
     (debian.home() / "current").write_text("")
     assert debian.lock() is None
-    assert mirror.have().versions == first.versions
+    assert mirror.ensure_resolved().versions == first.versions
 
 
 def test_an_update_that_fails_changes_nothing(shelf: Mirror) -> None:
-    before = mirror.have()
+    before = mirror.ensure_resolved()
     shelf.lose_lists()
     with pytest.raises(UserError, match="package lists of Debian bookworm could not be fetched"):
         mirror.update()
     assert debian.lock() == before
-    assert mirror.have() == before
+    assert mirror.ensure_resolved() == before
 
 
 def test_another_package_is_resolved_against_the_lists_that_are_there(
     shelf: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = mirror.have()
+    first = mirror.ensure_resolved()
     more: Catalog = parse(BOOK.replace("packages: [server]", "packages: [server, other]"), tmp_path / "images")
     monkeypatch.setattr(debian, "catalog", lambda: more)
     monkeypatch.setattr(mirror, "catalog", lambda: more)
@@ -142,13 +142,13 @@ def test_another_package_is_resolved_against_the_lists_that_are_there(
     assert known is not None
     assert debian.unresolved(known) == ["server"]
     assert versions("base")["ca"] == "1.0"
-    with pytest.raises(UserError, match="list of Debian packages"):
-        mirror.have()
+    with pytest.raises(UserError, match="apt-get failed for the Debian package lists"):
+        mirror.ensure_resolved()
     fewer = parse(re.sub(r"  server.*\n", "", BOOK), tmp_path / "images")
     monkeypatch.setattr(debian, "catalog", lambda: fewer)
     monkeypatch.setattr(mirror, "catalog", lambda: fewer)
     shelf.publish("ca", "1.1")
-    assert mirror.have().generation == first.generation
+    assert mirror.ensure_resolved().generation == first.generation
     assert versions("base")["ca"] == "1.0"
 
 

@@ -12,8 +12,8 @@ import boto3
 import pytest
 
 from artifacts.images import push, pushed, store
-from artifacts.images.inputs import inputs_tag, reference
 from artifacts.images.push import Registry
+from artifacts.images.tags import inputs_tag, reference
 from common import paths
 from common.errors import UserError
 from infra import image_references

@@ -94,7 +94,7 @@ def test_only_whole_and_unpacked_images_count_as_present() -> None:
 
 def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "binary", {"ctr": tmp_path / "ctr"}.get)
-    with pytest.raises(UserError, match="does not answer") as fault:
+    with pytest.raises(UserError, match="does not respond") as fault:
         containerd.load(["pause"], tmp_path / "none.sock")
     assert fault.value.next_step == "mlp cluster start"
 
@@ -217,7 +217,7 @@ def test_a_machine_of_another_release_is_asked_for_the_same_mirror(tmp_path: Pat
 
 
 def test_a_machine_without_the_suite_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no apt source of Debian bookworm"):
+    with pytest.raises(UserError, match="no apt source for Debian bookworm"):
         apt.sources("bookworm", tmp_path)
 
 

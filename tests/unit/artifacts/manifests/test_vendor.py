@@ -197,7 +197,7 @@ def test_a_rendered_file_that_was_changed_is_refused_and_rendered_again(thing: U
     vendor.ensure(update=True)
     path = vendor.folder("thing") / "manifests.yaml"
     path.write_text(path.read_text().replace("'1'", "'2'"))
-    with pytest.raises(UserError, match="not rendered, or not as pinned"):
+    with pytest.raises(UserError, match="is not rendered, or its files differ"):
         vendor.rendered("thing")
     assert vendor.ensure() == ["thing"]
     assert vendor.rendered("thing").objects[0]["data"] == {"a": "1"}

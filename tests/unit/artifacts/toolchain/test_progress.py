@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from artifacts.toolchain.build import complaints
+from artifacts.toolchain.build import error_lines
+from artifacts.toolchain.build_progress import BuildProgress
 from artifacts.toolchain.estimate import bar, in_words, left
 from artifacts.toolchain.lock import holder
-from artifacts.toolchain.view import View
 from common.progress import Step
 
 
@@ -41,7 +41,7 @@ def test_what_is_left_falls_as_packages_are_compiled() -> None:
 
 def test_the_view_counts_modules_and_packages_and_says_what_all_tools_take() -> None:
     step = Step("build", 300)
-    with View(step, 300, 600) as view:
+    with BuildProgress(step, 300, 600) as view:
         assert "all tools: about 15 min left" in step.detail
         view.downloading("go: downloading example.org/a v1.0.0")
         assert "module 1: example.org/a v1.0.0" in step.detail
@@ -59,8 +59,8 @@ def test_in_words() -> None:
 
 
 def test_holder_of_a_lock_is_named() -> None:
-    text = json.dumps({"pid": 12, "checkout": "/home/one", "work": "the build of etcd"})
-    assert holder(text) == "process 12 of /home/one, which is at the build of etcd"
+    text = json.dumps({"pid": 12, "checkout": "/home/one", "work": "building etcd"})
+    assert holder(text) == "process 12 of /home/one (building etcd)"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
@@ -76,5 +76,5 @@ def test_a_failure_shows_the_complaint_not_the_packages_that_went_well() -> None
         "b.go:7:2: undefined: x",
         *(f"example.org/c{number}" for number in range(40)),
     ]
-    assert complaints(lines) == ["# example.org/b", "b.go:7:2: undefined: x"]
-    assert complaints(["signal:", "killed"]) == ["signal:", "killed"]
+    assert error_lines(lines) == ["# example.org/b", "b.go:7:2: undefined: x"]
+    assert error_lines(["signal:", "killed"]) == ["signal:", "killed"]

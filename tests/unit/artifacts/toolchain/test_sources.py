@@ -55,7 +55,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_tool_without_preparation_is_built_in_its_own_folder(item: catalog.Tool, tmp_path: Path) -> None:
-    assert sources.lay_out(item, tmp_path / "work") == item.folder
+    assert sources.prepare_folder(item, tmp_path / "work") == item.folder
     assert not (tmp_path / "work").exists()
 
 
@@ -77,7 +77,7 @@ def test_a_copied_module_can_be_changed_and_lacks_what_is_left_out(
 ) -> None:
     module(tmp_path, monkeypatch)
     (tmp_path / "work").mkdir()
-    copy = sources.Workshop(item, tmp_path / "work").copy("example.org/m", "m", leave_out=("docs",))
+    copy = sources.SourceFolder(item, tmp_path / "work").copy("example.org/m", "m", exclude=("docs",))
     assert (copy / "kept" / "deep" / "a.go").read_text() == "kept/deep/a.go"
     assert not (copy / "docs").exists()
     for folder in (copy, copy / "kept", copy / "kept" / "deep"):
@@ -87,7 +87,7 @@ def test_a_copied_module_can_be_changed_and_lacks_what_is_left_out(
 
 def test_argos_missing_file_is_its_neighbours_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     origin = module(tmp_path, monkeypatch)
-    made = sources.lay_out(catalog.tool("argo"), tmp_path / "work")
+    made = sources.prepare_folder(catalog.tool("argo"), tmp_path / "work")
     signals = made / "argo-workflows" / argo.SIGNALS.format(system="linux")
     assert signals.read_text() == argo.SIGNALS.format(system="darwin")
     assert not (origin / argo.SIGNALS.format(system="linux")).exists()
@@ -99,7 +99,7 @@ def test_argos_missing_file_is_its_neighbours_copy(tmp_path: Path, monkeypatch: 
 def test_a_step_that_fails_shows_its_output(item: catalog.Tool, tmp_path: Path) -> None:
     (item.folder / "requirements.txt").write_text("nowhere=1.0\n")  # no requirement: refused before any network
     with pytest.raises(UserError, match=r"(?s)sources of one could not be prepared.*Invalid requirement"):
-        sources.Workshop(item, tmp_path).wheels()
+        sources.SourceFolder(item, tmp_path).wheels()
 
 
 def test_a_descriptor_is_read_without_running_the_module() -> None:

@@ -181,7 +181,7 @@ def test_the_machines_compiler_is_used_only_when_new_enough(
     own: str | None, expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(go, "_machines", lambda: go.Go(own, Path("/usr/bin/go")) if own else None)
+    monkeypatch.setattr(go, "_installed_go", lambda: go.Go(own, Path("/usr/bin/go")) if own else None)
     chosen = go.choose.__wrapped__()
     assert chosen.version == (expected or go.wheel_version(go.REQUIREMENTS.read_text()))
     assert chosen.installed == (expected is not None)

@@ -11,7 +11,7 @@ import pytest
 
 from services.ml_metadata import settings
 from services.ml_metadata.server import DATABASE, HEALTH, NOT_SERVING, SERVING, serve
-from services.ml_metadata.store import UNAVAILABLE, Failed, Store
+from services.ml_metadata.store import UNAVAILABLE, CallFailed, Store
 
 SERVICE = "ml_metadata.MetadataStoreService"
 
@@ -103,7 +103,7 @@ def test_a_write_that_never_arrived_is_made_again(store: Store, library: Library
 
 def test_a_write_that_broke_half_way_is_not_made_twice(store: Store, library: Library) -> None:
     library.answers = [FINE, LOST]
-    with pytest.raises(Failed, match="failed during PutArtifacts") as caught:
+    with pytest.raises(CallFailed, match="failed during PutArtifacts") as caught:
         store.call("PutArtifacts", b"x")
     assert caught.value.code == UNAVAILABLE
     assert library.names().count("PutArtifacts") == 1
@@ -120,7 +120,7 @@ def test_a_failed_statements_connection_is_never_used_again(store: Store, librar
 
 def test_a_read_that_fails_on_every_connection_is_at_fault_itself(store: Store, library: Library) -> None:
     library.answers = [LOST] * 9
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(CallFailed) as caught:
         store.call("GetArtifactTypes", b"x")
     assert caught.value.code == 13
     assert len(library.calls) == 3
@@ -128,7 +128,7 @@ def test_a_read_that_fails_on_every_connection_is_at_fault_itself(store: Store, 
 
 def test_other_failures_keep_their_status_and_the_connection(store: Store, library: Library) -> None:
     library.answers = [FINE, (b"", b"no such type", 5)]
-    with pytest.raises(Failed, match="no such type") as caught:
+    with pytest.raises(CallFailed, match="no such type") as caught:
         store.call("PutArtifacts", b"x")
     assert caught.value.code == 5
     assert library.connections == 1
@@ -215,7 +215,7 @@ def test_settings_of_mysql(tmp_path: Path) -> None:
         ({"METADATA_SQLITE_PATH": "x", "METADATA_PORT": "tcp://1.2.3.4:80"}, "METADATA_PORT is 'tcp://"),
         (
             {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_CA_FILE": "/none"},
-            "METADATA_MYSQL_CA_FILE is '/none'; there is no such file",
+            "METADATA_MYSQL_CA_FILE is '/none'; the file does not exist",
         ),
         (
             {"METADATA_MYSQL_HOST": "y", "METADATA_MYSQL_USER": "u", "METADATA_MYSQL_PASSWORD_FILE": "/nowhere"},

@@ -48,18 +48,18 @@ class Server:
             connection, _ = self.listener.accept()
             try:
                 self.log_in(connection)
-            except (OSError, tunnel.Refused):
+            except (OSError, tunnel.HandshakeError):
                 connection.close()
 
     def log_in(self, connection: socket.socket) -> None:
-        tunnel.Packet(0, greeting(tls=self.tls)).sent(connection, 0)
-        self.seen.append(tunnel.packet(connection))
+        tunnel.Packet(0, greeting(tls=self.tls)).send(connection, 0)
+        self.seen.append(tunnel.read_packet(connection))
         with self.context.wrap_socket(connection, server_side=True) as secured:
-            self.seen.append(tunnel.packet(secured))
-            tunnel.Packet(0, SWITCH).sent(secured, 3)
-            self.seen.append(tunnel.packet(secured))
-            tunnel.Packet(0, tunnel.FAST_LOGIN).sent(secured, 5)
-            tunnel.Packet(0, b"\x00\0\0\2\0\0\0").sent(secured, 6)
+            self.seen.append(tunnel.read_packet(secured))
+            tunnel.Packet(0, SWITCH).send(secured, 3)
+            self.seen.append(tunnel.read_packet(secured))
+            tunnel.Packet(0, tunnel.FAST_LOGIN).send(secured, 5)
+            tunnel.Packet(0, b"\x00\0\0\2\0\0\0").send(secured, 6)
             while part := secured.recv(100):
                 secured.sendall(part.upper())
 
@@ -84,13 +84,13 @@ def connected(host: str, server: Server, ca_file: str) -> socket.socket:
 def test_a_login_and_what_follows_come_through(tmp_path: Path) -> None:
     server = Server(tmp_path, "localhost")
     with connected("localhost", server, server.ca_file) as client:
-        hello = tunnel.packet(client)
+        hello = tunnel.read_packet(client)
         assert hello == tunnel.Packet(0, greeting(tls=False))
-        tunnel.Packet(0, LOGIN).sent(client, 1)
-        assert tunnel.packet(client) == tunnel.Packet(2, SWITCH)
-        tunnel.Packet(0, b"hash").sent(client, 3)
-        assert tunnel.packet(client) == tunnel.Packet(4, tunnel.FAST_LOGIN)
-        assert tunnel.packet(client).number == 5
+        tunnel.Packet(0, LOGIN).send(client, 1)
+        assert tunnel.read_packet(client) == tunnel.Packet(2, SWITCH)
+        tunnel.Packet(0, b"hash").send(client, 3)
+        assert tunnel.read_packet(client) == tunnel.Packet(4, tunnel.FAST_LOGIN)
+        assert tunnel.read_packet(client).number == 5
         client.sendall(b"a question")
         assert client.recv(100) == b"A QUESTION"
     request, login, answer = server.seen
@@ -104,10 +104,10 @@ def refused(client: socket.socket) -> bool:
     """Whether a login ends with the connection, before the server has heard of it."""
     with client:
         try:
-            tunnel.packet(client)
-            tunnel.Packet(0, LOGIN).sent(client, 1)
-            tunnel.packet(client)
-        except (tunnel.Refused, ConnectionError):
+            tunnel.read_packet(client)
+            tunnel.Packet(0, LOGIN).send(client, 1)
+            tunnel.read_packet(client)
+        except (tunnel.HandshakeError, ConnectionError):
             return True
     return False
 
@@ -137,12 +137,12 @@ def test_a_server_that_is_away_ends_the_connection(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("started")
 def test_authorities_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(tunnel.Refused, match="did not start"):
+    with pytest.raises(tunnel.HandshakeError, match="did not start"):
         tunnel.start(tunnel.Target("localhost", 1, str(tmp_path / "none.pem")))
     assert tunnel.RUNNING.pop().wait(timeout=20) != 0
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x15\x04Too many connections", b"\x0a8.4.6"])
 def test_what_is_no_greeting_is_refused(content: bytes) -> None:
-    with pytest.raises(tunnel.Refused, match="greets with"):
+    with pytest.raises(tunnel.HandshakeError, match="unexpected greeting"):
         tunnel.without_tls(content)

@@ -303,13 +303,13 @@ def test_a_changed_feature_service_is_refused(model: Model) -> None:
     words = plan(
         view("aircraft_stats", (2,), ("seats",), "String"), view("route_stats", (0, 1), ("delay_mean", "wind"))
     )
-    with pytest.raises(PlanError, match=r"takes numbers.*seats \(String\)"):
+    with pytest.raises(PlanError, match=r"only accepts numbers.*seats \(String\)"):
         bind(model, words)
 
 
 def test_a_recorded_fingerprint_must_match(tmp_path: Path) -> None:
     good = load(write_model(tmp_path / "good", feature_service_fingerprint=plan().fingerprint))
-    assert bind(good, plan()).places == (0, 1, 2)
+    assert bind(good, plan()).columns == (0, 1, 2)
     other = load(write_model(tmp_path / "other", feature_service_fingerprint="0123456789abcdef"))
     with pytest.raises(PlanError, match="trained on 0123456789abcdef"):
         bind(other, plan())
@@ -317,7 +317,7 @@ def test_a_recorded_fingerprint_must_match(tmp_path: Path) -> None:
 
 def test_the_model_s_columns_are_found_by_name_not_by_place(tmp_path: Path) -> None:
     model = load(write_model(tmp_path, columns=tuple(reversed(COLUMNS))))
-    assert bind(model, plan()).places == (2, 1, 0)
+    assert bind(model, plan()).columns == (2, 1, 0)
 
 
 def test_models_that_cannot_be_served_say_why(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_models_that_cannot_be_served_say_why(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "a")
     text = (folder / "MLmodel").read_text()
     (folder / "MLmodel").write_text(text.replace("delay_mean", "delay_median"))
-    with pytest.raises(ModelError, match="not in the signature's order"):
+    with pytest.raises(ModelError, match="differ from the signature"):
         load(folder)
     (folder / "MLmodel").write_text("flavors: {}\n")
     with pytest.raises(ModelError, match="no signature"):

@@ -1,4 +1,4 @@
-"""Turns the compiler's lines into a bar, what is being done, and what is left."""
+"""Shows the progress of a build: turns the output of `go` into a bar, the current package and the remaining time."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from artifacts.toolchain.estimate import bar, in_words, left
 from common.progress import Step
 
 TICK_SECONDS = 2.0
-"""Between two estimates while the compiler says nothing."""
+"""Seconds between two updates while the compiler prints nothing."""
 
 
-class View:
-    """The view of one build.
+class BuildProgress:
+    """Progress of one build.
 
     Attributes:
-        total: Packages to compile; 0 until it is known.
+        total: Number of packages to compile; 0 while unknown.
     """
 
     def __init__(self, step: Step, estimate: float, later: float) -> None:
-        """Make the view.
+        """Prepare the display; it starts with the `with` block.
 
         Args:
-            step: Where it shows.
-            estimate: Recorded length of this build, in seconds.
-            later: Seconds that the tools after it will take.
+            step: Progress step whose detail and estimate are set.
+            estimate: Recorded duration of this build, in seconds.
+            later: Estimated seconds of the tools that are built afterwards.
         """
         self.total = 0
         self._step = step
@@ -37,30 +37,30 @@ class View:
         self._over = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
-    def __enter__(self) -> View:
-        """Begin to show."""
+    def __enter__(self) -> BuildProgress:
+        """Start updating the display."""
         self._refresh()
         self._ticker.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Stop showing."""
+        """Stop updating the display."""
         self._over.set()
         self._ticker.join()
 
     def downloading(self, line: str) -> None:
-        """Take a line of `go list`: a module that is fetched, or a package."""
+        """Process a line of `go list`: a module that is downloaded, or a package."""
         if line.startswith("go: downloading "):
             self._modules += 1
             self.show(f"module {self._modules}: {line.removeprefix('go: downloading ')}")
 
     def compiling(self, line: str) -> None:
-        """Take a line of `go build -v`: the name of a package that is compiled."""
+        """Process a line of `go build -v`: the name of a compiled package."""
         self._done += 1
         self.show(line if self._done < self.total else f"linking, after {line}")
 
     def show(self, now: str) -> None:
-        """Say what happens now."""
+        """Set the text for the current activity."""
         self._now = now
         self._refresh()
 

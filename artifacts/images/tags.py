@@ -1,4 +1,4 @@
-"""References by content: a tag is the hash of everything an image is made of, known without building it."""
+"""Computes the tag of an image: the hash of all its inputs, known without building it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from artifacts.images.debian import Lock, lock
 from common.paths import ROOT
 
 FORMAT = 4
-"""Raised when the code here begins to make something else of the same inputs."""
+"""Version of the build procedure; increase it when the same inputs give another image."""
 
 TAG_LENGTH = 12
-"""Hex digits of a tag: 48 bits."""
+"""Number of hex digits of a tag (48 bits)."""
 
 UNUSED_SUFFIXES = {".pyc", ".in"}
-"""Files that never reach an image."""
+"""Suffixes of files that are never copied into an image."""
 
 
 def files(folder: Path, name: str = "") -> dict[str, list[str]]:
-    """Return path -> [`x` or `-`, sha256] of every file below `folder` that can reach an image.
+    """Return path -> [`x` or `-`, sha256] of every file below `folder` that may be copied into an image.
 
     Args:
-        folder: Where to look; a missing one has no files.
-        name: Prefix of the paths.
+        folder: Folder to read; a missing folder has no files.
+        name: Prefix of the returned paths.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
@@ -46,15 +46,15 @@ def recipe(
     versions: Mapping[str, str] | None = None,
     repository: Path = ROOT,
 ) -> dict[str, Any]:
-    """Return everything that decides the content of `image`, as plain data.
+    """Return all inputs that determine the content of `image`, as plain data.
 
     Args:
-        book: The catalog it is in.
+        book: The catalog that contains the image.
         image: The image.
-        parent_tag: Tag of its parent.
-        tool_key: Content key of the tool that builds an executable, by the executable's name.
-        versions: Version of each of its Debian packages, its parents' included; None when they are not resolved.
-        repository: Where its `sources` are.
+        parent_tag: Tag of the parent image.
+        tool_key: Returns the content key of the tool that builds an executable, given the executable's name.
+        versions: Versions of the Debian packages, those of the parents included; None when they are not resolved.
+        repository: Folder that contains the image's `sources`.
     """
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -95,30 +95,30 @@ def _tag(name: str, lock: Lock | None) -> str:
     return tag_of(recipe(catalog(), image, parent, tool_key_of_binary, versions))
 
 
-def forget() -> None:
-    """Compute tags again, for those who change the inputs of images while this process runs."""
+def clear_cache() -> None:
+    """Forget computed tags; call it after an input of an image changed while this process runs."""
     _tag.cache_clear()
 
 
 def tag(name: str) -> str:
-    """Return the tag of image `name`: the first 12 hex digits of the sha256 of its inputs, its parent's included.
+    """Return the tag of image `name`: the first 12 hex digits of the sha256 of its inputs, the parent's tag included.
 
-    Versions of Debian packages are among the inputs once this machine has resolved them. Before that, the tag is that
-    of the inputs alone, under which nothing is ever built.
+    The inputs include the versions of Debian packages as soon as this machine has resolved them. Until then the tag
+    equals `inputs_tag`, and no image is built under it.
     """
     return _tag(name, lock())
 
 
 def inputs_tag(name: str) -> str:
-    """Return the tag that image `name` has without the versions of Debian packages: the same on every machine."""
+    """Return the tag of image `name` without the versions of Debian packages: it is the same on every machine."""
     return _tag(name, None)
 
 
 def reference(name: str) -> str:
-    """Return the full reference of image `name`; builds nothing and asks no mirror.
+    """Return the full reference of image `name`, without building it and without network access.
 
     Raises:
-        UserError: There is no such image.
+        UserError: No image has this name.
     """
     return f"{REGISTRY}/{name}:{tag(name)}"
 
