@@ -1,1 +1,1 @@
-"""A client of a running platform: its outputs, its cluster, jobs in it, runs of pipelines."""
+"""Client of a running platform: exported outputs, Kubernetes API, jobs, runs of pipelines."""

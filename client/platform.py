@@ -1,4 +1,4 @@
-"""The platform as a workload's commands see it from outside: exported outputs, Kubernetes, credentials."""
+"""A running platform, seen from outside: its exported outputs, its Kubernetes API, its credentials."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from client.kube import api_client, error_text
+from client.reachable import require_cluster
 from common import paths
 from common.errors import UserError
 
@@ -16,16 +18,16 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 SCHEMA = 1
-"""Version of the outputs that is read here."""
+"""Version of the outputs that this module reads."""
 
 FIELD_MANAGER = "mlp-workload"
 CONNECT_SECONDS = 5
-"""A cluster that runs answers a connection at once."""
+"""Time limit of a request; a running cluster answers at once."""
 
 
 @dataclass(frozen=True)
 class Platform:
-    """A stack's exported outputs, and clients made from them.
+    """The exported outputs of a stack, and clients made from them.
 
     Attributes:
         stack: Name of the stack.
@@ -44,30 +46,38 @@ class Platform:
         """Return an application's address as users see it, without a trailing slash."""
         return str(self.outputs["urls"][application]).rstrip("/")
 
+    @property
+    def job_image(self) -> str:
+        """Image of workload jobs.
+
+        Raises:
+            UserError: The outputs do not name an image.
+        """
+        image = self.outputs.get("images", {}).get("job")
+        if not image:
+            raise UserError(
+                f"The outputs of stack {self.stack} do not name the image of workload jobs.",
+                seen="no value for images.job",
+                next_step=f"mlp up --stack {self.stack}",
+            )
+        return str(image)
+
     @cached_property
     def api(self) -> ApiClient:
         """Client of the platform's cluster.
 
         Raises:
-            UserError: The cluster does not answer, or there is no kubeconfig where the outputs say.
+            UserError: The cluster does not answer, or the kubeconfig that the outputs name does not exist.
         """
-        from kubernetes import client, config
-
-        from client.reachable import require
-
         path = self.outputs.get("kubeconfig")
-        require(path, self.stack)
-        configuration = client.Configuration()
-        config.load_kube_config(config_file=path, client_configuration=configuration)
-        # The cluster is never behind a proxy of the machine's environment.
-        configuration.proxy, configuration.no_proxy = None, "*"
-        return client.ApiClient(configuration)
+        require_cluster(path, self.stack)
+        return api_client(path)
 
     def secret(self, application: str) -> dict[str, str]:
         """Return the decoded Secret with the credentials of `application`.
 
         Raises:
-            UserError: The cluster does not answer, or has no such Secret.
+            UserError: The cluster does not answer, or does not have the Secret.
         """
         from kubernetes import client
         from urllib3.exceptions import HTTPError
@@ -79,33 +89,38 @@ class Platform:
             )
         except (client.ApiException, HTTPError) as error:
             raise UserError(
-                f"the credentials of {application} cannot be read from the cluster",
-                seen=f"Secret {where['namespace']}/{where['secret']}: {reason(error)}",
+                f"The credentials of {application} cannot be read from the cluster.",
+                seen=f"Secret {where['namespace']}/{where['secret']}: {error_text(error)}",
                 next_step=f"mlp status --stack {self.stack}, then mlp up --stack {self.stack}",
             ) from error
         return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
 
 
-def reason(error: Exception) -> str:
-    """Return what an error of the Kubernetes client says, in one line."""
-    status, text = getattr(error, "status", None), getattr(error, "reason", None)
-    return f"{status} {text}" if status else str(text or error).splitlines()[0]
-
-
-def load(stack: str, folder: Path | None = None) -> Platform:
-    """Read what `mlp up` exported for `stack`.
+def outputs_path(stack: str, folder: Path | None = None) -> Path:
+    """Return the file with the exported outputs of `stack`.
 
     Args:
         stack: Name of the stack.
         folder: Folder of the outputs files; `.mlp/outputs` when None.
+    """
+    return (folder or paths.WORK / "outputs") / f"{stack}.json"
+
+
+def load(stack: str, folder: Path | None = None) -> Platform:
+    """Read the outputs that `mlp up` exported for `stack`; arguments as in `outputs_path`.
 
     Raises:
-        UserError: There is no such file, or its schema is another.
+        UserError: The file does not exist, or has another schema.
     """
-    path = (folder or paths.WORK / "outputs") / f"{stack}.json"
+    path = outputs_path(stack, folder)
     if not path.is_file():
-        raise UserError(f"stack {stack} is not up", seen=f"no {path}", next_step=f"mlp up --stack {stack}")
+        raise UserError(f"Stack {stack} is not up.", seen=f"no {path}", next_step=f"mlp up --stack {stack}")
     outputs = json.loads(path.read_text())
     if outputs.get("schema") != SCHEMA:
-        raise UserError("the stack's outputs have an unknown schema", seen=outputs.get("schema"), allowed=SCHEMA)
+        raise UserError(
+            f"The outputs of stack {stack} have an unknown schema.",
+            seen=f"schema {outputs.get('schema')}",
+            allowed=f"schema {SCHEMA}",
+            next_step=f"mlp up --stack {stack}",
+        )
     return Platform(stack, outputs)

@@ -1,4 +1,4 @@
-"""Finds out whether a stack's cluster answers, before a command that needs it touches anything."""
+"""Checks whether the cluster of a stack answers, before a command that needs the cluster changes anything."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from common import paths
 from common.errors import UserError
 
 SECONDS = 5.0
-"""What answers at all answers within this."""
+"""Time limit of the check; a running API server answers within milliseconds."""
 
+NO_KUBECONFIG = "the kubeconfig does not exist or names no cluster"
 PROVIDER = "pulumi:providers:kubernetes"
 FORGET = "PULUMI_K8S_DELETE_UNREACHABLE"
-"""Variable with which the provider takes objects of a silent cluster for deleted; `crds` reads it too."""
+"""Variable that makes the provider treat objects of an unreachable cluster as deleted; `crds` reads it too."""
 
 
 @dataclass(frozen=True)
-class Silence:
+class SilentCluster:
     """A cluster that does not answer.
 
     Attributes:
         server: URL of its API server.
-        reason: What came back instead of an answer.
-        objects: How many of the state's resources are in it.
+        reason: Error of the request.
+        objects: Number of the state's resources that are in the cluster.
     """
 
     server: str
@@ -43,8 +44,8 @@ class Server:
     """The API server that a kubeconfig names.
 
     Attributes:
-        url: Its URL.
-        authority: PEM of the authority that its certificate is of; None where the kubeconfig has none.
+        url: URL.
+        authority: PEM of the certificate authority; None where the kubeconfig does not have it.
     """
 
     url: str
@@ -58,7 +59,7 @@ def server_of(kubeconfig: str) -> Server | None:
         kubeconfig: Path or content.
 
     Returns:
-        None when there is no such file, or no such context in it.
+        None when the file does not exist or does not define its current context.
     """
     text = kubeconfig
     if "\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{"):
@@ -78,10 +79,10 @@ def server_of(kubeconfig: str) -> Server | None:
 
 
 def why_silent(server: Server, seconds: float = SECONDS) -> str | None:
-    """Ask an API server whether it lives; return what went wrong, None when it answers anything at all.
+    """Send a request to an API server; return the error, None when any HTTP response comes back.
 
-    A node that is stopped has no route: what answers at its address then is a proxy or somebody else's server, so the
-    answer counts only under the cluster's own certificate.
+    A stopped node leaves its address without a route, and a proxy or another server may answer there. So the response
+    counts only under the cluster's own certificate.
     """
     trust: ssl.SSLContext | bool = False
     if server.authority is not None:
@@ -92,18 +93,18 @@ def why_silent(server: Server, seconds: float = SECONDS) -> str | None:
         return f"no answer within {seconds:.0f} s"
     except httpx.HTTPError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return "something else answers there, under another certificate"
+            return "another server answers at this address, with another certificate"
         return str(error) or type(error).__name__
     return None
 
 
-def silent_clusters(deployment: Mapping[str, Any]) -> list[Silence]:
+def silent_clusters(deployment: Mapping[str, Any]) -> list[SilentCluster]:
     """Return the clusters that hold objects of an exported deployment and do not answer.
 
-    A kubeconfig that is encrypted in the state cannot be asked for its server; the provider will say what it finds.
+    Skips a cluster whose kubeconfig is encrypted in the state; the provider reports its errors.
     """
     resources = cast("list[dict[str, Any]]", deployment.get("resources") or [])
-    found: list[Silence] = []
+    found: list[SilentCluster] = []
     for entry in resources:
         if entry["type"] != PROVIDER:
             continue
@@ -113,9 +114,9 @@ def silent_clusters(deployment: Mapping[str, Any]) -> list[Silence]:
         if not objects or not isinstance(kubeconfig, str):
             continue
         server = server_of(kubeconfig)
-        reason = why_silent(server) if server else "no such kubeconfig"
+        reason = why_silent(server) if server else NO_KUBECONFIG
         if reason:
-            found.append(Silence(server.url if server else kubeconfig.splitlines()[0][:200], reason, objects))
+            found.append(SilentCluster(server.url if server else kubeconfig.splitlines()[0][:200], reason, objects))
     return found
 
 
@@ -124,63 +125,62 @@ def refuse_silent_cluster(deployment: Mapping[str, Any], stack: str, *, local: b
 
     Args:
         deployment: The stack's exported deployment.
-        stack: Its name.
+        stack: Name of the stack.
         local: Whether the cluster is the embedded one, which this machine can start.
 
     Raises:
-        UserError: A cluster is silent; names both ways on.
+        UserError: A cluster does not answer; names how to start it and how to forget it.
     """
     if silent := silent_clusters(deployment):
-        raise told(silent[0], stack, local=local)
+        raise silent_cluster_error(silent[0], stack, local=local)
 
 
-def told(silence: Silence, stack: str, *, local: bool) -> UserError:
-    """Return the message about a silent cluster, with both ways on."""
-    held = f"; the stack has {silence.objects} objects in it" if silence.objects else ""
+def silent_cluster_error(cluster: SilentCluster, stack: str, *, local: bool) -> UserError:
+    """Return the error about a cluster that does not answer; names how to start it and how to forget it."""
+    held = f"; the stack has {cluster.objects} objects in it" if cluster.objects else ""
     start = (
-        "start it:  mlp cluster start"
+        "start the cluster:  mlp cluster start"
         if local
-        else "look why:  the cluster's state and the addresses that may reach it (aws.cluster in the stack's values)"
+        else "check the cluster's state and which addresses may reach it (aws.cluster in the stack's values)"
     )
-    gone = "           or, when it is gone for good and its objects with it, forget them:"
+    gone = "           or, if the cluster no longer exists, remove its objects from the state:"
     return UserError(
         f"The cluster of stack {stack} does not answer; nothing was touched.",
-        seen=f"{silence.server}: {silence.reason}{held}",
+        seen=f"{cluster.server}: {cluster.reason}{held}",
         next_step=f"{start}\n{gone}  mlp destroy --stack {stack} --forget-cluster",
     )
 
 
-def require(kubeconfig: str | None, stack: str) -> None:
-    """Refuse a command that needs a stack's cluster while it does not answer.
+def require_cluster(kubeconfig: str | None, stack: str) -> None:
+    """Refuse a command that needs the cluster of a stack while the cluster does not answer.
 
     Args:
-        kubeconfig: Path, as the stack exports it; None for the ambient one, which is not looked at.
+        kubeconfig: Path, as the stack exports it; None for the default of `kubectl`, which is not checked.
         stack: Name of the stack.
 
     Raises:
-        UserError: It does not answer; names both ways on.
+        UserError: The cluster does not answer; names how to start it and how to forget it.
     """
     if kubeconfig is None:
         return
     server = server_of(kubeconfig)
-    reason = why_silent(server) if server else "no such kubeconfig"
+    reason = why_silent(server) if server else NO_KUBECONFIG
     if reason:
-        raise told(
-            Silence(server.url if server else kubeconfig, reason, 0), stack, local=kubeconfig == str(paths.KUBECONFIG)
-        )
+        cluster = SilentCluster(server.url if server else kubeconfig, reason, 0)
+        raise silent_cluster_error(cluster, stack, local=kubeconfig == str(paths.KUBECONFIG))
 
 
-def forgetting(deployment: Mapping[str, Any], stack: str) -> dict[str, str]:
-    """Return the environment in which a destroy forgets the objects of a silent cluster.
+def forget_environment(deployment: Mapping[str, Any], stack: str) -> dict[str, str]:
+    """Return the environment in which a destroy removes the objects of a silent cluster from the state only.
 
     Raises:
-        UserError: The cluster answers, so that its objects can be deleted as they should.
+        UserError: The cluster answers, so its objects can be deleted.
     """
     if not silent_clusters(deployment):
         raise UserError(
             f"The cluster of stack {stack} answers; nothing was forgotten.",
             seen="--forget-cluster",
-            allowed="a cluster that is gone",
+            allowed="a cluster that does not answer",
             next_step=f"mlp destroy --stack {stack}",
         )
     return {FORGET: "true"}

@@ -1,4 +1,4 @@
-"""Runs a workload's steps as a Kubernetes Job in the platform, with its log as progress."""
+"""Runs a Job in the platform's cluster and passes its log on, line by line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from client import pods
 from client.job import DIGEST, JobSpec, manifest
 from common.errors import UserError
 
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from client.platform import Platform
 
 LAST_LINES = 25
-HOPELESS = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
-"""Reasons for which a container waits and will not stop waiting by itself."""
+FATAL = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+"""Reasons for waiting that end only when somebody changes the image or the configuration."""
 
-PATIENCE_SECONDS = 20.0
-"""Such a reason may pass, while a Secret is being written; not for longer than this."""
+FATAL_SECONDS = 20.0
+"""Longest wait with such a reason; it may pass while a Secret is being written."""
 
 
 def outcome(job: V1Job) -> str | None:
-    """Return `Complete`, or why the Job failed; None while it runs."""
+    """Return `Complete`, or the reason of the Job's failure; None while the Job runs."""
     for condition in (job.status.conditions if job.status else None) or []:
         if condition.status == "True" and condition.type == "Complete":
             return "Complete"
@@ -34,55 +35,38 @@ def outcome(job: V1Job) -> str | None:
     return None
 
 
-def trouble(pod: V1Pod) -> str | None:
-    """Return why a pod's container cannot start; None when nothing speaks against it."""
-    for status in (pod.status.container_statuses if pod.status else None) or []:
-        waiting = status.state.waiting if status.state else None
-        if waiting is not None and waiting.reason in HOPELESS:
-            return f"{waiting.reason}: {waiting.message}"
-    for condition in (pod.status.conditions if pod.status else None) or []:
-        if condition.type == "PodScheduled" and condition.status == "False":
-            return f"{condition.reason}: {condition.message}"
-    return None
-
-
-def started(pod: V1Pod) -> bool:
-    """Tell whether a pod's container runs or has run, so that it has a log."""
-    return bool(pod.status and pod.status.phase in {"Running", "Succeeded", "Failed"})
-
-
 @dataclass
-class Waiting:
-    """A pod that does not run yet, and why.
+class PendingPod:
+    """A pod that does not run yet, and the reason.
 
     Attributes:
-        pod: The pod as last seen.
-        problem: What keeps it from starting; None when nothing speaks against it.
-        since: Time since which it has that problem.
+        pod: The pod as last read.
+        problem: Why the pod does not start; None while it starts normally.
+        since: Time at which the problem was first seen.
     """
 
     pod: V1Pod | None = None
     problem: str | None = None
     since: float = 0.0
 
-    def look(self, now: float) -> list[str]:
-        """Take note of the pod's state; return the problem if it is a new one."""
-        found = trouble(self.pod) if self.pod is not None else None
+    def update(self, now: float) -> list[str]:
+        """Read the problem from the pod; return it when it is new."""
+        found = pods.why_waiting(self.pod) if self.pod is not None else None
         if found == self.problem:
             return []
         self.problem, self.since = found, now
         return [found] if found else []
 
-    def hopeless(self, now: float) -> bool:
-        """Tell whether it has had a problem that does not pass for too long.
+    def is_fatal(self, now: float) -> bool:
+        """Tell whether a problem that needs a correction has lasted too long.
 
-        An unschedulable pod may wait for another's end, as long as the Job's own deadline allows.
+        An unschedulable pod may wait until other pods end, as long as the Job's own deadline allows.
         """
-        return bool(self.problem and self.problem.startswith(HOPELESS)) and now - self.since > PATIENCE_SECONDS
+        return bool(self.problem and self.problem.startswith(FATAL)) and now - self.since > FATAL_SECONDS
 
 
 class JobRun:
-    """One Job in the cluster."""
+    """One run of a Job."""
 
     def __init__(self, platform: Platform, spec: JobSpec) -> None:
         from kubernetes import client
@@ -95,13 +79,13 @@ class JobRun:
         self._until = time.monotonic() + spec.deadline_seconds + 60
 
     def run(self, on_line: Callable[[str], None]) -> None:
-        """Run the Job to its end; one that runs already with the same spec is joined, an older one replaced.
+        """Run the Job to its end. Join a running Job with the same spec; replace any other Job of the same name.
 
         Args:
-            on_line: Called with every line of its log.
+            on_line: Called with every line of the log.
 
         Raises:
-            UserError: It failed, could not start or did not end in time; with the last lines of its log.
+            UserError: The Job failed, could not start or did not end in time; contains the last lines of the log.
         """
         wanted = manifest(self._spec, self._namespace)
         present = self._read()
@@ -143,7 +127,7 @@ class JobRun:
             pass
 
     def _jobs(self, over: Callable[[], bool]) -> Iterator[V1Job]:
-        """Yield the Job at each of its changes until `over`, asked before each wait."""
+        """Yield the Job at each of its changes until `over` returns true."""
         return self._changes(self._batch.list_namespaced_job, f"metadata.name={self._spec.name}", None, over)
 
     def _changes(
@@ -154,7 +138,7 @@ class JobRun:
         selector = {"field_selector": fields} if fields else {"label_selector": labels}
         while not over():
             if time.monotonic() > self._until:
-                raise self._failure("it did not end in time")
+                raise self._failure(f"the Job did not end within {self._spec.deadline_seconds} s")
             watcher = watch.Watch()
             for event in watcher.stream(listing, self._namespace, timeout_seconds=2, **selector):
                 yield event["object"]
@@ -162,33 +146,33 @@ class JobRun:
                     watcher.stop()
 
     def _wait_for_log(self, on_line: Callable[[str], None]) -> None:
-        """Wait until the pod's container runs; give up on one that cannot."""
-        waiting = Waiting()
+        """Wait until the pod's container runs; fail when it cannot start."""
+        pending = PendingPod()
 
         def over() -> bool:
-            if waiting.pod is not None and started(waiting.pod):
+            if pending.pod is not None and pods.started(pending.pod):
                 return True
-            for news in waiting.look(time.monotonic()):
-                on_line(f"waiting for the pod: {news}")
-            if waiting.hopeless(time.monotonic()):
-                raise self._failure(str(waiting.problem))
+            for problem in pending.update(time.monotonic()):
+                on_line(f"waiting for the pod: {problem}")
+            if pending.is_fatal(time.monotonic()):
+                raise self._failure(str(pending.problem))
             job = self._read()
             return job is None or outcome(job) is not None
 
         for pod in self._changes(self._core.list_namespaced_pod, None, f"job-name={self._spec.name}", over):
-            waiting.pod = pod
+            pending.pod = pod
 
     def _pods(self) -> list[V1Pod]:
         return self._core.list_namespaced_pod(self._namespace, label_selector=f"job-name={self._spec.name}").items
 
     def _follow(self, on_line: Callable[[str], None]) -> None:
-        """Pass on the log until the container ends; a broken stream is taken up where it broke."""
+        """Pass the log on until the container ends; reconnect when the stream breaks and skip the lines passed on."""
         from urllib3.exceptions import HTTPError
 
-        pods = [pod for pod in self._pods() if started(pod)]
-        if not pods:
+        running = [pod for pod in self._pods() if pods.started(pod)]
+        if not running:
             return
-        name, passed = pods[-1].metadata.name, 0
+        name, passed = running[-1].metadata.name, 0
         while time.monotonic() < self._until:
             response = self._core.read_namespaced_pod_log(name, self._namespace, follow=True, _preload_content=False)
             try:
@@ -215,17 +199,17 @@ class JobRun:
             pass
         return result[-1]
 
-    def _failure(self, why: str) -> UserError:
+    def _failure(self, reason: str) -> UserError:
         shown = "\n".join(f"    {line}" for line in self._tail) or "    (no log)"
         return UserError(
-            f"Job {self._namespace}/{self._spec.name} failed",
-            seen=f"{why}\n  its log ends:\n{shown}",
+            f"Job {self._namespace}/{self._spec.name} failed.",
+            seen=f"{reason}\n  end of its log:\n{shown}",
             next_step=f"kubectl -n {self._namespace} describe job {self._spec.name}",
         )
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Return the lines of a byte stream that comes in pieces."""
+    """Yield the lines of a byte stream that arrives in chunks."""
     rest = b""
     for chunk in chunks:
         *complete, rest = (rest + chunk).split(b"\n")

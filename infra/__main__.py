@@ -7,18 +7,24 @@ import pulumi
 from common.errors import UserError
 from infra.program import program
 from infra.sdk_speed import paced
+from infra.settings import from_pulumi
 from infra.state import guards, recorded
+from infra.substrates import kubeconfig_path
 
 stack = pulumi.get_stack()
 backend = os.environ.get("PULUMI_BACKEND_URL", "")
 deployment = recorded.deployment(backend, stack)
 try:
     recorded.refuse_foreign(deployment, backend, stack)
-    guards.in_program(
+    local = from_pulumi().local
+    # The recorded deployment is known for file backends only.
+    known = local is not None and recorded.is_plain(backend)
+    guards.check_in_program(
         deployment,
         stack,
         dry_run=pulumi.runtime.is_dry_run(),
-        local=pulumi.Config("mlplatform").get("substrate") == "local",
+        local=local is not None,
+        cluster=guards.LocalCluster(kubeconfig_path(local), backend) if local and known else None,
     )
     paced(program)()
 except UserError as error:

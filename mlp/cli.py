@@ -14,13 +14,16 @@ from common.progress import console
 GROUPS = ("cluster", "images", "new", "pipeline", "toolchain", "workload")
 """Commands with subcommands: `mlp cluster start`."""
 
+INTERRUPTED = 130
+"""Exit status that Typer sets after Ctrl-C."""
+
 SINGLES = ("up", "preview", "destroy", "status", "smoke", "doctor", "bootstrap", "vendor", "policy", "env")
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The machine-learning platform: bring it up, look at it, test it, take it down.",
+    help="Deploy, inspect, test and destroy the machine-learning platform.",
 )
 
 
@@ -34,7 +37,7 @@ def _register() -> None:
 
 
 def main() -> None:
-    """Run the command line; a `UserError` is shown without a traceback and ends with status 1."""
+    """Run the command line. Print a `UserError` without a traceback and exit with status 1."""
     os.environ.setdefault("FEAST_USAGE", "False")
     _register()
     try:
@@ -43,9 +46,10 @@ def main() -> None:
         console.print("\n[red]✗[/] ", end="")
         console.print(error.render(), markup=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("\n[yellow]Interrupted.[/] Run the same command again: it goes on from here.")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            console.print("\n[yellow]Interrupted.[/] Run the same command again to continue.")
+        raise
 
 
 if __name__ == "__main__":

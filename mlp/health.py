@@ -1,11 +1,13 @@
-"""What runs on a platform, what does not and why: workloads, served models, addresses."""
+"""Reads the health of a running platform: workloads with the reasons of unready pods, served models, URLs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from client import pods
+from client.kube import error_text
 from common.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,15 +16,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PART = "app.kubernetes.io/part-of"
-"""Label of everything that the program declares itself."""
+"""Label of the objects that the program itself declares."""
 
 SECONDS = 5.0
-"""What answers at all answers within this."""
+"""Time limit of a request; a healthy application answers within it."""
+
+OBJECT = "{object}"
+"""Placeholder in a path for the name of an object that users created."""
+
+REASON_CHARACTERS = 160
+"""Longest reason in the table."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One long-running workload: ready and wanted pods, and why pods are not ready."""
+    """One long-running workload: number of ready and of wanted pods, and the reason of unready pods."""
 
     namespace: str
     name: str
@@ -38,35 +46,35 @@ class Workload:
 
 @dataclass(frozen=True)
 class Address:
-    """One URL, what a GET of it said, and whether that is what a healthy application says."""
+    """One URL, the response to a GET request (status or error), and whether it is that of a healthy application."""
 
     name: str
     url: str
-    said: str
+    response: str
     ok: bool
 
 
-def asked(stack: str, question: Callable[[], T]) -> T:
-    """Return the cluster's answer to `question`.
+def ask_cluster(stack: str, request: Callable[[], T]) -> T:
+    """Return the result of a request to the cluster.
 
     Raises:
-        UserError: The cluster does not answer, or refuses.
+        UserError: The cluster does not answer, or refuses the request.
     """
     from kubernetes.client import ApiException
     from urllib3.exceptions import HTTPError
 
     try:
-        return question()
+        return request()
     except (ApiException, HTTPError) as error:
-        status = getattr(error, "status", None)
-        seen = f"{status} {getattr(error, 'reason', '')}" if status else str(error).splitlines()[0][-300:]
         raise UserError(
-            f"the cluster of stack {stack} does not answer", seen=seen, next_step=f"mlp up --stack {stack}"
+            f"The cluster of stack {stack} does not answer.",
+            seen=error_text(error)[-300:],
+            next_step=f"mlp up --stack {stack}",
         ) from error
 
 
 def workloads(api: ApiClient, namespaces: set[str]) -> list[Workload]:
-    """Return the Deployments and StatefulSets of `namespaces`, and those that the program declares elsewhere."""
+    """Return the Deployments and StatefulSets in `namespaces`, and those that the program declares elsewhere."""
     from kubernetes.client import AppsV1Api, CoreV1Api
 
     apps, core = AppsV1Api(api), CoreV1Api(api)
@@ -83,25 +91,15 @@ def workloads(api: ApiClient, namespaces: set[str]) -> list[Workload]:
             reason = "scaled to zero"
         elif ready < wanted:
             selector = ",".join(f"{k}={v}" for k, v in (item.spec.selector.match_labels or {}).items())
-            pods = core.list_namespaced_pod(item.metadata.namespace, label_selector=selector).items
-            reason = next((text for text in map(_reason, pods) if text), "no pod yet")
+            listed = core.list_namespaced_pod(item.metadata.namespace, label_selector=selector, **options).items
+            reasons = [f"{pod.metadata.name}: {text}" for pod in listed for text in pods.why_not_ready(pod)[:1]]
+            reason = reasons[0][:REASON_CHARACTERS] if reasons else "no reason yet" if listed else "no pod yet"
         found.append(Workload(item.metadata.namespace, item.metadata.name, ready, wanted, reason))
     return sorted(found, key=lambda w: (w.namespace, w.name))
 
 
-def _reason(pod: Any) -> str:  # noqa: ANN401 the client's models carry no useful types
-    for status in pod.status.container_statuses or []:
-        state = status.state
-        if state.waiting and state.waiting.reason:
-            return f"{pod.metadata.name}: {state.waiting.reason} {(state.waiting.message or '')[:120]}".strip()
-        if state.terminated:
-            return f"{pod.metadata.name}: ended with {state.terminated.exit_code} ({state.terminated.reason})"
-    unmet = [c.message for c in pod.status.conditions or [] if c.status != "True" and c.message]
-    return f"{pod.metadata.name}: {unmet[0]}" if unmet else ""
-
-
 def services(api: ApiClient) -> list[str]:
-    """Return the names of the InferenceServices; none where KServe is not there yet."""
+    """Return the names of the InferenceServices; empty where KServe is not installed."""
     from kubernetes.client import ApiException, CustomObjectsApi
 
     try:
@@ -116,21 +114,21 @@ def services(api: ApiClient) -> list[str]:
 
 
 def addresses(urls: Mapping[str, str], health: Mapping[str, str | None], objects: Sequence[str]) -> list[Address]:
-    """Ask every application, and everything that users serve, through the Gateway.
+    """Send a health request to every application and every served model, through the Gateway.
 
     Args:
         urls: Base URLs by name, as the stack exports them.
-        health: Path below each URL, as the stack exports it: `{object}` stands for each of `objects`, and None means
-            that every answer below 500 is healthy. `/health` for a URL that it does not name.
+        health: Health path below each URL, as the stack exports it; `/health` for a URL that is not in it. `{object}`
+            stands for each of `objects`. None: every status below 500 is healthy.
         objects: Names of InferenceServices.
     """
     found: list[Address] = []
     for name, url in urls.items():
         path = health.get(name, "/health")
         if path is None:
-            said = _get(url)
-            alive = said.isdigit() and int(said) < 500
-            found.append(Address(name, url, "answers" if alive else said, alive))
+            response = _get(url)
+            alive = response.isdigit() and int(response) < 500
+            found.append(Address(name, url, "answers" if alive else response, alive))
         elif OBJECT in path:
             found += [
                 _healthy(f"{name}: {item}", f"{url}/{item}", url + path.replace(OBJECT, item)) for item in objects
@@ -140,13 +138,9 @@ def addresses(urls: Mapping[str, str], health: Mapping[str, str | None], objects
     return found
 
 
-OBJECT = "{object}"
-"""Stands in a path for the name of an object that users made."""
-
-
 def _healthy(name: str, url: str, probe: str) -> Address:
-    said = _get(probe)
-    return Address(name, url, said, said == "200")
+    response = _get(probe)
+    return Address(name, url, response, response == "200")
 
 
 def _get(url: str) -> str:

@@ -1,21 +1,20 @@
-"""The exported outputs of a stack, as far as checks need them (schema 1)."""
+"""Typed view of a stack's exported outputs, with the fields that checks use."""
 
 from __future__ import annotations
 
-import base64
-import json
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from client import platform as platforms
+from client.platform import Platform
+from common.errors import UserError
 from smoke.result import CheckFailed
-
-SUPPORTED_SCHEMA = 1
 
 
 class Budgets(BaseModel):
-    """Latency budgets at the 99th percentile, in milliseconds, and the age an online feature may have, in seconds."""
+    """Latency budgets at the 99th percentile, in milliseconds, and the largest age of an online feature, in seconds."""
 
     feature_ms: float
     predict_ms: float
@@ -24,14 +23,14 @@ class Budgets(BaseModel):
 
 
 class SecretName(BaseModel):
-    """Where a credential stands in the cluster."""
+    """Namespace and name of a Secret with credentials."""
 
     namespace: str
     secret: str
 
 
 class Outputs(BaseModel):
-    """What `mlp up` exported as stack output `platform`."""
+    """The stack output `platform`, as `mlp up` exports it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -43,42 +42,47 @@ class Outputs(BaseModel):
     budgets: Budgets
     credentials: dict[str, SecretName]
 
+    @cached_property
+    def platform(self) -> Platform:
+        """The same outputs with clients of the platform."""
+        return Platform(self.environment, self.model_dump())
+
     def secret(self, name: str) -> dict[str, str]:
-        """Return the decoded values of the Kubernetes Secret behind credential `name`.
+        """Return the decoded values of the Kubernetes Secret of credential `name`.
 
         Raises:
-            CheckFailed: The Secret is not there, or the cluster does not answer.
+            CheckFailed: The Secret does not exist, or the cluster does not answer.
         """
-        from kubernetes.client import CoreV1Api
-
-        from smoke.kube import api_client
-
-        where = self.credentials[name]
         try:
-            found = CoreV1Api(api_client(self.kubeconfig)).read_namespaced_secret(where.secret, where.namespace)
-        except Exception as error:
-            raise CheckFailed(f"cannot read Secret {where.namespace}/{where.secret}: {first_line(error)}") from error
-        return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
+            return self.platform.secret(name)
+        except UserError as error:
+            raise CheckFailed(one_line(error)) from error
 
 
 def first_line(error: object) -> str:
-    """Return the first line of an error's text, at most 300 characters: enough to act on, short enough for a table."""
+    """Return the first line of an error's text, at most 300 characters, for a cell of a table."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
 
 
-def load(path: Path) -> Outputs:
-    """Read the outputs file.
+def one_line(error: Exception) -> str:
+    """Return all lines of an error's text joined into one, at most 2,000 characters."""
+    return " · ".join(line.strip() for line in str(error).splitlines() if line.strip())[:2000]
+
+
+def load(stack: str, folder: Path | None = None) -> Outputs:
+    """Read the exported outputs of `stack`.
+
+    Args:
+        stack: Name of the stack.
+        folder: Folder of the outputs files; `.mlp/outputs` when None.
 
     Raises:
-        CheckFailed: There is none, or its schema is not the one that these checks know.
+        CheckFailed: The file does not exist, or does not have the schema that these checks know.
     """
-    if not path.is_file():
-        raise CheckFailed(f"{path.name} does not exist: run `mlp up --stack {path.stem}` first")
-    values: dict[str, Any] = json.loads(path.read_text())
-    if values.get("schema") != SUPPORTED_SCHEMA:
-        raise CheckFailed(f"outputs of schema {values.get('schema')!r}; these checks know schema {SUPPORTED_SCHEMA}")
     try:
-        return Outputs.model_validate(values)
+        return Outputs.model_validate(platforms.load(stack, folder).outputs)
+    except UserError as error:
+        raise CheckFailed(one_line(error)) from None
     except ValidationError as error:
-        raise CheckFailed(f"{path.name} does not fit schema {SUPPORTED_SCHEMA}: {error}") from None
+        raise CheckFailed(f"the outputs of stack {stack} do not have the expected fields: {error}") from None

@@ -1,4 +1,4 @@
-"""Check `pipeline-run`: a whole run, from features to a served prediction, and every claim of it looked up."""
+"""Check `pipeline-run`: runs the whole pipeline up to a served prediction and verifies every result it reports."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.errors import UserError
+from common.paths import ROOT
 from smoke import pipeline_claims as claims
-from smoke.outputs import Outputs, first_line
-from smoke.pipeline_spec import ROOT, Buckets, PipelineSpec, server
+from smoke.outputs import Outputs, first_line, one_line
+from smoke.pipeline_spec import Buckets, PipelineSpec
 from smoke.result import CheckFailed, CheckResult, Row
 from smoke.served import Served
 
@@ -28,11 +30,11 @@ CHECK = "pipeline-run"
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What the check is given from outside, because deploying belongs to the workload and commits to the checkout.
+    """Functions that the caller provides: the workload deploys its model, the checkout knows its commit.
 
     Attributes:
-        deploy: Brings the version behind the alias into service beside the champion; returns when it answers.
-        withdraw: Takes it out again, unless there was one before; also what `deploy` left half done.
+        deploy: Deploys the version behind the alias beside the champion; returns when it answers.
+        withdraw: Removes that deployment, also a partial one, unless it existed before the check.
         commit: Commit of the checkout; empty when unknown.
         say: Called with every line of progress.
     """
@@ -44,8 +46,8 @@ class Hooks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """The pipeline, filled in and ready to be submitted."""
+class Prepared:
+    """A pipeline that is ready to be submitted: its server, package and arguments."""
 
     server: Server
     package: Package
@@ -53,50 +55,43 @@ class Subject:
     spec: PipelineSpec
 
 
-def subject(outputs: Outputs, stack: str, spec: PipelineSpec, digest: str, commit: str) -> Subject:
-    """Return the pipeline with the stack's image and the arguments of a run that reuses nothing.
+def prepare(outputs: Outputs, spec: PipelineSpec, digest: str, commit: str) -> Prepared:
+    """Return the pipeline with the stack's image and the arguments of a run that reuses no result.
 
     Raises:
-        CheckFailed: Kubeflow Pipelines does not answer, or the outputs do not say what is needed.
+        CheckFailed: Kubeflow Pipelines is off or does not answer, or the outputs do not name the image.
     """
     from client.pipelines.package import load
-    from common.errors import UserError
-    from smoke.freshness import job_image
+    from client.pipelines.stack import server
 
     try:
-        where = server(outputs, stack)
-        package = load(ROOT / spec.package).with_image(job_image(outputs))
+        pipelines = server(outputs.platform)
+        package = load(ROOT / spec.package).with_image(outputs.platform.job_image)
         given = {"snapshot": digest, "fresh": secrets.token_hex(8), "git_commit": commit}
-        _ = where.client
-        return Subject(server=where, package=package, arguments=package.arguments(given), spec=spec)
+        _ = pipelines.client
+        return Prepared(server=pipelines, package=package, arguments=package.arguments(given), spec=spec)
     except UserError as error:
         raise CheckFailed(one_line(error)) from error
 
 
-def one_line(error: Exception) -> str:
-    """Return an error's text without what makes it long: every line of it, joined."""
-    return " · ".join(line.strip() for line in str(error).splitlines() if line.strip())[:2000]
-
-
-def run(what: Subject, title: str, say: Callable[[str], None]) -> tuple[Submitted, Ended]:
+def run(prepared: Prepared, title: str, say: Callable[[str], None]) -> tuple[Submitted, Ended]:
     """Submit a run and follow it to its end.
 
     Raises:
-        CheckFailed: It did not succeed; with the last log lines of what failed.
+        CheckFailed: The run did not succeed; contains the last log lines of failed steps.
     """
     from client.pipelines.follow import follow
     from client.pipelines.submit import submit
-    from common.errors import UserError
 
     began = time.monotonic()
     try:
-        submitted = submit(what.server, what.package, what.arguments, experiment=CHECK)
+        submitted = submit(prepared.server, prepared.package, prepared.arguments, experiment=CHECK)
         say(f"{title}: run {submitted.run_id}")
         ended = follow(
-            what.server,
+            prepared.server,
             submitted.run_id,
-            what.package.steps,
-            timeout=what.spec.timeout_seconds,
+            prepared.package.steps,
+            timeout=prepared.spec.timeout_seconds,
             on_step=lambda step, seconds: say(
                 f"{time.monotonic() - began:4.0f} s  {step.name:<14} {step.state} ({seconds:.0f} s)"
             ),
@@ -107,20 +102,20 @@ def run(what: Subject, title: str, say: Callable[[str], None]) -> tuple[Submitte
     return submitted, ended
 
 
-def measured(what: Subject, ended: Ended) -> list[Overhead]:
-    """Return what the platform added to each step of a run."""
+def measured(prepared: Prepared, ended: Ended) -> list[Overhead]:
+    """Return the seconds that the platform added to each step of a run."""
     from client.pipelines import pods
     from client.pipelines.overhead import began, overheads
 
     code = {}
     for step in ended.steps:
-        name = pods.main_pod(what.server, ended.run_id, step.name)
-        code[step.name] = began(pods.log(what.server, name, None, timestamps=True)) if name else None
+        name = pods.main_pod(prepared.server, ended.run_id, step.name)
+        code[step.name] = began(pods.log(prepared.server, name, None, timestamps=True)) if name else None
     return overheads(ended.steps, code)
 
 
 def overhead_rows(found: list[Overhead]) -> list[Row]:
-    """Return a row for each step, and one for their sum; they are reported, not judged."""
+    """Return a row for each step, and one for their sum; the rows are reported and not judged."""
 
     def shown(value: float | None) -> str:
         return "-" if value is None else f"{value:.1f}"
@@ -137,14 +132,14 @@ def overhead_rows(found: list[Overhead]) -> list[Row]:
 
 
 def registered(registry: claims.Registry, run_id: str) -> tuple[list[Row], str, dict[str, str]]:
-    """Return rows on the version that a run registered, the version, and its tags.
+    """Return rows about the version that a run registered, the version, and its tags.
 
     Raises:
-        CheckFailed: It registered none, or MLflow does not answer.
+        CheckFailed: The run registered no version, or MLflow does not answer.
     """
     versions = registry.versions(run_id)
     if not versions:
-        raise CheckFailed(f"run {run_id} succeeded, but MLflow has no version with its id")
+        raise CheckFailed(f"run {run_id} succeeded, but MLflow has no version with the id of the run")
     version, tags = str(versions[0].version), dict(versions[0].tags)
     alias, inputs = registry.alias(), registry.signature(version)
     rows = [
@@ -156,40 +151,42 @@ def registered(registry: claims.Registry, run_id: str) -> tuple[list[Row], str, 
 
 
 def check(outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path) -> CheckResult:
-    """Run the pipeline twice, deploy what it registered, and look every claim up.
+    """Run the pipeline twice, deploy the registered version, and verify the results in MLflow and the object store.
 
-    What was found before a part of the platform did not answer, or a run failed, stays in the result beside the reason.
+    After a failure the result contains both the reason and the rows found before it.
     """
     began = time.monotonic()
     result = CheckResult(check=CHECK)
     try:
-        _look(result, outputs, stack, spec, hooks, reports)
+        _collect(result, outputs, stack, spec, hooks, reports)
     except CheckFailed as error:
         result.reason = str(error)
     result.seconds = time.monotonic() - began
     return result
 
 
-def _look(result: CheckResult, outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path) -> None:
-    """Add what is found to `result`.
+def _collect(
+    result: CheckResult, outputs: Outputs, stack: str, spec: PipelineSpec, hooks: Hooks, reports: Path
+) -> None:
+    """Add the rows to `result`.
 
     Raises:
-        CheckFailed: A part of the platform does not answer, or a run failed; the text says which and why.
+        CheckFailed: An application does not answer, or a run failed; the text says which and why.
     """
     digest = str(Buckets(outputs).document("features", spec.manifest)["digest"])
-    what = subject(outputs, stack, spec, digest, hooks.commit)
-    submitted, ended = run(what, "everything anew", hooks.say)
+    prepared = prepare(outputs, spec, digest, hooks.commit)
+    submitted, ended = run(prepared, "first run, nothing reused", hooks.say)
     states = ", ".join(f"{step.name} {step.state}" for step in ended.steps if step.state != "succeeded")
     result.rows += [
         Row(name="steps run", value=states or "all succeeded", allowed="all succeeded", ok=not states),
         Row(name="whole run", value=ended.seconds, unit="s"),
     ]
-    overhead = measured(what, ended)
+    overhead = measured(prepared, ended)
     result.rows += overhead_rows(overhead)
 
     registry = claims.Registry(outputs, spec)
     runs = registry.runs(submitted.run_id)
-    result.rows += claims.nested(runs, spec, what.package.steps)
+    result.rows += claims.nested(runs, spec, prepared.package.steps)
     result.rows.append(claims.artifacts(registry.files(runs), spec.mlflow_artifacts, "MLflow"))
     result.rows.append(claims.in_bucket(Buckets(outputs), spec, submitted.run_id))
     rows, version, tags = registered(registry, submitted.run_id)
@@ -200,7 +197,7 @@ def _look(result: CheckResult, outputs: Outputs, stack: str, spec: PipelineSpec,
     names = [name for name in spec.lineage if hooks.commit or name != "mlflow.source.git.commit"]
     result.rows += claims.lineage(tags, known, names)
 
-    again, reused = run(what, "the same again", hooks.say)
+    again, reused = run(prepared, "second run, everything reused", hooks.say)
     result.rows += reuse(reused, registry.versions(again.run_id))
     path = reports / f"{CHECK}-{stack}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,21 +207,21 @@ def _look(result: CheckResult, outputs: Outputs, stack: str, spec: PipelineSpec,
 
 
 def reuse(ended: Ended, versions: Sequence[object]) -> list[Row]:
-    """Return rows on a run that had nothing to do: every step reused, no version registered."""
+    """Return rows about a repeated run: it must reuse every step and register no version."""
     fresh = [step.name for step in ended.steps if step.state != "cached"]
     steps = len(ended.steps)
     return [
-        Row(name="steps reused by the same run again", value=steps - len(fresh), allowed=f"= {steps}", ok=not fresh),
+        Row(name="steps reused by a repeated run", value=steps - len(fresh), allowed=f"= {steps}", ok=not fresh),
         Row(name="fully reused run", value=ended.seconds, unit="s"),
         Row(name="versions registered by it", value=len(versions), allowed="0", ok=not versions),
     ]
 
 
 def served(outputs: Outputs, spec: PipelineSpec, hooks: Hooks, version: str) -> list[Row]:
-    """Return rows on the registered version in service: it answers, as MLflow and Feast say it must.
+    """Deploy the registered version; return rows that compare its predictions with MLflow and Feast.
 
     Raises:
-        CheckFailed: It cannot be deployed or asked.
+        CheckFailed: The version cannot be deployed, or does not answer.
     """
     from smoke import correctness
 
@@ -249,7 +246,7 @@ def served(outputs: Outputs, spec: PipelineSpec, hooks: Hooks, version: str) -> 
 
 
 def document(submitted: Submitted, ended: Ended, reused: Ended, overhead: list[Overhead]) -> dict[str, Any]:
-    """Return the report's JSON: both runs, their steps, what the platform added."""
+    """Return the JSON report: both runs, their steps, the overhead of each step."""
     return {
         "run": asdict(submitted),
         "seconds": round(ended.seconds, 1),

@@ -1,10 +1,10 @@
-"""The pipeline under test: what runs, what it must leave behind, and the clients to look for it."""
+"""Describes the pipeline of check `pipeline-run` and the artifacts it must write; clients that read them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
@@ -13,15 +13,9 @@ from smoke.outputs import Outputs, first_line
 from smoke.result import CheckFailed
 from smoke.served import ServedSpec
 
-if TYPE_CHECKING:
-    from client.pipelines.server import Server
-
-ROOT = Path(__file__).resolve().parent.parent
-TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 the key of it
-
 
 class PipelineSpec(BaseModel):
-    """Contents of `pipeline.yaml`; the file explains each field."""
+    """Contents of `pipeline.yaml`; comments in the file explain each field."""
 
     name: str
     package: Path
@@ -38,33 +32,12 @@ class PipelineSpec(BaseModel):
 
 
 def load_spec(path: Path | None = None) -> PipelineSpec:
-    """Read a description of a pipeline; the reference workload's when `path` is None."""
+    """Read the description of a pipeline; `pipeline.yaml` of this folder when `path` is None."""
     return PipelineSpec.model_validate(yaml.safe_load((path or Path(__file__).with_name("pipeline.yaml")).read_text()))
 
 
-def server(outputs: Outputs, stack: str) -> Server:
-    """Return Kubeflow Pipelines as the outputs name it.
-
-    Raises:
-        CheckFailed: They do not, or the credentials cannot be read.
-    """
-    from client.pipelines.server import Server
-    from smoke.kube import api_client
-
-    if "pipelines" not in outputs.urls:
-        raise CheckFailed(f"the stack's outputs name no Kubeflow Pipelines (urls: {', '.join(sorted(outputs.urls))})")
-    token = outputs.secret("pipelines").get(TOKEN, "") if "pipelines" in outputs.credentials else ""
-    return Server(
-        url=outputs.urls["pipelines"].rstrip("/"),
-        token=token,
-        namespace=outputs.namespaces["pipelines"],
-        api=api_client(outputs.kubeconfig),
-        stack=stack,
-    )
-
-
 class Buckets:
-    """The object store, with the credentials that the outputs name; the process's own where those have no keys."""
+    """Client of the object store; uses the access keys of the outputs' credentials, else those of the process."""
 
     def __init__(self, outputs: Outputs) -> None:
         import boto3
@@ -89,7 +62,7 @@ class Buckets:
         """Return a JSON object of the bucket for `purpose`.
 
         Raises:
-            CheckFailed: It is not there, or the object store does not answer.
+            CheckFailed: The object does not exist, or the object store does not answer.
         """
         bucket = self._names[purpose]
         try:
@@ -98,7 +71,7 @@ class Buckets:
             raise CheckFailed(f"cannot read s3://{bucket}/{key}: {first_line(error)}") from error
 
     def keys(self, purpose: str, prefix: str) -> dict[str, int]:
-        """Return size by key of everything below `prefix`.
+        """Return the size of each object below `prefix`, by key.
 
         Raises:
             CheckFailed: The object store does not answer.

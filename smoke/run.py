@@ -1,4 +1,4 @@
-"""Runs checks one after another and keeps going when one fails: a platform may be broken in more than one way."""
+"""Runs checks one after another. Runs every check even after one fails, so that one report shows all failures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.paths import REPORTS
 from smoke import outputs as outputs_module
 from smoke.outputs import Outputs, first_line
 from smoke.result import CheckFailed, CheckResult
@@ -17,19 +18,10 @@ from smoke.served import Served, load_spec
 if TYPE_CHECKING:
     from smoke.pipeline_run import Hooks
 
-ROOT = Path(__file__).resolve().parent.parent
-REPORTS = ROOT / ".mlp" / "reports"
-
 QUICK_SECONDS = 8.0
-"""Length of the latency check at the end of `mlp up`; a verdict on a release takes the full one."""
-
+"""Length of the latency check at the end of `mlp up`; `mlp smoke` measures longer."""
 
 FRESHNESS = "feature-freshness"
-
-
-def outputs_file(stack: str) -> Path:
-    """Return where `mlp up` writes the outputs of `stack`."""
-    return ROOT / ".mlp" / "outputs" / f"{stack}.json"
 
 
 def _checks(served: Served, outputs: Outputs, *, rate: float, seconds: float) -> dict[str, Callable[[], CheckResult]]:
@@ -44,20 +36,20 @@ def _checks(served: Served, outputs: Outputs, *, rate: float, seconds: float) ->
 
 
 NAMES = ("mlflow", FRESHNESS, "serving-correctness", "serving-latency")
-"""Checks of what serves, quick enough for the end of every `mlp up`."""
+"""Checks of serving, fast enough for the end of every `mlp up`."""
 
 WITHOUT_A_MODEL = ("mlflow",)
-"""Those of `NAMES` that need no served model."""
+"""Checks in `NAMES` that do not need a served model."""
 
 PIPELINE = "pipeline-run"
-"""The check that takes minutes: a whole run of the pipeline."""
+"""Check that runs the whole pipeline; takes minutes."""
 
 
 def _pipeline(outputs: Outputs, stack: str, hooks: Hooks | None) -> CheckResult:
     from smoke import pipeline_run, pipeline_spec
 
     if hooks is None:
-        raise CheckFailed("nothing to deploy the registered version with was given")
+        raise CheckFailed("the caller provided no functions that deploy the registered version")
     return pipeline_run.check(outputs, stack, pipeline_spec.load_spec(), hooks, REPORTS)
 
 
@@ -78,25 +70,25 @@ def run_checks(
         only: Names out of `NAMES`, or `PIPELINE`.
         rate: Requests per second of the latency check, open loop.
         seconds: Length of the latency check after its warm-up.
-        served_file: Description of the deployment; the reference workload's when None.
-        hooks: What `pipeline-run` needs from outside; without it that check says so.
-        around: Called with the name of each check; the check runs within what it returns.
+        served_file: Description of the deployment; `served.yaml` of this folder when None.
+        hooks: Functions that `pipeline-run` needs; that check fails without them.
+        around: Called with the name of each check; returns the context manager in which the check runs.
 
     Returns:
-        One result a check, in the order run; a check that could not be carried out has a `reason`.
+        One result for each check, in the order of `only`; a check that could not run has a `reason`.
     """
     try:
-        outputs = outputs_module.load(outputs_file(stack))
+        outputs = outputs_module.load(stack)
     except CheckFailed as error:
         return [CheckResult(check=name, reason=str(error)) for name in only]
     served = Served(outputs, load_spec(served_file))
     checks = _checks(served, outputs, rate=rate, seconds=seconds)
     checks[PIPELINE] = lambda: _pipeline(outputs, stack, hooks)
-    ahead = _ahead(served, only, checks)
+    started = _start_early(served, only, checks)
     results = []
     for name in only:
         with around(name):
-            results.append(ahead[name].result() if name in ahead else _run(name, checks[name]))
+            results.append(started[name].result() if name in started else _run(name, checks[name]))
     return results
 
 
@@ -107,21 +99,22 @@ def _run(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     except CheckFailed as error:
         result = CheckResult(check=name, reason=str(error))
     except Exception as error:
-        # Whatever a client raises: the other checks go on, and the report is written.
+        # Any other exception of a client fails only its check: the others run, and the report is written.
         result = CheckResult(check=name, reason=f"{type(error).__name__}: {first_line(error)}")
     result.seconds = round(time.monotonic() - start, 2)
     return result
 
 
-def _ahead(
+def _start_early(
     served: Served, only: tuple[str, ...], checks: dict[str, Callable[[], CheckResult]]
 ) -> dict[str, Future[CheckResult]]:
-    """Start the freshness probe while earlier checks run: it is a Job, and mostly waits for its pod."""
+    """Start the freshness probe before the checks that precede it: it is a Job and mostly waits for its pod."""
     if FRESHNESS not in only[1:]:
         return {}
     try:
-        _ = served.feature_service  # MLflow's client takes its credentials from the process: asked before, not beside
+        # Read this first: MLflow's client takes its credentials from the process environment, which threads share.
+        _ = served.feature_service
     except CheckFailed:
-        return {}  # the check itself says it, in its turn
+        return {}  # the check reports the error when its turn comes
     pool = ThreadPoolExecutor(max_workers=1)
     return {FRESHNESS: pool.submit(_run, FRESHNESS, checks[FRESHNESS])}

@@ -1,1 +1,1 @@
-"""Runs of Kubeflow Pipelines, as users and checks see them: submitted, followed, explained and measured."""
+"""Submits, follows, explains and measures runs of Kubeflow Pipelines."""

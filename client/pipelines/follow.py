@@ -1,4 +1,4 @@
-"""Following a run to its end: every change of a step is told, and a run that cannot go on is not waited for."""
+"""Follows a run of a pipeline to its end, reports each change of a step, and explains a run that fails or waits."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from common.waiting import wait_for
 
 PAUSE_SECONDS = 1.0
 END_SECONDS = 120.0
-"""Longest wait for the end of a cancelled run; its pods have 30 s to end by themselves."""
+"""Longest wait for the end of a cancelled run; its pods have a grace period of 30 s."""
 LAST_WARNINGS = 5
 STUCK_SECONDS = 60.0
-"""A pod may wait for another's end; one that has a reason not to start for this long is reported, and waits on."""
+"""Time after which the reason of a waiting pod is reported; the pod may still start when other pods end."""
 
 
 class RunFailed(UserError):
-    """A run did not succeed; the text says why, from its pods."""
+    """A run did not succeed; the text contains the reasons from its pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A run that ended well.
+    """A run that succeeded.
 
     Attributes:
-        run_id: Its id.
-        state: Its final state.
-        steps: Its steps.
-        seconds: From its submission to its end, as followed here.
+        run_id: Id of the run.
+        state: Final state.
+        steps: Steps of the run.
+        seconds: Seconds from the beginning of `follow` to the end of the run.
     """
 
     run_id: str
@@ -54,21 +54,21 @@ def follow(
     """Wait until a run ends.
 
     Args:
-        server: Where.
-        run_id: The run.
-        names: Its steps.
-        timeout: Seconds after which it is cancelled, so that nothing of it stays behind.
-        on_step: Called with each step whose state changed, and its seconds.
-        on_note: Called with why a pod does not start, once for each reason.
+        server: Kubeflow Pipelines.
+        run_id: Id of the run.
+        names: Names of its steps.
+        timeout: Seconds after which the run is cancelled, so that no pod of it is left.
+        on_step: Called with each step whose state changed, and its duration in seconds.
+        on_note: Called with the reason why a pod does not start, once for each reason.
 
     Raises:
-        RunFailed: It failed, was cancelled or did not end in time; with the last log lines of what failed.
+        RunFailed: The run failed, was cancelled or did not end in time; contains the last log lines of failed steps.
     """
     began = time.monotonic()
     states: dict[str, str] = {}
     noted: str | None = None
     while True:
-        # The state first: steps that are looked at after the end are at their end.
+        # Read the state before the steps, so that the steps of an ended run are final.
         state = runs.state(server, run_id)
         workflow = runs.workflow(server, run_id)
         steps = runs.steps(workflow, names)
@@ -87,11 +87,11 @@ def follow(
         if state in runs.FINAL:
             raise failure(server, run_id, state.lower())
         if seconds > timeout:
-            # The reasons first: with the pods that wait, what they wait for goes.
+            # Collect the reasons before cancelling: they disappear with the waiting pods.
             late = f"not ended within {timeout:.0f} s, so it was cancelled"
             failed = failure(server, run_id, f"{late}\n{noted}" if noted else late)
             try:
-                end(server, run_id)
+                cancel(server, run_id)
             except UserError as error:
                 raise failed from error
             raise failed
@@ -101,41 +101,41 @@ def follow(
 def waiting(
     server: Server, run_id: str, workflow: Mapping[str, Any] | None, now: datetime, seconds: float
 ) -> str | None:
-    """Return why a run does not go on; None when nothing speaks against it.
+    """Return why a run waits; None while it makes progress.
 
     Args:
-        server: Where.
-        run_id: The run.
-        workflow: Its workflow; None before there is one.
-        now: Present instant.
-        seconds: Since its submission.
+        server: Kubeflow Pipelines.
+        run_id: Id of the run.
+        workflow: Its workflow; None before the workflow exists.
+        now: Current time.
+        seconds: Seconds since the submission.
     """
     found = pods.of_run(server, run_id)
     if not found and seconds > STUCK_SECONDS:
-        return runs.waiting(workflow, now, STUCK_SECONDS) or "no pod was made yet; the workflow controller makes them"
+        return runs.waiting(workflow, now, STUCK_SECONDS) or "no pod yet; the workflow controller creates the pods"
     return pods.stuck(found, now, STUCK_SECONDS, lambda pod: pods.warnings(server, pod)) or runs.waiting(
         workflow, now, STUCK_SECONDS
     )
 
 
-def end(server: Server, run_id: str, on_state: Callable[[str], None] = lambda _: None) -> None:
-    """End a run, wait for its end, and take its pods away.
+def cancel(server: Server, run_id: str, on_state: Callable[[str], None] = lambda _: None) -> None:
+    """Cancel a run, wait for its end, and delete its pods.
 
     Raises:
-        UserError: It does not end, or its pods do not go.
+        UserError: The run does not end, or its pods are not deleted.
     """
     server.read(lambda client: client.terminate_run(run_id))
-    on_state("waiting for its end")
-    until_ended(server, run_id)
-    on_state("removing its pods")
+    on_state("waiting for the end of the run")
+    wait_for_end(server, run_id)
+    on_state("deleting its pods")
     pods.remove(server, run_id)
 
 
-def until_ended(server: Server, run_id: str) -> None:
-    """Wait until a cancelled run is at its end.
+def wait_for_end(server: Server, run_id: str) -> None:
+    """Wait until a cancelled run has ended.
 
     Raises:
-        UserError: It is not after END_SECONDS.
+        UserError: The run has not ended after END_SECONDS.
     """
 
     def state() -> str:
@@ -146,11 +146,11 @@ def until_ended(server: Server, run_id: str) -> None:
         f"run {run_id} to end",
         state,
         seconds=END_SECONDS,
-        next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for it to end",
+        next_step=f"mlp status --stack {server.stack} shows whether the workflow controller runs",
     )
 
 
-def explained(
+def explain(
     server: Server,
     run_id: str,
     workflow: Mapping[str, Any] | None,
@@ -158,29 +158,29 @@ def explained(
     step: str | None = None,
     lines: int = pods.LAST_LINES,
 ) -> list[str]:
-    """Return all that is known about why a run fails or waits, in blocks of lines.
+    """Return the reasons why a run fails or waits, in blocks of lines.
 
-    Pods that failed and pods that wait speak for themselves. Where none is left that does, the cluster's warnings
-    about those that were do; what the workflow controller says comes last.
+    The reasons come from the failed and the waiting pods. When no such pod is left, they come from the warning events
+    about the run's pods. The messages of the workflow controller come last.
 
     Args:
-        server: Where.
-        run_id: The run.
-        workflow: Its workflow; None when it was collected.
-        step: Only of this step, the controller's words apart.
+        server: Kubeflow Pipelines.
+        run_id: Id of the run.
+        workflow: Its workflow; None after garbage collection.
+        step: Only the pods of this step; all when None. The controller's messages are always of the whole run.
         lines: Log lines of each failed pod.
     """
     found = [item.text() for item in pods.findings(server, run_id, step=step, lines=lines)]
-    if not found and workflow and runs.complaints(workflow):
+    if not found and workflow and runs.failure_messages(workflow):
         found = pods.warnings(server, f"{workflow['metadata']['name']}-")[-LAST_WARNINGS:]
-    return found + runs.complaints(workflow)
+    return found + runs.failure_messages(workflow)
 
 
-def failure(server: Server, run_id: str, said: str) -> RunFailed:
-    """Return the error that says why a run did not succeed: `said`, its pods' own words, the workflow controller's."""
-    told = [said, *explained(server, run_id, runs.workflow(server, run_id))]
+def failure(server: Server, run_id: str, outcome: str) -> RunFailed:
+    """Return the error about a run that did not succeed: its outcome, then the reasons from `explain`."""
+    blocks = [outcome, *explain(server, run_id, runs.workflow(server, run_id))]
     return RunFailed(
-        f"run {run_id} did not succeed",
-        seen="\n  ".join("\n".join(told).splitlines()),
+        f"Run {run_id} did not succeed.",
+        seen="\n  ".join("\n".join(blocks).splitlines()),
         next_step=f"mlp pipeline logs {run_id} --stack {server.stack}",
     )

@@ -1,7 +1,7 @@
-"""What the platform adds to each step: its driver, the way from pod creation to the step's code, the gap before it.
+"""Measures what the platform adds to each step of a run: the gap before it, its driver, the start of its pod.
 
-Instants are the workflow's and the pods' own, with a resolution of a second; the beginning of the step's code is the
-container runtime's stamp on the log line that says so.
+Times come from the workflow and the pods, with a resolution of one second. The start of the step's code is the
+container runtime's timestamp of the first log line that the step writes.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from datetime import datetime
 from client.pipelines.runs import CACHED, Step, instant
 
 BEGAN = "user code began"
-"""Text in the first log line of a step that wants to be measured."""
+"""Text in the first log line of a step that is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overhead:
-    """Seconds of one step; None where the step had no such part.
+    """Seconds of each part of one step; None where the step does not have the part.
 
     Attributes:
         step: Name of the step.
-        gap: From the end of the step before to the creation of this one's driver.
+        gap: End of the previous step to creation of the driver's pod.
         driver: Creation to end of the driver's pod.
-        handover: From there to the creation of the step's own pod.
-        start: From the creation of that pod to the step's code.
-        code: From there to the end of the pod.
+        handover: End of the driver's pod to creation of the step's own pod.
+        start: Creation of the step's own pod to the first line of its code.
+        code: First line of the step's code to the end of its pod.
     """
 
     step: str
@@ -38,7 +38,7 @@ class Overhead:
 
     @property
     def added(self) -> float:
-        """Seconds that are not the step's own code."""
+        """Seconds outside the step's own code."""
         return sum(part for part in (self.gap, self.driver, self.handover, self.start) if part is not None)
 
     def as_dict(self) -> dict[str, float | str | None]:
@@ -47,16 +47,16 @@ class Overhead:
 
 
 def between(first: datetime | None, second: datetime | None) -> float | None:
-    """Return the seconds between two instants; None unless both are known."""
+    """Return the seconds between two times; None unless both are known."""
     return None if first is None or second is None else round(max((second - first).total_seconds(), 0.0), 2)
 
 
 def began(lines: Sequence[str]) -> datetime | None:
-    """Return when a step's code began, out of its log with timestamps."""
+    """Return when a step's code began, from its log with timestamps."""
     for line in lines:
         stamp, _, text = line.partition(" ")
         if BEGAN in text:
-            # Nanoseconds are more than datetime reads.
+            # `datetime` reads at most microseconds.
             return instant(stamp[:26].rstrip("Z") + "+00:00")
     return None
 
@@ -65,11 +65,11 @@ def overheads(steps: Sequence[Step], code_began: Mapping[str, datetime | None]) 
     """Return the overhead of each step that ran or was reused.
 
     Args:
-        steps: The steps of a run, in the order they ran.
-        code_began: When each step's code began, where that is known.
+        steps: Steps of a run, in the order in which they ran.
+        code_began: Time at which each step's code began, where it is known.
     """
     found = []
-    before: datetime | None = None
+    previous_end: datetime | None = None
     for step in steps:
         if step.driver_began is None:
             continue
@@ -78,12 +78,12 @@ def overheads(steps: Sequence[Step], code_began: Mapping[str, datetime | None]) 
         found.append(
             Overhead(
                 step=step.name,
-                gap=between(before, step.driver_began),
+                gap=between(previous_end, step.driver_began),
                 driver=between(step.driver_began, step.driver_ended),
                 handover=between(step.driver_ended, step.began) if ran else None,
                 start=between(step.began, code) if ran else None,
                 code=between(code, step.ended) if ran else None,
             )
         )
-        before = step.ended or step.driver_ended
+        previous_end = step.ended or step.driver_ended
     return found

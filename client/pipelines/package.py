@@ -1,4 +1,4 @@
-"""A compiled pipeline: its image filled in, its arguments checked before anything is submitted."""
+"""Reads a compiled pipeline, fills in its image, and checks arguments before a run is submitted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import yaml
 from common.errors import UserError
 
 PLACEHOLDER = "image.of/job:filled-at-submission"
-"""Image of a committed pipeline's steps, until it is submitted."""
+"""Image of the steps in a committed pipeline; replaced at submission."""
 
 KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "STRING": ("a text", (str,)),
+    "STRING": ("a string", (str,)),
     "NUMBER_INTEGER": ("a whole number", (int,)),
     "NUMBER_DOUBLE": ("a number", (int, float)),
     "BOOLEAN": ("true or false", (bool,)),
     "LIST": ("a list", (list,)),
     "STRUCT": ("a mapping", (dict,)),
 }
-"""What each parameter type of the pipeline format takes."""
+"""Description and Python types of the values of each parameter type in the pipeline format."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Package:
     """A compiled pipeline.
 
     Attributes:
-        documents: The pipeline's specification, and what it asks of Kubernetes.
+        documents: The pipeline's specification, and its Kubernetes settings.
     """
 
     documents: tuple[dict[str, Any], ...]
@@ -53,7 +53,7 @@ class Package:
 
     @property
     def steps(self) -> list[str]:
-        """The tasks in an order in which they can run."""
+        """Names of the tasks in an order in which they can run."""
         waiting = {
             name: set(task.get("dependentTasks", [])) for name, task in self.spec["root"]["dag"]["tasks"].items()
         }
@@ -65,41 +65,43 @@ class Package:
         return ordered
 
     def with_image(self, image: str) -> Package:
-        """Return the pipeline with `image` wherever the placeholder stands."""
+        """Return the pipeline with `image` in place of the placeholder."""
         return Package(tuple(yaml.safe_load_all(self.text().replace(PLACEHOLDER, image))))
 
     def text(self) -> str:
-        """Return the pipeline as kfp reads it."""
+        """Return the pipeline as YAML for kfp."""
         return yaml.safe_dump_all(self.documents, sort_keys=True)
 
     @property
     def digest(self) -> str:
-        """First 12 hex digits of the SHA-256 of the pipeline: the name of its version."""
+        """First 12 hex digits of the pipeline's SHA-256; the name of its version."""
         return hashlib.sha256(self.text().encode()).hexdigest()[:12]
 
     def arguments(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Return the arguments, typed as the pipeline wants them.
+        """Return the arguments, converted to the types of the pipeline's parameters.
 
         Args:
-            given: Values by parameter; texts are read as YAML where the parameter is no text.
+            given: Values by parameter; a string for a parameter of another type is parsed as YAML.
 
         Raises:
-            UserError: A parameter is unknown, a value is of the wrong type.
+            UserError: A parameter is unknown, or a value has the wrong type.
         """
         known = self.parameters
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise UserError(
-                f"pipeline {self.name} has no such parameter", seen=", ".join(unknown), allowed=", ".join(sorted(known))
+                f"Pipeline {self.name} does not have this parameter.",
+                seen=", ".join(unknown),
+                allowed=", ".join(sorted(known)),
             )
-        return {name: typed(name, value, known[name]["parameterType"]) for name, value in given.items()}
+        return {name: converted(name, value, known[name]["parameterType"]) for name, value in given.items()}
 
 
-def typed(name: str, value: object, kind: str) -> object:
-    """Return a value as a parameter of type `kind` takes it.
+def converted(name: str, value: object, kind: str) -> object:
+    """Return a value converted to parameter type `kind`.
 
     Raises:
-        UserError: It is no such value.
+        UserError: The value does not have that type.
     """
     phrase, types = KINDS[kind]
     read = value
@@ -109,7 +111,7 @@ def typed(name: str, value: object, kind: str) -> object:
         except yaml.YAMLError:
             read = value
     if not isinstance(read, types) or (isinstance(read, bool) and bool not in types):
-        raise UserError(f"parameter {name} is of the wrong type", seen=repr(value), allowed=phrase)
+        raise UserError(f"Parameter {name} has the wrong type.", seen=repr(value), allowed=phrase)
     return read
 
 
@@ -117,8 +119,8 @@ def load(path: Path) -> Package:
     """Read a compiled pipeline.
 
     Raises:
-        UserError: There is none.
+        UserError: The file does not exist.
     """
     if not path.is_file():
-        raise UserError("there is no such compiled pipeline", seen=path)
+        raise UserError("The compiled pipeline does not exist.", seen=path)
     return Package(tuple(yaml.safe_load_all(path.read_text())))

@@ -1,4 +1,4 @@
-"""Why a run failed or does not go on, from its pods: last log lines of what failed, the reason of what waits."""
+"""Explains why a run of a pipeline failed or waits, from its pods: reasons, and the last log lines of failed steps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from client import pods as any_pods
 from client.pipelines import runs
 from client.pipelines.server import Server
 from common.waiting import wait_for
@@ -18,13 +19,10 @@ MAIN = "main"
 """Argo's name of the container that runs a step's code."""
 
 NODE_NAME = "workflows.argoproj.io/node-name"
-"""Annotation: the pod's place in the workflow."""
+"""Annotation with the name of the workflow node that the pod runs."""
 
 LAUNCHER = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.|time=\".*argo=true")
-"""Beginning of lines that are not the step's own; fatal ones of the launcher (`F`) stay."""
-
-BENIGN = ("ContainerCreating", "PodInitializing")
-"""Waiting reasons of every start."""
+"""Beginning of the log lines of the launcher and of Argo; the launcher's fatal lines (`F`) do not match."""
 
 STATUS_FINALIZER = "workflows.argoproj.io/status"
 """Argo's finalizer: it keeps a pod until the workflow controller has recorded how the pod ended."""
@@ -32,13 +30,13 @@ STATUS_FINALIZER = "workflows.argoproj.io/status"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something to know about a run.
+    """A pod that failed or cannot start.
 
     Attributes:
-        step: Step it is about; with `-driver` for what prepares the step.
-        pod: The pod.
+        step: Name of the step; with `-driver` for the pod that prepares the step.
+        pod: Name of the pod.
         why: The reason, in one line.
-        lines: Last lines of its log; empty for a pod that never ran.
+        lines: Last lines of the log; empty for a pod that never ran.
     """
 
     step: str
@@ -47,38 +45,14 @@ class Finding:
     lines: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return it as shown: a line for the reason, one for each of the log's."""
+        """Return the text for users: a line with the reason, then the lines of the log."""
         return "\n".join([f"{self.step} ({self.pod}): {self.why}", *(f"    {line}" for line in self.lines)])
 
 
 def step_of(node_name: str) -> str:
-    """Return the step out of a node's name: `flights-x1.root.train.executor(0)` is of `train`."""
+    """Return the step that a workflow node belongs to: `train` for `flights-x1.root.train.executor(0)`."""
     parts = node_name.split(".")
     return parts[2].split("(")[0] if len(parts) > 2 else parts[-1].split("(")[0]
-
-
-def waiting(pod: Any) -> str | None:  # noqa: ANN401 the client's models carry no usable types
-    """Return why a pod does not start; None when nothing speaks against it."""
-    status = pod.status
-    for item in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
-        reason = item.state.waiting if item.state else None
-        if reason is not None and reason.reason not in BENIGN and not (item.state.running or item.state.terminated):
-            return f"{reason.reason}: {reason.message or item.image}"
-    for condition in status.conditions or []:
-        if condition.type == "PodScheduled" and condition.status == "False":
-            return f"{condition.reason}: {condition.message}"
-    return None
-
-
-def ended_badly(pod: Any) -> str | None:  # noqa: ANN401 as above
-    """Return why a pod failed; None when it did not."""
-    if pod.status.phase != "Failed":
-        return None
-    for item in [*(pod.status.container_statuses or []), *(pod.status.init_container_statuses or [])]:
-        ended = item.state.terminated if item.state else None
-        if ended is not None and ended.exit_code != 0 and (item.name == MAIN or not pod.status.container_statuses):
-            return f"{ended.reason or 'Error'}, exit code {ended.exit_code}"
-    return " ".join(filter(None, [pod.status.reason, pod.status.message])) or "failed"
 
 
 def of_run(server: Server, run_id: str) -> list[Any]:
@@ -89,19 +63,19 @@ def of_run(server: Server, run_id: str) -> list[Any]:
     return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
 
 
-def own(lines: Iterable[str]) -> list[str]:
-    """Return the lines that a step's code wrote, without those of the launcher and of Argo around it."""
+def step_lines(lines: Iterable[str]) -> list[str]:
+    """Return the lines that a step's code wrote, without those of the launcher and of Argo."""
     return [line for line in lines if not LAUNCHER.match(line)]
 
 
 def log(server: Server, pod: str, lines: int | None = LAST_LINES, *, timestamps: bool = False) -> list[str]:
-    """Return the last lines of a step's log; none where there is no log.
+    """Return the last lines of a step's log; empty when there is no log.
 
     Args:
-        server: Where.
+        server: Kubeflow Pipelines.
         pod: Name of the pod.
-        lines: How many, of those that the step's code wrote; the whole log when None.
-        timestamps: Whether each line begins with the instant at which it was written.
+        lines: Number of lines that the step's code wrote; None for the whole log.
+        timestamps: Whether each line begins with its time.
     """
     from kubernetes import client
 
@@ -111,16 +85,16 @@ def log(server: Server, pod: str, lines: int | None = LAST_LINES, *, timestamps:
         )
     except client.ApiException:
         return []
-    return text.splitlines() if lines is None else own(text.splitlines())[-lines:]
+    return text.splitlines() if lines is None else step_lines(text.splitlines())[-lines:]
 
 
 def findings(server: Server, run_id: str, *, step: str | None = None, lines: int = LAST_LINES) -> list[Finding]:
-    """Return what is wrong with a run: failed pods with the end of their log, pods that cannot start with the reason.
+    """Return the failed pods of a run with the end of their logs, and the pods that cannot start with the reason.
 
     Args:
-        server: Where.
-        run_id: The run.
-        step: Only of this step.
+        server: Kubeflow Pipelines.
+        run_id: Id of the run.
+        step: Only the pods of this step; all when None.
         lines: Log lines of each failed pod.
     """
     found = []
@@ -128,29 +102,29 @@ def findings(server: Server, run_id: str, *, step: str | None = None, lines: int
         name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
         if step is not None and name.removesuffix("-driver") != step:
             continue
-        bad = ended_badly(pod)
-        why = bad or (waiting(pod) if pod.status.phase == "Pending" else None)
+        failure = any_pods.why_failed(pod, MAIN)
+        why = failure or (any_pods.why_waiting(pod) if pod.status.phase == "Pending" else None)
         if why:
-            tail = tuple(log(server, pod.metadata.name, lines)) if bad else ()
+            tail = tuple(log(server, pod.metadata.name, lines)) if failure else ()
             found.append(Finding(step=name, pod=pod.metadata.name, why=why, lines=tail))
     return found
 
 
 def stuck(
-    pods: Iterable[Any], now: datetime, patience: float, told: Callable[[str], list[str]] = lambda _pod: []
+    pods: Iterable[Any], now: datetime, patience: float, warnings_about: Callable[[str], list[str]] = lambda _pod: []
 ) -> str | None:
-    """Return why a pod that has waited for longer than `patience` seconds does; None when none has.
+    """Return the step and reason of the first pod that has waited for more than `patience` seconds; else None.
 
     Args:
         pods: Pods of the run.
-        now: Present instant.
+        now: Current time.
         patience: Seconds.
-        told: Gives the cluster's warnings about a pod, asked where its status does not say why it waits.
+        warnings_about: Returns the warning events about a pod; used when the pod's status has no reason.
     """
     for pod in pods:
         if pod.status.phase != "Pending" or (now - pod.metadata.creation_timestamp).total_seconds() <= patience:
             continue
-        why = waiting(pod) or "; ".join(told(pod.metadata.name)[-1:])
+        why = any_pods.why_waiting(pod) or "; ".join(warnings_about(pod.metadata.name)[-1:])
         if why:
             name = step_of((pod.metadata.annotations or {}).get(NODE_NAME, pod.metadata.name))
             return f"{name}: {why}"
@@ -158,27 +132,21 @@ def stuck(
 
 
 def warnings(server: Server, prefix: str) -> list[str]:
-    """Return the cluster's warnings about pods whose names begin so, oldest first; they outlive the pods by an hour.
+    """Return the warning events about pods, oldest first, also about pods that no longer exist.
 
     Args:
-        server: Where.
-        prefix: Name of a pod, or of the workflow whose pods they are.
+        server: Kubeflow Pipelines.
+        prefix: Beginning of the pods' names: the name of a pod, or of a workflow.
     """
-    from kubernetes import client
-
-    events = client.CoreV1Api(server.api).list_namespaced_event(
-        server.namespace, field_selector="type=Warning,involvedObject.kind=Pod"
-    )
-    mine = [event for event in events.items if event.involved_object.name.startswith(prefix)]
-    mine.sort(key=lambda event: event.last_timestamp or event.metadata.creation_timestamp)
-    return list(dict.fromkeys(f"{event.reason}: {event.message}" for event in mine))
+    events = any_pods.warnings(server.api, server.namespace, lambda name: name.startswith(prefix), kind="Pod")
+    return list(dict.fromkeys(f"{event.reason}: {event.message}" for event in events))
 
 
 def remove(server: Server, run_id: str) -> None:
     """Delete the pods of a run that has ended, and wait until they are gone.
 
     Raises:
-        UserError: One is still there after GONE_SECONDS.
+        UserError: A pod still exists after GONE_SECONDS.
     """
     from kubernetes import client
 
@@ -188,34 +156,34 @@ def remove(server: Server, run_id: str) -> None:
     def left() -> str:
         found = of_run(server, run_id)
         for pod in found:
-            if held_for_nothing(pod):
-                release(core, pod)
+            if only_finalizer_left(pod):
+                remove_finalizer(core, pod)
         return ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in found)
 
     wait_for(
         f"the pods of run {run_id} to be removed",
         left,
         seconds=GONE_SECONDS,
-        next_step=f"mlp status --stack {server.stack}; the workflow controller has to run for them to go",
+        next_step=f"mlp status --stack {server.stack} shows whether the workflow controller runs",
     )
 
 
-def held_for_nothing(pod: Any) -> bool:  # noqa: ANN401 as above
-    """Return whether a deleted pod has ended and only Argo's finalizer keeps it.
+def only_finalizer_left(pod: Any) -> bool:  # noqa: ANN401 the client's models carry no usable types
+    """Tell whether a deleted pod has ended and only Argo's finalizer keeps it.
 
-    The controller does not always come back to a pod that ends after its workflow: the pod would stay until its
-    workflow is collected.
+    The controller does not always process a pod that ends after its workflow. The pod would then stay until the
+    garbage collection of the workflow.
     """
     held = STATUS_FINALIZER in (pod.metadata.finalizers or [])
     return held and pod.metadata.deletion_timestamp is not None and pod.status.phase in ("Succeeded", "Failed")
 
 
-def release(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
-    """Remove Argo's finalizer from a pod of a run that has ended; a pod that is gone already is fine."""
+def remove_finalizer(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
+    """Remove Argo's finalizer from a pod of a run that has ended; ignore a pod that no longer exists."""
     from kubernetes import client
 
     kept = [name for name in pod.metadata.finalizers if name != STATUS_FINALIZER]
-    # The version makes the change fail when somebody else changed the pod since it was read.
+    # With the resource version, the API server refuses the patch if the pod has changed since it was read.
     change = {"metadata": {"finalizers": kept, "resourceVersion": pod.metadata.resource_version}}
     try:
         core.patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, change)
@@ -225,7 +193,7 @@ def release(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
 
 
 def main_pod(server: Server, run_id: str, step: str) -> str | None:
-    """Return the pod that ran a step's code last; None when none did, or it was collected."""
+    """Return the pod of a step's last attempt; None before the first attempt and after garbage collection."""
     names = [
         pod.metadata.name
         for pod in of_run(server, run_id)

@@ -1,4 +1,4 @@
-"""A run as its workflow tells it: which step is where, since when, and whether an earlier result was reused."""
+"""Reads a run's workflow: the state and times of each step, reused results, messages of the workflow controller."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from client.pipelines.server import Server
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
-"""States of a run that will not change."""
+"""Final states of a run."""
 
 RUN_LABEL = "pipeline/runid"
-"""Of a run's workflow and pods."""
+"""Label of a run's workflow and pods, with the id of the run."""
 
 WAITING, DRIVER, STARTING, RUNNING = "waiting", "preparing", "pending", "running"
 SUCCEEDED, CACHED, FAILED, OMITTED = "succeeded", "cached", "failed", "omitted"
@@ -29,13 +29,13 @@ class Step:
         name: Name of the task.
         state: `waiting`, `preparing` (its driver runs), `pending`, `running`, `succeeded`, `cached` (an earlier
             result was reused), `failed` or `omitted`.
-        driver_began: Start of its driver's pod.
-        driver_ended: End of that.
-        began: Creation of the pod of its last attempt.
-        ended: End of that.
-        attempts: Pods that ran or run its code.
-        message: What the workflow controller says of it.
-        pod: Name of the last attempt's pod.
+        driver_began: Start of the driver's pod.
+        driver_ended: End of the driver's pod.
+        began: Creation of the pod of the last attempt.
+        ended: End of the pod of the last attempt.
+        attempts: Number of pods that have run the step's code.
+        message: Message of the workflow controller.
+        pod: Name of the pod of the last attempt.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Step:
     pod: str = ""
 
     def seconds(self, now: datetime) -> float:
-        """Return the seconds since its driver began, until its end or `now`."""
+        """Return the seconds from the start of the driver to the end of the step or to `now`."""
         if self.driver_began is None:
             return 0.0
         last = self.ended or (self.driver_ended if self.state == CACHED else None) or now
@@ -57,7 +57,7 @@ class Step:
 
 
 def instant(text: object) -> datetime | None:
-    """Return a Kubernetes timestamp; None where there is none."""
+    """Parse a Kubernetes timestamp; None for an absent one."""
     return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
 
 
@@ -65,7 +65,7 @@ def steps(workflow: Mapping[str, Any] | None, names: Sequence[str]) -> list[Step
     """Return the state of every step.
 
     Args:
-        workflow: The run's workflow, as the cluster has it; None before there is one.
+        workflow: The run's workflow; None before it exists.
         names: The pipeline's tasks, in order.
     """
     nodes = ((workflow or {}).get("status") or {}).get("nodes") or {}
@@ -114,33 +114,33 @@ def _state(
 
 
 def cancelled(workflow: Mapping[str, Any] | None) -> bool:
-    """Tell whether somebody ended the run: Pipelines' API calls such a run failed, only its workflow tells."""
+    """Tell whether a user cancelled the run; the API of Pipelines reports a cancelled run as failed."""
     spec = (workflow or {}).get("spec") or {}
     return spec.get("activeDeadlineSeconds") == 0 or bool(spec.get("shutdown"))
 
 
 def waiting(workflow: Mapping[str, Any] | None, now: datetime, patience: float) -> str | None:
-    """Return what the controller says of a pod that is due for longer than `patience` seconds; None when of none."""
+    """Return the controller's message about a pod that is pending for more than `patience` seconds; else None."""
     nodes = ((workflow or {}).get("status") or {}).get("nodes") or {}
-    told = [_complaint(node) for node in nodes.values() if _is_due(node, now, patience)]
-    return sorted(told)[0] if told else None
+    messages = [_message(node) for node in nodes.values() if _is_overdue(node, now, patience)]
+    return sorted(messages)[0] if messages else None
 
 
-def _is_due(node: Mapping[str, Any], now: datetime, patience: float) -> bool:
+def _is_overdue(node: Mapping[str, Any], now: datetime, patience: float) -> bool:
     since = instant(node.get("startedAt"))
     held = node.get("type") == "Pod" and node.get("phase") == "Pending" and bool(node.get("message"))
     return held and since is not None and (now - since).total_seconds() > patience
 
 
-def _complaint(node: Mapping[str, Any]) -> str:
+def _message(node: Mapping[str, Any]) -> str:
     return f"{str(node['name']).split('.root', 1)[-1].lstrip('.-') or 'run'}: {node['message']}"
 
 
-def complaints(workflow: Mapping[str, Any] | None) -> list[str]:
-    """Return what the workflow controller says of every node that failed, `place: message`; the run's own last."""
+def failure_messages(workflow: Mapping[str, Any] | None) -> list[str]:
+    """Return the controller's message about every failed node, as `node: message`; the message about the run last."""
     status = (workflow or {}).get("status") or {}
     found = [
-        _complaint(node)
+        _message(node)
         for node in (status.get("nodes") or {}).values()
         if node.get("phase") in {"Failed", "Error"} and node.get("message")
     ]
@@ -153,7 +153,7 @@ def selector(run_id: str) -> str:
 
 
 def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
-    """Return a run's workflow; None before it is made, and after it was collected."""
+    """Return a run's workflow; None before it exists and after garbage collection."""
     from kubernetes import client
 
     found = client.CustomObjectsApi(server.api).list_namespaced_custom_object(
@@ -163,7 +163,7 @@ def workflow(server: Server, run_id: str) -> dict[str, Any] | None:
 
 
 def cancelled_runs(server: Server) -> frozenset[str]:
-    """Return the ids of runs that somebody ended, of those whose workflows are not collected yet."""
+    """Return the ids of the runs that a user cancelled and whose workflows still exist."""
     from kubernetes import client
 
     found = client.CustomObjectsApi(server.api).list_namespaced_custom_object(
@@ -174,5 +174,5 @@ def cancelled_runs(server: Server) -> frozenset[str]:
 
 
 def state(server: Server, run_id: str) -> str:
-    """Return a run's state as the API has it: `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELING`..."""
+    """Return a run's state in the API: `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELING`..."""
     return str(server.read(lambda client: client.get_run(run_id)).state or "PENDING")

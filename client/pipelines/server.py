@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines as a stack exports it: address, token, the namespace of its runs, and patient calls."""
+"""Client of a stack's Kubeflow Pipelines that repeats reads while the server has transient errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from common.errors import UserError
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
-"""After its database restarted the API server answers errors for up to a minute; reads are repeated that long."""
+"""Time for which reads are repeated: after a restart of its database the API server returns errors for a minute."""
 
 PAUSE_SECONDS = 2.0
 CONNECT_SECONDS = 5.0
 
 
 class Unavailable(UserError):
-    """Kubeflow Pipelines does not answer, or its database does not."""
+    """Kubeflow Pipelines or its database does not answer."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Server:
     """Kubeflow Pipelines of a stack.
 
     Attributes:
-        url: Address as `kfp.Client` takes it.
-        token: Bearer token; empty where none is asked for.
+        url: Address for `kfp.Client`.
+        token: Bearer token; empty where the server does not need one.
         namespace: Namespace of the pods of runs.
         api: Client of the cluster.
         stack: Name of the stack, for messages.
@@ -49,16 +49,16 @@ class Server:
         """kfp's own client.
 
         Raises:
-            Unavailable: Nothing answers at the address.
-            UserError: The token is refused.
+            Unavailable: The server does not answer.
+            UserError: The server refuses the token.
         """
-        self._answers()
+        self._check_health()
         with quiet():
             import kfp
 
             return kfp.Client(host=self.url, existing_token=self.token or None)
 
-    def _answers(self) -> None:
+    def _check_health(self) -> None:
         import httpx
 
         url = f"{self.url}/apis/v2beta1/healthz"
@@ -69,7 +69,7 @@ class Server:
             raise self.unavailable(f"GET {url}: {type(error).__name__} {error}") from error
         if answer.status_code in {401, 403}:
             raise UserError(
-                "Kubeflow Pipelines refuses the token",
+                "Kubeflow Pipelines refuses the token.",
                 seen=f"GET {url}: {answer.status_code}",
                 next_step=f"mlp up --stack {self.stack}",
             )
@@ -77,21 +77,21 @@ class Server:
             raise self.unavailable(f"GET {url}: {answer.status_code} {answer.text[:300]}")
 
     def unavailable(self, seen: str) -> Unavailable:
-        """Return the error that says so."""
+        """Return the error about a server that does not answer."""
         return Unavailable(
-            "Kubeflow Pipelines does not answer", seen=seen, next_step=f"mlp status --stack {self.stack}"
+            "Kubeflow Pipelines does not answer.", seen=seen, next_step=f"mlp status --stack {self.stack}"
         )
 
     def read(self, ask: Callable[[Any], T], *, patience: float = PATIENCE_SECONDS) -> T:
-        """Ask the server something that changes nothing, again and again while it has trouble that may pass.
+        """Send a read request; repeat it while the server has transient errors.
 
         Args:
-            ask: Gets kfp's client.
-            patience: Seconds after which trouble is reported.
+            ask: Sends the request with kfp's client.
+            patience: Seconds after which a transient error is raised.
 
         Raises:
-            Unavailable: It had trouble for that long.
-            UserError: It refused; in its own words.
+            Unavailable: The server had transient errors for `patience` seconds.
+            UserError: The server refused the request; contains the server's message.
         """
         until = time.monotonic() + patience
         while True:
@@ -101,31 +101,31 @@ class Server:
             except UserError:
                 raise
             except Exception as error:
-                if not passing(error):
-                    raise refusal(error) from error
+                if not is_transient(error):
+                    raise refused(error) from error
                 if time.monotonic() > until:
-                    raise self.unavailable(told(error)) from error
+                    raise self.unavailable(error_text(error)) from error
             time.sleep(PAUSE_SECONDS)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep kfp's links to a user interface that is not there, and its warnings about itself, off the screen."""
+    """Suppress kfp's output: links to a user interface that is not installed, and warnings about kfp itself."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def passing(error: Exception) -> bool:
-    """Tell whether trouble may pass: no connection, or a server error."""
+def is_transient(error: Exception) -> bool:
+    """Tell whether an error may pass: no connection, or a status of 500 and above."""
     status = getattr(error, "status", None)
     if isinstance(status, int):
         return status >= 500
     return type(error).__module__.startswith("urllib3") or isinstance(error, OSError)
 
 
-def told(error: Exception) -> str:
-    """Return what an error of kfp's client says, in one line."""
+def error_text(error: Exception) -> str:
+    """Return the message of an error of kfp's client, in one line."""
     import json
 
     body = getattr(error, "body", None)
@@ -136,10 +136,10 @@ def told(error: Exception) -> str:
     return str(error).strip().replace("\n", " ")[:600]
 
 
-def refusal(error: Exception) -> UserError:
-    """Return a refusal of the server as an error of the user's."""
+def refused(error: Exception) -> UserError:
+    """Return the error for users about a request that the server refused."""
     return UserError(
-        "Kubeflow Pipelines refused a request",
-        seen=told(error),
-        next_step="mlp pipeline list shows what it has; mlp status whether it is well",
+        "Kubeflow Pipelines refused a request.",
+        seen=error_text(error),
+        next_step="mlp pipeline list shows the runs, mlp status the health of the platform",
     )

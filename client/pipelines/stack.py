@@ -1,4 +1,4 @@
-"""The Kubeflow Pipelines of a stack, out of its exported outputs."""
+"""Finds the Kubeflow Pipelines of a stack in its exported outputs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from client.pipelines.server import Server
 from client.platform import Platform
 from common.errors import UserError
 
-TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 the key of it
-"""Key of the token in the Secret that the outputs name; the same variable as kfp's own."""
+TOKEN = "KF_PIPELINES_TOKEN"  # noqa: S105 name of a key, not a token
+"""Key of the token in the Secret that the outputs name; also the variable that kfp reads."""
 
 
 def server(platform: Platform) -> Server:
     """Return the stack's Kubeflow Pipelines.
 
     Raises:
-        UserError: The stack has none, or its credentials cannot be read.
+        UserError: Kubeflow Pipelines is off in the stack, or its credentials cannot be read.
     """
     if "pipelines" not in platform.outputs["urls"]:
         raise UserError(
-            f"stack {platform.stack} exports no Kubeflow Pipelines",
-            seen=", ".join(sorted(platform.outputs["urls"])),
+            f"Stack {platform.stack} exports no Kubeflow Pipelines.",
+            seen=f"URLs of {', '.join(sorted(platform.outputs['urls']))}",
+            allowed="a stack with the application pipelines",
             next_step=f"mlp up --stack {platform.stack}",
         )
     token = platform.secret("pipelines").get(TOKEN, "") if "pipelines" in platform.outputs["credentials"] else ""

@@ -1,4 +1,4 @@
-"""The whole workload on a platform: run what is missing, deploy the champion, or see that nothing is to be done."""
+"""Runs the whole workload on a platform: data, features, model, deployment; skips it when nothing has changed."""
 
 from __future__ import annotations
 
@@ -16,29 +16,19 @@ from common.progress import console, step
 from examples.flights import deploy, manifests
 from examples.flights.bucket import sha256
 from examples.flights.parameters import parameters
-from examples.flights.tracking import Champion, Tracking
+from examples.flights.tracking import RegisteredVersion, Tracking
 
 JOB = "flights-run-all"
 ESTIMATE_SECONDS = 75.0
 
 
-def job_image(platform: Platform) -> str:
-    """Return the image of workload jobs: the one the stack exports, else this checkout's."""
-    exported = platform.outputs.get("images", {}).get("job")
-    if exported:
-        return str(exported)
-    from artifacts.images import reference
-
-    return reference("job")
-
-
 def identity(image: str) -> str:
-    """Return the digest of what a delivery is made from; the image's name covers code, parameters and libraries."""
+    """Return the digest of a delivery's inputs; the name of the image covers code, parameters and libraries."""
     return sha256(image.encode())[:16]
 
 
 def git_commit(root: Path = ROOT) -> str | None:
-    """Return a checkout's commit, with `-dirty` behind it where files differ from it; None outside a repository."""
+    """Return a checkout's commit, with the suffix `-dirty` when files differ from it; None outside a repository."""
     command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
@@ -47,13 +37,13 @@ def git_commit(root: Path = ROOT) -> str | None:
     return found.stdout.strip()
 
 
-def pending(platform: Platform, champion: Champion | None, mark: str) -> str | None:
-    """Return what is to be done on a platform, as a phrase; None when the champion answers and nothing changed.
+def pending(platform: Platform, champion: RegisteredVersion | None, mark: str) -> str | None:
+    """Return why the workload must run; None when the champion answers and nothing has changed.
 
     Args:
-        platform: Where.
-        champion: The registered version behind the alias.
-        mark: Identity of the delivery that is wanted.
+        platform: The platform.
+        champion: The registered version behind the alias; None when there is none.
+        mark: Identity of the wanted delivery.
     """
     if champion is None:
         return "no model is registered"
@@ -62,13 +52,13 @@ def pending(platform: Platform, champion: Champion | None, mark: str) -> str | N
         return "the model is not deployed"
     if outdated(service, champion, platform, mark):
         return "code, data or model changed"
-    return deploy.not_serving(platform) or deploy.unanswered(
+    return deploy.not_serving(platform) or deploy.no_prediction(
         deploy.predict(platform, deploy.example()), champion.version
     )
 
 
-def outdated(service: dict[str, Any], champion: Champion, platform: Platform, mark: str) -> bool:
-    """Tell whether an InferenceService is not the one that `deploy` would make of `champion`."""
+def outdated(service: dict[str, Any], champion: RegisteredVersion, platform: Platform, mark: str) -> bool:
+    """Tell whether an InferenceService differs from the one that `deploy` would create for `champion`."""
     wanted = manifests.inference_service(champion, platform, mark)
     metadata, model = service["metadata"], service["spec"]["predictor"].get("model", {})
     return (
@@ -78,24 +68,24 @@ def outdated(service: dict[str, Any], champion: Champion, platform: Platform, ma
     )
 
 
-def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda _: None) -> Champion:
-    """Bring the workload to its wanted state: data, features, model, deployment.
+def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda _: None) -> RegisteredVersion:
+    """Load data, build features, train, register and deploy, unless the champion is up to date.
 
     Args:
-        platform: Where.
-        prepare_image: Makes the job's image available to the cluster, when a job is to run.
+        platform: The platform.
+        prepare_image: Makes the image of jobs available to the cluster; called before a Job runs.
 
     Returns:
         The version that answers.
 
     Raises:
-        UserError: A step failed, with the reason and the end of its log.
+        UserError: A step failed; contains the reason and the end of its log.
     """
     params = parameters()
-    image = job_image(platform)
+    image = platform.job_image
     mark = identity(image)
     tracking = Tracking(platform)
-    champion = tracking.champion(params.registered_model, params.alias)
+    champion = tracking.version(params.registered_model, params.alias)
     todo = pending(platform, champion, mark)
     if todo is None and champion is not None:
         console.print(f"[green]✓[/] flights: version {champion.version} is deployed and answers; nothing to do")
@@ -116,10 +106,12 @@ def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda
             environment={"GIT_COMMIT": commit} if commit else {},
         )
         JobRun(platform, spec).run(show)
-    champion = tracking.champion(params.registered_model, params.alias)
+    champion = tracking.version(params.registered_model, params.alias)
     if champion is None:
         raise UserError(
-            "the job ended well, but no version has the alias", seen=f"{params.registered_model}@{params.alias}"
+            "The Job succeeded, but no registered version has the alias.",
+            seen=f"no version {params.registered_model}@{params.alias}",
+            next_step=f"mlp status --stack {platform.stack} shows the address of MLflow; look at its registered models",
         )
     with step(f"flights: deploying version {champion.version}", estimate=30) as running:
 
@@ -130,30 +122,32 @@ def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda
     return champion
 
 
-def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = lambda _: None) -> Champion:
-    """Serve the version behind `alias` beside the champion, and wait until it answers.
+def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = lambda _: None) -> RegisteredVersion:
+    """Deploy the version behind `alias` beside the champion, and wait until it answers.
 
     Args:
-        platform: Where.
+        platform: The platform.
         alias: Alias of the registered model.
-        on_state: Called with what is being waited for.
+        on_state: Called with a description of each wait.
 
     Returns:
         The version that answers under `serving/flights-challenger`.
 
     Raises:
-        UserError: There is no such version, it was trained on other features, or it does not become ready.
+        UserError: No version has the alias, the version was trained on other features, or it does not become ready.
     """
     params = parameters()
-    version = Tracking(platform).champion(params.registered_model, alias)
+    version = Tracking(platform).version(params.registered_model, alias)
     if version is None:
         raise UserError(
-            "no version has the alias", seen=f"{params.registered_model}@{alias}", next_step="mlp pipeline run flights"
+            "No registered version has this alias.",
+            seen=f"{params.registered_model}@{alias}",
+            next_step="mlp pipeline run flights",
         )
     deploy.deploy(
         platform,
         version,
-        identity=identity(job_image(platform)),
+        identity=identity(platform.job_image),
         request=deploy.example(),
         service=manifests.CHALLENGER,
         on_state=on_state,
@@ -162,10 +156,10 @@ def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = 
 
 
 def is_challenged(platform: Platform) -> bool:
-    """Tell whether a challenger is in service, or was meant to be."""
+    """Tell whether the InferenceService of a challenger exists."""
     return deploy.current(platform, manifests.CHALLENGER) is not None
 
 
 def withdraw(platform: Platform) -> None:
-    """Take the challenger out of service."""
+    """Delete the deployment of the challenger."""
     deploy.remove(platform, manifests.CHALLENGER)

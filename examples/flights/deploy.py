@@ -1,4 +1,4 @@
-"""Deploys a registered version: InferenceService, route, and the wait until it answers through the gateway."""
+"""Deploys a registered model version: applies the InferenceService and its route, and waits until it answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from client.platform import FIELD_MANAGER, Platform, reason
+from client.kube import error_text
+from client.platform import FIELD_MANAGER, Platform
 from common.errors import UserError
-from examples.flights.consistency import refuse_other_features
-from examples.flights.evidence import evidence
+from examples.flights.diagnosis import describe_predictor
+from examples.flights.feature_service import refuse_mismatch
 from examples.flights.manifests import SERVICE, inference_service, route
-from examples.flights.tracking import Champion
+from examples.flights.tracking import RegisteredVersion
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +26,7 @@ def apply(platform: Platform, item: dict[str, Any]) -> None:
     """Create or update one object by server-side apply.
 
     Raises:
-        UserError: The cluster refused it.
+        UserError: The cluster refused the object.
     """
     from kubernetes.client import ApiException
     from kubernetes.dynamic import DynamicClient
@@ -42,14 +43,14 @@ def apply(platform: Platform, item: dict[str, Any]) -> None:
         )
     except ApiException as error:
         raise UserError(
-            f"the cluster refused {item['kind']} {item['metadata']['name']}",
-            seen=f"{reason(error)}: {str(error.body)[:600]}",
+            f"The cluster refused {item['kind']} {item['metadata']['name']}.",
+            seen=f"{error_text(error)}: {str(error.body)[:600]}",
             next_step=f"mlp status --stack {platform.stack}",
         ) from error
 
 
 def current(platform: Platform, service: str = SERVICE) -> dict[str, Any] | None:
-    """Return an InferenceService as the cluster has it; None when there is none."""
+    """Return an InferenceService from the cluster; None when it does not exist."""
     from kubernetes import client
 
     try:
@@ -63,10 +64,10 @@ def current(platform: Platform, service: str = SERVICE) -> dict[str, Any] | None
 
 
 def unready(service: dict[str, Any]) -> str | None:
-    """Return why an InferenceService is not ready; None when it is, in its latest generation."""
+    """Return why the latest generation of an InferenceService is not ready; None when it is."""
     status = service.get("status") or {}
     if status.get("observedGeneration", 0) < service["metadata"].get("generation", 1):
-        return "KServe has not looked at it yet"
+        return "KServe has not processed the InferenceService yet"
     conditions = {item["type"]: item for item in status.get("conditions", [])}
     ready = conditions.get("Ready")
     if ready is not None and ready.get("status") == "True":
@@ -79,28 +80,28 @@ def unready(service: dict[str, Any]) -> str | None:
     failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
     if failure:
         failed.append(f"model: {failure.get('reason', '')} {failure.get('message', '')}".strip())
-    return "; ".join(failed) or "no condition is reported yet"
+    return "; ".join(failed) or "KServe has not reported a condition yet"
 
 
-def unrolled(rollout: dict[str, Any] | None) -> str | None:
-    """Return why a Deployment's pods are not all of its latest revision; None when they are.
+def rollout_pending(rollout: dict[str, Any] | None) -> str | None:
+    """Return why the rollout of a Deployment is not complete; None when all pods are of the latest revision.
 
-    KServe calls a service ready while pods of the revision before answer.
+    KServe reports a service as ready while pods of the previous revision answer.
     """
     if rollout is None:
-        return "its Deployment is not made yet"
+        return "its Deployment does not exist yet"
     status, wanted = rollout.get("status") or {}, rollout["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < rollout["metadata"].get("generation", 1):
-        return "its Deployment has not been looked at yet"
+        return "the controller has not processed its Deployment yet"
     counts = [status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "replicas")]
     if counts == [wanted] * 3:
         return None
     updated, available, everything = counts
-    return f"{updated} of {wanted} pods are of the new revision, {available} available, {everything} in all"
+    return f"{updated} of {wanted} pods are of the new revision, {available} available, {everything} in total"
 
 
 def not_serving(platform: Platform, service: str = SERVICE) -> str | None:
-    """Return why an InferenceService is not what was asked for last; None when it is."""
+    """Return why the latest generation of an InferenceService does not serve yet; None when it does."""
     from kubernetes import client
 
     reason = unready(current(platform, service) or {"metadata": {}})
@@ -111,11 +112,11 @@ def not_serving(platform: Platform, service: str = SERVICE) -> str | None:
         platform.models_namespace, field_selector=f"metadata.name={service}-predictor"
     )
     rollouts = [platform.api.sanitize_for_serialization(item) for item in found.items]
-    return unrolled(rollouts[0] if rollouts else None)
+    return rollout_pending(rollouts[0] if rollouts else None)
 
 
 def predict(platform: Platform, request: dict[str, str], service: str = SERVICE) -> httpx.Response | str:
-    """Ask for one prediction through the gateway; return the answer, or what went wrong as text."""
+    """Request one prediction through the gateway; return the response, or the error as text."""
     import httpx
 
     url = f"{platform.url('serving')}/{service}/v1/models/{service}:predict"
@@ -125,56 +126,56 @@ def predict(platform: Platform, request: dict[str, str], service: str = SERVICE)
         return f"{url}: {type(error).__name__} {error}"
 
 
-def unanswered(answer: httpx.Response | str, version: str) -> str | None:
-    """Return why an answer is not a prediction of `version`; None when it is one."""
-    if isinstance(answer, str):
-        return answer
-    if answer.status_code != 200:
-        return f"{answer.url}: {answer.status_code} {answer.text[:300]}"
-    served = answer.headers.get("x-model-version")
+def no_prediction(response: httpx.Response | str, version: str) -> str | None:
+    """Return why a response is not a prediction of `version`; None when it is one."""
+    if isinstance(response, str):
+        return response
+    if response.status_code != 200:
+        return f"{response.url}: {response.status_code} {response.text[:300]}"
+    served = response.headers.get("x-model-version")
     return None if served == version else f"version {served} answers, not {version}"
 
 
 def deploy(
     platform: Platform,
-    champion: Champion,
+    version: RegisteredVersion,
     *,
     identity: str,
     request: dict[str, str],
     service: str = SERVICE,
     on_state: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Bring `champion` into service and wait until it answers.
+    """Deploy a registered version and wait until it answers.
 
     Args:
-        platform: Where.
-        champion: The registered version.
-        identity: Digest of what led to this deployment.
-        request: Keys of an example whose prediction proves the deployment.
+        platform: The platform.
+        version: The registered version.
+        identity: Digest of the inputs of this deployment.
+        request: Keys of an example flight; its prediction proves the deployment.
         service: Name of the InferenceService.
-        on_state: Called with what is being waited for.
+        on_state: Called with a description of each wait.
 
     Raises:
-        UserError: It was trained on another version of the feature service than the registered one; or it does not
-            become ready in time, with conditions, events and the pod's last log lines.
+        UserError: The version was trained on another version of the feature service than the registered one; or it
+            does not become ready in time. The text contains conditions, events and the last log lines of the pod.
     """
     on_state("comparing its feature service with the registered one")
-    refuse_other_features(platform, champion)
-    apply(platform, inference_service(champion, platform, identity, service))
+    refuse_mismatch(platform, version)
+    apply(platform, inference_service(version, platform, identity, service))
     apply(platform, route(platform, service))
     until = time.monotonic() + READY_SECONDS
     wait(platform, service, lambda: not_serving(platform, service), until, on_state)
     wait(
         platform,
         service,
-        lambda: unanswered(predict(platform, request, service), champion.version),
+        lambda: no_prediction(predict(platform, request, service), version.version),
         until,
         on_state,
     )
 
 
 def remove(platform: Platform, service: str) -> None:
-    """Take an InferenceService and its route out of service; what is not there is no error."""
+    """Delete an InferenceService and its route; ignore the ones that do not exist."""
     from kubernetes import client
 
     custom = client.CustomObjectsApi(platform.api)
@@ -196,10 +197,10 @@ def wait(
     until: float,
     on_state: Callable[[str], None],
 ) -> None:
-    """Wait until nothing is missing, looking again at each change of the InferenceService, at least every second.
+    """Wait until `missing` returns None; call it after each change of the InferenceService, at least every second.
 
     Raises:
-        UserError: Something is still missing at `until`.
+        UserError: `missing` still returns a reason at `until`.
     """
     from kubernetes import client, watch
 
@@ -208,8 +209,8 @@ def wait(
         on_state(lacking)
         if time.monotonic() > until:
             raise UserError(
-                f"InferenceService {service} does not serve",
-                seen=f"{lacking}\n{evidence(platform, service)}",
+                f"InferenceService {service} does not serve.",
+                seen=f"{lacking}\n{describe_predictor(platform, service)}",
                 next_step=f"kubectl -n {platform.models_namespace} describe inferenceservice {service}",
             )
         watcher = watch.Watch()
@@ -224,12 +225,12 @@ def wait(
                 timeout_seconds=1,
             )
         ):
-            if number > 0:  # the first is the state as it is
+            if number > 0:  # the first event is the current state
                 watcher.stop()
 
 
 def example() -> dict[str, str]:
-    """Return the keys of a flight that the online store knows, from `example.yaml`."""
+    """Return the keys of a flight whose features are in the online store, from `example.yaml`."""
     from examples.flights.parameters import FOLDER
 
     return yaml.safe_load((FOLDER / "example.yaml").read_text())

@@ -1,20 +1,20 @@
-"""What serving the champion takes, as plain Kubernetes objects."""
+"""Builds the InferenceService and the HTTPRoute of a model version, as plain data."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from client.platform import Platform
-from examples.flights.tracking import Champion, storage_uri
+from examples.flights.tracking import RegisteredVersion, storage_uri
 
 SERVICE = "flights"
 """InferenceService of the champion, and its path below the gateway's `/serving`."""
 
 CHALLENGER = "flights-challenger"
-"""InferenceService of a version that is to be looked at before it becomes champion."""
+"""InferenceService of a version that is tested before it becomes the champion."""
 
 GATEWAY = {"name": "mlplatform", "namespace": "envoy-gateway-system"}
-"""The platform's Gateway, which takes routes of namespace `models`."""
+"""The platform's Gateway, which accepts routes of namespace `models`."""
 
 CHALLENGER_RESOURCES = {
     "requests": {"cpu": "100m", "memory": "384Mi"},
@@ -22,17 +22,19 @@ CHALLENGER_RESOURCES = {
 }
 
 IDENTITY = "mlplatform/workload-identity"
-"""Annotation: digest of what the deployment was made from."""
+"""Annotation with the digest of the deployment's inputs."""
 
 
-def inference_service(champion: Champion, platform: Platform, identity: str, service: str = SERVICE) -> dict[str, Any]:
-    """Return the InferenceService that serves `champion` with the platform's runtime.
+def inference_service(
+    version: RegisteredVersion, platform: Platform, identity: str, service: str = SERVICE
+) -> dict[str, Any]:
+    """Return the InferenceService that serves a model version with the platform's runtime.
 
     Args:
-        champion: The registered version.
-        platform: Where it is to run.
-        identity: Digest of what led to this deployment.
-        service: Its name.
+        version: The registered version.
+        platform: The platform that runs the service.
+        identity: Digest of the deployment's inputs.
+        service: Name of the InferenceService.
     """
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
@@ -40,13 +42,13 @@ def inference_service(champion: Champion, platform: Platform, identity: str, ser
         "metadata": {
             "name": service,
             "namespace": platform.models_namespace,
-            "labels": {"mlplatform/model": champion.name, "mlplatform/model-version": champion.version},
+            "labels": {"mlplatform/model": version.name, "mlplatform/model-version": version.version},
             "annotations": {IDENTITY: identity},
         },
         "spec": {
             "predictor": {
                 "serviceAccountName": "serving",
-                # One replica more than wanted during a roll-out, so that requests never meet an empty service.
+                # One extra replica during a rollout, so that the service always has a ready pod.
                 "deploymentStrategy": {
                     "type": "RollingUpdate",
                     "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
@@ -57,10 +59,9 @@ def inference_service(champion: Champion, platform: Platform, identity: str, ser
                     "modelFormat": {"name": "mlflow"},
                     "runtime": "mlplatform",
                     "protocolVersion": "v1",
-                    "storageUri": storage_uri(champion.artifacts, platform.outputs["buckets"]["models"]),
-                    "env": [{"name": "MODEL_VERSION", "value": champion.version}],
-                    # The champion is as large as the platform's settings make predictors; a challenger is looked at,
-                    # not put under load.
+                    "storageUri": storage_uri(version.artifacts, platform.outputs["buckets"]["models"]),
+                    "env": [{"name": "MODEL_VERSION", "value": version.version}],
+                    # The platform's settings give the size of the champion. A challenger is tested without load.
                     **({} if service == SERVICE else {"resources": CHALLENGER_RESOURCES}),
                 },
             }
@@ -69,7 +70,7 @@ def inference_service(champion: Champion, platform: Platform, identity: str, ser
 
 
 def route(platform: Platform, service: str = SERVICE) -> dict[str, Any]:
-    """Return the HTTPRoute from `/serving/<service>/` to the predictor; its weights are where a canary enters."""
+    """Return the HTTPRoute from `/serving/<service>/` to the predictor; a canary changes the weights."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",

@@ -1,6 +1,6 @@
-"""The champion as MLflow's REST API tells it, read from outside the cluster without MLflow's own client.
+"""Reads registered model versions and runs from MLflow's REST API, from outside the cluster.
 
-Importing that client takes longer than everything else a command does that has nothing to do.
+Does not use MLflow's own client: its import takes longer than a whole command that finds nothing to do.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ API = "/api/2.0/mlflow"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Champion:
-    """A registered model version.
+class RegisteredVersion:
+    """A version of a registered model.
 
     Attributes:
-        name: Registered model.
-        version: Version.
-        artifacts: Where MLflow keeps its files, as MLflow names it.
-        tags: The version's tags.
+        name: Name of the registered model.
+        version: Number of the version.
+        artifacts: MLflow's URI of the version's files.
+        tags: Tags of the version.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Champion:
 
 
 class Tracking:
-    """MLflow through the gateway."""
+    """Client of MLflow through the gateway."""
 
     def __init__(self, platform: Platform) -> None:
         import httpx
@@ -55,7 +55,7 @@ class Tracking:
         )
 
     def _get(self, path: str, **params: str) -> dict[str, Any] | None:
-        """Return the answer; None when MLflow has no such thing."""
+        """Return the response; None when the requested entity does not exist."""
         return self._ask("GET", path, params=params)
 
     def _ask(
@@ -67,22 +67,22 @@ class Tracking:
             response = self._client.request(method, f"{self._base}{API}/{path}", params=params, json=body)
         except httpx.HTTPError as error:
             raise UserError(
-                "MLflow does not answer", seen=f"{self._base}: {error}", next_step=f"mlp status --stack {self._stack}"
+                "MLflow does not answer.", seen=f"{self._base}: {error}", next_step=f"mlp status --stack {self._stack}"
             ) from error
         if response.status_code == 404 and "RESOURCE_DOES_NOT_EXIST" in response.text:
             return None
         if response.status_code != 200:
             raise UserError(
-                "MLflow refused a request",
+                "MLflow refused a request.",
                 seen=f"{method} {response.url}: {response.status_code} {first_line(response)}",
                 next_step=f"mlp status --stack {self._stack}",
             )
         return response.json()
 
-    def settle(self, experiment: str, run_id: str) -> int:
-        """Mark what a pipeline run that has ended left running as killed; return how many runs that were.
+    def mark_killed(self, experiment: str, run_id: str) -> int:
+        """Mark the MLflow runs that an ended pipeline run left running as killed; return their number.
 
-        A step that the kernel or a cancellation ended cannot do so itself.
+        A step that was killed by the kernel or by a cancellation cannot do this.
         """
         found = self._get("experiments/get-by-name", experiment_name=experiment)
         if found is None:
@@ -95,15 +95,15 @@ class Tracking:
             self._ask("POST", "runs/update", body=ended)
         return len(left)
 
-    def champion(self, name: str, alias: str) -> Champion | None:
-        """Return the version behind `alias`; None when there is none."""
+    def version(self, name: str, alias: str) -> RegisteredVersion | None:
+        """Return the version of registered model `name` behind `alias`; None when no version has the alias."""
         found = self._get("registered-models/alias", name=name, alias=alias)
         if found is None:
             return None
         version = found["model_version"]
         tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
         artifacts = self._artifacts(name, version["version"])
-        return Champion(name=name, version=version["version"], artifacts=artifacts, tags=tags)
+        return RegisteredVersion(name=name, version=version["version"], artifacts=artifacts, tags=tags)
 
     def _artifacts(self, name: str, version: str) -> str:
         found = self._get("model-versions/get-download-uri", name=name, version=version) or {}
@@ -113,26 +113,28 @@ class Tracking:
             uri = str(model.get("model", {}).get("info", {}).get("artifact_uri", ""))
         if not uri:
             raise UserError(
-                f"MLflow does not say where {name} version {version} is", next_step="mlp workload run flights"
+                f"MLflow does not name the location of {name} version {version}.",
+                seen="an empty artifact_uri",
+                next_step="mlp workload run flights",
             )
         return uri
 
 
 def first_line(response: httpx.Response) -> str:
-    """Return the beginning of an answer's body."""
+    """Return the first line of a response's body, at most 300 characters."""
     return (response.text.strip().splitlines() or [""])[0][:300]
 
 
 def storage_uri(artifacts: str, bucket: str) -> str:
-    """Return the `s3://` address of a model's folder, which is all that KServe can load.
+    """Return the `s3://` address of a model's folder, from which KServe loads it.
 
     Args:
-        artifacts: The folder as MLflow names it: `s3://...`, or `mlflow-artifacts:/...` where the server proxies
-            artifacts; it keeps those under the same path of the bucket it was started with.
-        bucket: That bucket.
+        artifacts: MLflow's URI of the folder: `s3://...`, or `mlflow-artifacts:/...` where the server proxies
+            artifacts and stores them under the same path of its own bucket.
+        bucket: Bucket of the MLflow server.
 
     Raises:
-        UserError: The folder is of another kind.
+        UserError: The URI has another scheme.
     """
     parts = urlsplit(artifacts)
     if parts.scheme == "s3":
@@ -140,5 +142,5 @@ def storage_uri(artifacts: str, bucket: str) -> str:
     if parts.scheme == "mlflow-artifacts":
         return f"s3://{bucket}/{parts.path.strip('/').removeprefix('mlflow-artifacts/')}"
     raise UserError(
-        "the model cannot be served from where it is", seen=artifacts, allowed="s3://... or mlflow-artifacts:/..."
+        "KServe cannot load the model from its location.", seen=artifacts, allowed="s3://... or mlflow-artifacts:/..."
     )

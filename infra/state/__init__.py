@@ -1,1 +1,1 @@
-"""The recorded state of a stack, and what is checked in it before anything is touched."""
+"""Reads and checks the recorded state of a stack before an operation changes anything."""

@@ -1,4 +1,4 @@
-"""What a file backend holds of a stack, read without the engine, and whether it is this program's."""
+"""Reads the state of a stack from a file backend without the engine, and refuses the state of another program."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from common.errors import UserError
 PROJECT = "mlplatform"
 
 OWN_TYPES = f"{PROJECT}:"
-"""How the types of this program's components begin."""
+"""Prefix of the types of this program's components."""
 
 ENGINE_TYPES = ("pulumi:pulumi:", "pulumi:providers:")
-"""Types that every program has."""
+"""Prefixes of the types that every program has."""
 
 
 def is_plain(backend: str) -> bool:
-    """Tell whether a backend keeps its state in files of this machine."""
+    """Tell whether a backend keeps its state in files on this machine."""
     return backend.startswith("file://")
 
 
 def folder_of(backend: str) -> Path | None:
-    """Return the folder of a file backend, found as the engine finds it; None for other backends.
+    """Return the folder of a file backend by the engine's rules; None for other backends.
 
-    The engine takes `~` for the home, a relative path for one from where it runs, and what follows `?` for options
-    (pulumi, pkg/backend/diy/backend.go: massageBlobPath).
+    The engine expands `~`, resolves a relative path from its working directory, and reads the part after `?` as
+    options (pulumi, pkg/backend/diy/backend.go: massageBlobPath).
     """
     if not is_plain(backend):
         return None
@@ -35,24 +35,24 @@ def folder_of(backend: str) -> Path | None:
 
 
 def state_path(backend: str, stack: str) -> Path | None:
-    """Return where a file backend keeps the checkpoint of `stack`; None for other backends."""
+    """Return the checkpoint file of `stack` in a file backend; None for other backends."""
     folder = folder_of(backend)
     return folder / ".pulumi" / "stacks" / PROJECT / f"{stack}.json" if folder else None
 
 
 def deployment(backend: str, stack: str) -> dict[str, Any]:
-    """Return the recorded deployment; empty where there is none, or the backend keeps no plain files."""
+    """Return the recorded deployment; empty when there is none, and for other backends than file backends."""
     path = state_path(backend, stack)
     if path is None or not path.is_file():
         return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
-    except (KeyError, TypeError, ValueError):  # torn; the engine says what it finds
+    except (KeyError, TypeError, ValueError):  # a truncated file; the engine reports it
         return {}
 
 
 def salt(recorded: Mapping[str, Any]) -> str | None:
-    """Return what checks the passphrase of a deployment; None where it is not encrypted by one."""
+    """Return the salt of a deployment that is encrypted with a passphrase; None for other encryption."""
     provider = recorded.get("secrets_providers") or {}
     return (provider.get("state") or {}).get("salt") if provider.get("type") == "passphrase" else None
 
@@ -62,18 +62,27 @@ def refuse_foreign(recorded: Mapping[str, Any], backend: str, stack: str) -> Non
 
     Args:
         recorded: The deployment.
-        backend: URL of its backend, to say.
-        stack: Its name.
+        backend: URL of its backend, for the message.
+        stack: Name of the stack.
 
     Raises:
-        UserError: It has resources, and no component of this program.
+        UserError: The state has resources but no component of this program, or a resource without a type.
     """
-    types = [str(entry["type"]) for entry in recorded.get("resources") or []]
+    resources = recorded.get("resources") or []
+    if any(not isinstance(entry, Mapping) or not entry.get("type") for entry in resources):
+        raise UserError(
+            f"The state of stack {stack} is damaged; nothing was touched.",
+            seen=f"a resource without a type in {backend}",
+            allowed="a state that the Pulumi engine wrote",
+            next_step="restore the state from a backup: the backend keeps earlier versions in .pulumi/backups"
+            " and .pulumi/history",
+        )
+    types = [str(entry["type"]) for entry in resources]
     others = [kind for kind in types if not kind.startswith(ENGINE_TYPES)]
     if others and not any(kind.startswith(OWN_TYPES) for kind in others):
         raise UserError(
             f"The state of stack {stack} was written by another program; nothing was touched.",
             seen=f"{len(others)} resources in {backend}, such as {others[0]}, and no {OWN_TYPES}*",
-            allowed="an empty state, or one of this program",
-            next_step="point PULUMI_BACKEND_URL at this platform's state, or unset it for this checkout's own",
+            allowed="an empty state, or a state of this program",
+            next_step="set PULUMI_BACKEND_URL to this platform's state, or unset it to use this checkout's own state",
         )

@@ -1,4 +1,4 @@
-"""Notices when state and cluster are not of one another: a cluster made again, or a platform that no state knows."""
+"""Detects a mismatch of state and cluster: a cluster that was reset, or a platform that the state does not contain."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from common.errors import UserError
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 LABEL = "app.kubernetes.io/part-of=mlplatform"
-"""Of every namespace that the program makes (components/kubernetes/objects.py)."""
+"""Label of every namespace that the program creates (components/kubernetes/objects.py)."""
 
 
 def recorded_namespaces(deployment: Mapping[str, Any]) -> set[str]:
-    """Return the names of the namespaces that an exported deployment has made."""
+    """Return the names of the namespaces in an exported deployment."""
     return {str(entry["id"]) for entry in deployment.get("resources") or [] if entry["type"] == NAMESPACE}
 
 
-def has_none_of(deployment: Mapping[str, Any], kubeconfig: str) -> bool:
-    """Return whether a stack has namespaces on record and its cluster has none of them.
+def cluster_was_reset(deployment: Mapping[str, Any], kubeconfig: str) -> bool:
+    """Tell whether the state of a stack has namespaces and its cluster lacks all of them.
 
-    The engine compares the program with its state, not with the cluster: after `mlp cluster reset` it would find
-    nothing to do. The caller has the state read again from such a cluster first.
+    The engine compares the program with its state, not with the cluster: after `mlp cluster reset` it would find no
+    change. The caller refreshes the state from such a cluster first.
 
     Args:
         deployment: The stack's exported deployment.
@@ -33,9 +33,9 @@ def has_none_of(deployment: Mapping[str, Any], kubeconfig: str) -> bool:
 
 
 def refuse_unknown_platform(deployment: Mapping[str, Any], kubeconfig: str, backend: str) -> None:
-    """Refuse an update from an empty state while the cluster holds a platform.
+    """Refuse an update from an empty state while the cluster runs a platform.
 
-    The provider applies objects that are there already: new passwords would overwrite those of databases with data.
+    The provider applies objects that exist already: new passwords would replace those of databases with data.
 
     Args:
         deployment: The stack's exported deployment.
@@ -43,16 +43,16 @@ def refuse_unknown_platform(deployment: Mapping[str, Any], kubeconfig: str, back
         backend: URL of the state's backend.
 
     Raises:
-        UserError: The state is empty, and the cluster has namespaces of a platform.
+        UserError: The state is empty and the cluster has namespaces of a platform.
     """
     if deployment.get("resources") or deployment.get("pending_operations") or not Path(kubeconfig).is_file():
         return
     if found := _namespaces(kubeconfig, LABEL):
         raise UserError(
-            "The cluster runs a platform that this state does not know; nothing was touched.",
+            "The cluster runs a platform that is not in this state; nothing was touched.",
             seen=f"namespaces {', '.join(sorted(found))}, and an empty state in {backend}",
-            allowed="the state that the platform was made with, or an empty cluster",
-            next_step="correct PULUMI_BACKEND_URL; or, to lose the platform and its data: mlp cluster reset",
+            allowed="the state that the platform was created with, or an empty cluster",
+            next_step="correct PULUMI_BACKEND_URL; or, to delete the platform and its data: mlp cluster reset",
         )
 
 

@@ -1,4 +1,4 @@
-"""`mlp destroy`: take the platform down."""
+"""`mlp destroy`: delete every resource of a stack."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from typing import Annotated
 
 import typer
 
-from common import paths
 from common.errors import UserError
 from common.progress import console, step
 from mlp.options import Stack
 
 
 def _remove_user_objects(stack: str) -> None:
-    """Delete what users deployed; a stack that never came up has nothing."""
+    """Delete what users deployed; do nothing for a stack that was never up."""
     from client import platform
-    from client.removal import remove_user_objects
+    from client.user_objects import remove_user_objects
     from components.applications.catalog import APPLICATIONS
 
-    if not (paths.WORK / "outputs" / f"{stack}.json").is_file():
+    if not platform.outputs_path(stack).is_file():
         return
-    with step("Deployments of users", estimate=15) as current:
-        # Of every application, whether it is on or not: an application that was turned off may have left objects.
+    with step("Deleting deployments of users", estimate=15) as current:
+        # Objects of every application: one that is off now may have left objects.
         kinds = [kind for item in APPLICATIONS for kind in item.user_objects]
         remove_user_objects(platform.load(stack), kinds, lambda state: setattr(current, "detail", state))
 
 
 def command(
     stack: Stack = "local",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     forget_cluster: Annotated[
         bool,
         typer.Option(
-            "--forget-cluster", help="The cluster is gone for good: forget what was in it, delete what is elsewhere."
+            "--forget-cluster",
+            help="For a cluster that no longer exists: remove its objects from the state, delete all other resources.",
         ),
     ] = False,
 ) -> None:
-    """Delete every resource of a stack; the embedded cluster itself stays (`mlp cluster reset` removes it)."""
+    """Delete every resource of a stack; keep the embedded cluster itself (`mlp cluster reset` removes it)."""
     import providers
     from artifacts import toolchain
     from infra.settings import load_stack, stack_file
@@ -49,7 +49,7 @@ def command(
     refuse_while_protected(settings, stack)
     check_account(settings, stack)
     if not (yes or local) and not typer.confirm(f"Delete everything in stack {stack}?", default=False):
-        raise UserError("Nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
+        raise UserError("Not confirmed; nothing was deleted.", next_step=f"mlp destroy --stack {stack} --yes")
     toolchain.ensure([*providers.tools(), "helm-render"])
     if local and not forget_cluster:
         _remove_user_objects(stack)

@@ -1,4 +1,4 @@
-"""`mlp pipeline`: runs of Kubeflow Pipelines, thin over kfp's client; `kfp` itself works beside it."""
+"""`mlp pipeline`: submit, list, explain and cancel runs of Kubeflow Pipelines; the `kfp` client works as well."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from client.pipelines.server import Server
     from client.platform import Platform
 
-app = typer.Typer(no_args_is_help=True, help="Run a pipeline and see how its runs are.")
+app = typer.Typer(no_args_is_help=True, help="Run a pipeline, list its runs, show why a run failed, cancel a run.")
 
 NAMES = ("flights",)
 RECENT = 200
-"""Runs among which a beginning of an id is looked for; the API gives no more at once."""
+"""Number of runs that are searched for the beginning of an id; the API returns at most this many at once."""
 
 WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning; see `mlp pipeline list`.")]
+RunId = Annotated[str, typer.Argument(help="Id of the run or its beginning, as `mlp pipeline list` shows it.")]
 
 
 def _connect(stack: str) -> tuple[Platform, Server]:
@@ -41,32 +41,31 @@ def _connect(stack: str) -> tuple[Platform, Server]:
 
 
 def package_of(name: str, platform: Platform) -> Package:
-    """Return a workload's compiled pipeline with the platform's image of jobs.
+    """Return a workload's compiled pipeline with the platform's image of workload jobs.
 
     Raises:
-        UserError: There is no such workload.
+        UserError: The workload does not exist.
     """
     from client.pipelines.package import load
     from common.paths import ROOT
-    from examples.flights.delivery import job_image
 
     if name not in NAMES:
-        raise UserError("there is no such pipeline", seen=name, allowed=", ".join(NAMES))
-    return load(ROOT / "workloads" / name / "pipeline" / f"{name}.yaml").with_image(job_image(platform))
+        raise UserError("This pipeline does not exist.", seen=name, allowed=", ".join(NAMES))
+    return load(ROOT / "examples" / name / "pipeline" / f"{name}.yaml").with_image(platform.job_image)
 
 
 def parsed(given: list[str]) -> dict[str, object]:
     """Return `NAME=VALUE` options as a mapping.
 
     Raises:
-        UserError: One of them has no `=`.
+        UserError: An option has no name or no `=`.
     """
     found: dict[str, object] = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise UserError(
-                "a parameter has no name or no value",
+                "A parameter has no name or no value.",
                 seen=item,
                 allowed="--param NAME=VALUE",
                 next_step="mlp pipeline run --help",
@@ -75,8 +74,8 @@ def parsed(given: list[str]) -> dict[str, object]:
     return found
 
 
-def say(step: Step, seconds: float) -> None:
-    """Show that a step came into another state."""
+def print_step(step: Step, seconds: float) -> None:
+    """Print the new state of a step."""
     colour = {"succeeded": "green", "cached": "cyan", "failed": "red"}.get(step.state, "dim")
     again = f", attempt {step.attempts}" if step.attempts > 1 else ""
     console.print(f"    {step.name:<14} [{colour}]{step.state}[/] [dim]{seconds:.0f} s{again}[/]")
@@ -86,13 +85,15 @@ def say(step: Step, seconds: float) -> None:
 def run(
     name: Annotated[str, typer.Argument(help=f"Pipeline: {', '.join(NAMES)}.")] = "flights",
     stack: Stack = "local",
-    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE; repeat it.")] = None,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs that training asks for.")] = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run every step again, reuse nothing.")] = False,
-    wait: Annotated[bool, typer.Option(help="Follow the run to its end; its failure is exit status 1.")] = True,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="Parameter, as NAME=VALUE; can be repeated.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(min=0, help="Number of GPUs for training.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every step; reuse no earlier result.")] = False,
+    wait: Annotated[bool, typer.Option(help="Follow the run to its end; exit with status 1 when it fails.")] = True,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a followed run is cancelled.")] = 1200.0,
 ) -> None:
-    """Submit a run, and follow it to its end."""
+    """Submit a run and follow it to its end."""
     from client.pipelines.follow import follow
     from client.pipelines.submit import submit
     from examples.flights.submission import arguments
@@ -110,15 +111,15 @@ def run(
 
         def show(changed: Step, seconds: float) -> None:
             running.detail = f"{changed.name} {changed.state}"
-            say(changed, seconds)
+            print_step(changed, seconds)
 
         try:
             follow(server, submitted.run_id, package.steps, timeout=timeout, on_step=show, on_note=_note)
         except UserError:
-            _settle(platform, submitted.run_id)
+            _mark_killed(platform, submitted.run_id)
             raise
         except KeyboardInterrupt:
-            console.print(f"run {submitted.run_id} goes on; mlp pipeline cancel {submitted.run_id} ends it")
+            console.print(f"run {submitted.run_id} continues; mlp pipeline cancel {submitted.run_id} cancels it")
             raise
 
 
@@ -126,22 +127,22 @@ def _note(text: str) -> None:
     console.print(f"    [yellow]waiting[/] {escape(text)}")
 
 
-def _settle(platform: Platform, run_id: str) -> None:
-    """Mark in MLflow what steps could not, because they were killed; that MLflow is away is no news by now."""
+def _mark_killed(platform: Platform, run_id: str) -> None:
+    """Mark the MLflow runs of killed steps as killed; do nothing when MLflow does not answer."""
     from examples.flights.parameters import parameters
     from examples.flights.tracking import Tracking
 
     with suppress(UserError):
-        Tracking(platform).settle(parameters().experiment, run_id)
+        Tracking(platform).mark_killed(parameters().experiment, run_id)
 
 
 @app.command("list")
 def list_runs(
     stack: Stack = "local",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Newest runs shown.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Number of runs.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show the newest runs."""
+    """List the newest runs."""
     from client.pipelines import runs
 
     _, server = _connect(stack)
@@ -161,13 +162,13 @@ def list_runs(
 
 
 def recent(server: Server, limit: int) -> list[Any]:
-    """Return the newest runs as kfp has them."""
+    """Return the newest runs, as objects of kfp."""
     found = server.read(lambda client: client.list_runs(page_size=limit, sort_by="created_at desc"))
     return found.runs or []
 
 
 def _state(item: Any, cancelled: Container[str]) -> str:  # noqa: ANN401 kfp carries no usable types
-    """Return a run's state; one that somebody ended is `CANCELED`, whatever the API calls it."""
+    """Return a run's state; `CANCELED` for a run that a user cancelled, which the API reports as failed."""
     return "CANCELED" if item.run_id in cancelled else str(item.state or "PENDING")
 
 
@@ -183,19 +184,21 @@ def _row(item: Any, cancelled: Container[str]) -> dict[str, Any]:  # noqa: ANN40
 
 
 def resolve(server: Server, run_id: str) -> Any:  # noqa: ANN401 as above
-    """Return the run whose id is or begins with `run_id`.
+    """Return the run whose id equals `run_id` or begins with it.
 
     Raises:
-        UserError: There is none, or more than one.
+        UserError: No run or more than one run matches.
     """
     if WHOLE_ID.fullmatch(run_id):
         return server.read(lambda client: client.get_run(run_id))
     found = [item for item in recent(server, RECENT) if item.run_id.startswith(run_id)]
     if len(found) != 1:
         raise UserError(
-            f"no run begins so among the newest {RECENT}" if not found else "more than one run begins so",
+            f"None of the newest {RECENT} runs has an id that begins with {run_id}."
+            if not found
+            else f"More than one run has an id that begins with {run_id}.",
             seen=run_id if not found else ", ".join(item.run_id for item in found[:5]),
-            allowed="a whole id, or the beginning of a recent one",
+            allowed="a whole id, or the beginning of the id of a recent run",
             next_step="mlp pipeline list",
         )
     return found[0]
@@ -205,10 +208,10 @@ def resolve(server: Server, run_id: str) -> Any:  # noqa: ANN401 as above
 def logs(
     run_id: RunId,
     stack: Stack = "local",
-    only: Annotated[str | None, typer.Option("--step", help="Only of this step.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each pod.")] = 20,
+    only: Annotated[str | None, typer.Option("--step", help="Only the pods of this step.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Log lines of each pod.")] = 20,
 ) -> None:
-    """Show how a run's steps ended: last lines of their logs, and why a pod does not start."""
+    """Show why a run's steps failed or wait, and the last lines of their logs."""
     from client.pipelines import follow, pods, runs
 
     _, server = _connect(stack)
@@ -216,8 +219,8 @@ def logs(
     workflow = runs.workflow(server, item.run_id)
     ended = {item.run_id} if runs.cancelled(workflow) else set[str]()
     console.print(f"run {item.run_id} ({item.display_name}): {_state(item, ended).lower()}", markup=False)
-    for told in follow.explained(server, item.run_id, workflow, step=only, lines=lines):
-        console.print(f"✗ {told}", style="red", markup=False)
+    for reason in follow.explain(server, item.run_id, workflow, step=only, lines=lines):
+        console.print(f"✗ {reason}", style="red", markup=False)
     shown = 0
     for pod in pods.of_run(server, item.run_id):
         name = pods.step_of((pod.metadata.annotations or {}).get(pods.NODE_NAME, ""))
@@ -230,30 +233,31 @@ def logs(
                 console.print(f"    {line}", style="dim", markup=False)
     if not shown:
         console.print(
-            "no pods of its steps are left: reused results make none, and ended ones are collected; "
-            f"MLflow keeps why a step failed: tags.pipeline_run_id = '{item.run_id}', tag `failure`",
+            "The steps of this run have no pods: a reused result needs no pod, and ended pods are deleted. "
+            f"MLflow keeps the reason of a failure in tag `failure` of the runs with "
+            f"tags.pipeline_run_id = '{item.run_id}'.",
             markup=False,
         )
 
 
 @app.command()
 def cancel(run_id: RunId, stack: Stack = "local") -> None:
-    """End a run and wait until its pods are gone."""
+    """Cancel a run and wait until its pods are gone."""
     from client.pipelines import follow, runs
 
     platform, server = _connect(stack)
     item = resolve(server, run_id)
     if str(item.state) in runs.FINAL:
         raise UserError(
-            "the run has ended already",
+            "The run has already ended.",
             seen=str(item.state).lower(),
             next_step=f"mlp pipeline logs {item.run_id} --stack {stack}",
         )
-    with step(f"run {item.run_id}") as ending:
+    with step(f"cancelling run {item.run_id}") as cancelling:
 
         def note(state: str) -> None:
-            ending.detail = state
+            cancelling.detail = state
 
-        follow.end(server, item.run_id, note)
-        _settle(platform, item.run_id)
+        follow.cancel(server, item.run_id, note)
+        _mark_killed(platform, item.run_id)
     console.print(f"run {item.run_id} is cancelled", markup=False)

@@ -1,4 +1,4 @@
-"""`mlp smoke`: is the platform right, fresh and quick, from a user's side?"""
+"""`mlp smoke`: check a running platform end to end: correct predictions, fresh features, low latency."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from smoke.pipeline_run import Hooks
 
 ESTIMATES = {"mlflow": 15.0, "feature-freshness": 15.0, "serving-correctness": 15.0, "pipeline-run": 240.0}
-"""Seconds that a check takes; the latency check's length is an option."""
+"""Expected seconds of each check; an option sets the length of the latency check."""
 
 
 def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) -> Hooks:
-    """Return what `pipeline-run` gets from the workload: its deployment beside the champion, and the commit."""
+    """Return the functions that `pipeline-run` needs: how to deploy a version, and the commit of the checkout."""
     from client import platform
     from examples.flights import delivery
     from smoke.pipeline_run import Hooks
 
-    before: list[bool] = []
+    existed: list[bool] = []
 
     def deploy() -> None:
-        before.append(delivery.is_challenged(platform.load(stack)))
+        existed.append(delivery.is_challenged(platform.load(stack)))
         _challenge(stack, say)
 
     def withdraw() -> None:
-        if before and not before[0]:
+        if existed and not existed[0]:
             delivery.withdraw(platform.load(stack))
 
     return Hooks(
@@ -50,11 +50,11 @@ def _challenge(stack: str, say: Callable[[str], None]) -> None:
     from client import platform
     from examples.flights import delivery
 
-    said: list[str] = []
+    shown: list[str] = []
 
     def note(state: str) -> None:
-        if state not in said:
-            said.append(state)
+        if state not in shown:
+            shown.append(state)
             say(state)
 
     delivery.challenge(platform.load(stack), "challenger", note)
@@ -69,13 +69,13 @@ def run_smoke(
     served: Path | None = None,
     as_json: bool = False,
 ) -> bool:
-    """Run checks with progress, show and write the report, and return whether all passed."""
-    from client.reachable import require
+    """Run checks with progress, print and write the report, and return whether all passed."""
+    from client.reachable import require_cluster
     from mlp import engine
     from smoke.report import show, write
     from smoke.run import run_checks
 
-    require(engine.outputs(stack).get("kubeconfig"), stack)
+    require_cluster(engine.outputs(stack).get("kubeconfig"), stack)
     if as_json:
         hooks = pipeline_hooks(stack)
         results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks)
@@ -104,24 +104,32 @@ def run_smoke(
 
 def command(
     check: Annotated[
-        list[str] | None, typer.Argument(help="Checks to run; those of what serves when none is named.")
+        list[str] | None, typer.Argument(help="Checks to run; without an argument all but pipeline-run.")
     ] = None,
     stack: Stack = "local",
     rate: Annotated[float, typer.Option(min=1, max=1000, help="Requests per second of serving-latency.")] = 20.0,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of serving-latency after warm-up.")] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds that serving-latency measures after its warm-up.")
+    ] = 60.0,
     served: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Deployment to look at; see smoke/served.yaml.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Description of the deployment to check; see smoke/served.yaml."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON report only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON report.")] = False,
 ) -> None:
-    """Check a running platform end to end; exit status 1 on any breach."""
+    """Check a running platform end to end; exit with status 1 when a check fails."""
     from smoke.run import NAMES, PIPELINE
 
     every = (*NAMES, PIPELINE)
     unknown = set(check or ()) - set(every)
     if unknown:
         raise UserError(
-            "There is no such check.", seen=", ".join(sorted(unknown)), allowed=", ".join(every), next_step="mlp smoke"
+            "This check does not exist.",
+            seen=", ".join(sorted(unknown)),
+            allowed=", ".join(every),
+            next_step="mlp smoke",
         )
     names = tuple(check or NAMES)
     if not run_smoke(stack, names, rate=rate, seconds=seconds, served=served, as_json=as_json):

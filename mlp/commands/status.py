@@ -1,4 +1,4 @@
-"""`mlp status`: health and address of every application, and where its credentials are."""
+"""`mlp status`: show the health and the address of every application, and the Secrets with its credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from common.progress import console
-from mlp.health import Address, Workload, addresses, asked, services, workloads
+from mlp.health import Address, Workload, addresses, ask_cluster, services, workloads
 from mlp.options import Stack
 
 
@@ -18,16 +18,16 @@ def command(
     stack: Stack = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Show what runs, what does not and why, and where everything answers; exit status 1 when anything is down."""
-    from client.reachable import require
+    """Show which workloads run, why others do not, and all URLs; exit with status 1 when anything is down."""
+    from client.kube import api_client
+    from client.reachable import require_cluster
     from mlp import engine
-    from smoke.kube import api_client
 
     values = engine.outputs(stack)
-    require(values.get("kubeconfig"), stack)
+    require_cluster(values.get("kubeconfig"), stack)
     api = api_client(values.get("kubeconfig"))
-    found = asked(stack, lambda: workloads(api, set(values["namespaces"].values())))
-    listed = addresses(values["urls"], values.get("health", {}), asked(stack, lambda: services(api)))
+    found = ask_cluster(stack, lambda: workloads(api, set(values["namespaces"].values())))
+    listed = addresses(values["urls"], values.get("health", {}), ask_cluster(stack, lambda: services(api)))
     healthy = bool(found) and all(item.ok for item in found) and all(item.ok for item in listed)
     if as_json:
         rows = [{**asdict(item), "ok": item.ok} for item in found]
@@ -46,7 +46,7 @@ def _show(found: list[Workload], listed: list[Address], credentials: dict[str, d
     console.print(table)
     urls = Table("application", "URL", "HTTP", header_style="bold")
     for address in listed:
-        urls.add_row(address.name, address.url, f"[{_mark(address.ok)}]{address.said}[/]")
+        urls.add_row(address.name, address.url, f"[{_mark(address.ok)}]{address.response}[/]")
     console.print(urls)
     for name, where in credentials.items():
         console.print(f"credentials of {name}: Secret {where['secret']} in namespace {where['namespace']}")

@@ -1,4 +1,4 @@
-"""`mlp workload`: run a workload on the platform, from raw data to a deployed model."""
+"""`mlp workload`: run an example workload on the platform, from raw data to a deployed model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Run a workload: data, features, mo
 
 
 def _load_image(reference: str) -> None:
-    """Make the image of workload jobs known to the embedded cluster."""
+    """Build the image of workload jobs and load it into the embedded cluster."""
     from artifacts.images import ensure, load
 
     ensure(["job"])
@@ -25,16 +25,16 @@ def _load_image(reference: str) -> None:
 
 
 def run_workload(name: str, stack: str) -> None:
-    """Bring workload `name` to its wanted state on `stack`; quick when there is nothing to do.
+    """Run workload `name` on `stack`; return quickly when the deployed model is up to date.
 
     Raises:
-        UserError: The workload is unknown, the stack is not up, or a step failed.
+        UserError: The workload does not exist, the stack is not up, or a step failed.
     """
     from client import platform
     from examples.flights.delivery import deliver
 
     if name not in NAMES:
-        raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))
+        raise UserError("This workload does not exist.", seen=name, allowed=", ".join(NAMES))
     target = platform.load(stack)
     local = target.outputs["environment"] == "local"
     champion = deliver(target, prepare_image=_load_image) if local else deliver(target)
@@ -44,7 +44,7 @@ def run_workload(name: str, stack: str) -> None:
 
 @app.command()
 def run(name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")], stack: Stack = "local") -> None:
-    """Load data, build features, train, register and deploy, as far as it is not done yet."""
+    """Load data, build features, train, register and deploy; skip steps whose results are up to date."""
     run_workload(name, stack)
 
 
@@ -52,20 +52,20 @@ def run(name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.
 def challenge(
     name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")],
     stack: Stack = "local",
-    alias: Annotated[str, typer.Option(help="Alias of the version to serve.")] = "challenger",
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it out of service instead.")] = False,
+    alias: Annotated[str, typer.Option(help="Alias of the version to deploy.")] = "challenger",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Delete the challenger's deployment instead.")] = False,
 ) -> None:
-    """Serve the challenger beside the champion, under serving/NAME-challenger."""
+    """Deploy a challenger beside the champion, at serving/NAME-challenger."""
     from client import platform
     from common.progress import step
     from examples.flights import delivery
 
     if name not in NAMES:
-        raise UserError("there is no such workload", seen=name, allowed=", ".join(NAMES))
+        raise UserError("This workload does not exist.", seen=name, allowed=", ".join(NAMES))
     target = platform.load(stack)
     if withdraw:
         delivery.withdraw(target)
-        console.print("the challenger is out of service")
+        console.print("the deployment of the challenger is deleted")
         return
     with step(f"{name}: deploying {alias}", estimate=30) as running:
 

@@ -1,4 +1,4 @@
-"""Turns the engine's event stream into progress for people, and into counts for programs."""
+"""Turns the engine's event stream into progress for users, and into counts and errors for programs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ SHOWN_RUNNING = 3
 """Resources named in one heartbeat line."""
 
 CONSEQUENCES = ("whose registration isn't pending", "Resource monitor has terminated, shutting down")
-"""Parts of messages that only follow from another resource's error, which is shown."""
+"""Parts of messages that only follow from the error of another resource, which is shown."""
 
 VERDICTS = ("update failed", "preview failed")
-"""Whole messages that say no more than that there was an error."""
+"""Messages without a reason; the engine reports the reason in another message."""
+
+INTERRUPTED = ("update canceled", "preview canceled", "destroy canceled", "refresh canceled")
+"""Messages of an engine that stops because of a signal."""
 
 MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[magenta]±[/]"}
 
 
 def short(urn: str) -> str:
-    """Return `type name` of a URN, the type without its module path."""
+    """Return type and name of a URN, the type without its module path."""
     parts = urn.split("::")
     return f"{parts[2].rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {parts[-1]}" if len(parts) > 3 else urn
 
@@ -37,18 +40,20 @@ class Recorder:
     """Follows one operation.
 
     Attributes:
-        step: Progress step whose detail is kept current.
+        step: Progress step whose detail is updated.
         verbose: Print one line for each resource that changes.
-        changes: Operations by kind, as counted by the engine at the end.
-        errors: Diagnostics of severity error, in order, each once; with what the cluster says of an object in it.
-        kubeconfig: Of the provider of Kubernetes objects, as the engine told it.
-        inputs: Inputs of the Kubernetes objects under way, by URN.
+        changes: Number of resources by operation, as the engine counts them at the end.
+        errors: Diagnostics of severity error, in order, each once; with the cluster's reasons for an unready object.
+        interrupted: Whether the engine stopped because of a signal.
+        kubeconfig: Kubeconfig of the Kubernetes provider.
+        inputs: Inputs of the Kubernetes objects in progress, by URN.
     """
 
     step: Step
     verbose: bool = True
     changes: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    interrupted: bool = False
     seen: Counter[str] = field(default_factory=Counter)
     running: dict[str, str] = field(default_factory=dict)
     kubeconfig: str | None = None
@@ -56,7 +61,7 @@ class Recorder:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: EngineEvent) -> None:
-        """Take one event; called from the Automation API's reader thread."""
+        """Process one event; called from the reader thread of the Automation API."""
         with self.lock:
             if event.resource_pre_event:
                 self._begin(event.resource_pre_event.metadata)
@@ -94,6 +99,9 @@ class Recorder:
         self._describe()
 
     def _error(self, message: str, urn: str | None) -> None:
+        if message.strip() in INTERRUPTED:
+            self.interrupted = True
+            return
         if message.strip() in VERDICTS or any(consequence in message for consequence in CONSEQUENCES):
             return
         text = f"{short(urn)}: {readable(message)}" if urn else readable(message)
@@ -110,5 +118,5 @@ class Recorder:
 
     @property
     def changed(self) -> int:
-        """Number of resources that are not the same as before."""
+        """Number of resources that changed."""
         return sum(count for op, count in self.changes.items() if op != "same")

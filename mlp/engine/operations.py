@@ -1,55 +1,104 @@
-"""Preview, up, destroy and outputs of a stack, with progress and readable failures."""
+"""Runs preview, up and destroy of a stack with progress and readable errors; writes and reads its outputs."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pulumi import automation as auto
 
-from client.platform import Platform
+from client.platform import load, outputs_path
 from common import paths
 from common.errors import UserError
 from common.progress import console, step
 from components.applications.catalog import APPLICATIONS
+from infra.schema import Settings
 from infra.settings import load_stack, stack_file
 from infra.state import guards, recorded
-from infra.state.reset_cluster import has_none_of, refuse_unknown_platform
+from infra.state.reset_cluster import cluster_was_reset
 from infra.substrates import kubeconfig_path
 from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
 from mlp.engine.turned_off import refuse_left_objects
-from mlp.engine.workspace import UNREADABLE, open_stack, said
+from mlp.engine.workspace import UNREADABLE, engine_message, open_stack
 from mlp.protection import refuse_protected_resources
 
 
-def _open(stack: str, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
-    """Select a stack, once nothing speaks against working on it.
+@dataclass(frozen=True)
+class StackSources:
+    """Settings and recorded state of a stack, each read once for an operation.
 
-    What must be refused before anything is touched is refused here. The state of a file backend is looked at before
-    the engine is asked for anything.
-
-    Raises:
-        UserError: Something does.
+    Attributes:
+        stack: Name of the stack.
+        backend: URL of the state's backend.
     """
 
-    def looked_at(deployment: Mapping[str, Any]) -> guards.Passed:
-        recorded.refuse_foreign(deployment, backend_url(), stack)
-        return guards.before(operation, deployment, stack, local=local, forget_cluster=forget_cluster)
+    stack: str
+    backend: str
 
-    local = load_stack(stack_file(stack)).substrate == "local"
-    known = looked_at(recorded.deployment(backend_url(), stack)) if recorded.is_plain(backend_url()) else None
-    selected = open_stack(stack, writes=operation != "preview")
-    guards.prepare(selected, known or looked_at(selected.export_stack().deployment or {}))
-    return selected
+    @cached_property
+    def settings(self) -> Settings:
+        """Checked settings of the stack."""
+        return load_stack(stack_file(self.stack))
+
+    @cached_property
+    def recorded(self) -> dict[str, Any] | None:
+        """Recorded deployment in a file backend; None for other backends, where only the engine reads the state."""
+        return recorded.deployment(self.backend, self.stack) if recorded.is_plain(self.backend) else None
+
+    @cached_property
+    def cluster(self) -> guards.LocalCluster | None:
+        """The cluster of a local stack; None for a stack on AWS."""
+        local = self.settings.local
+        return guards.LocalCluster(kubeconfig_path(local), self.backend) if local is not None else None
+
+    def open(self, operation: guards.Operation, *, forget_cluster: bool = False) -> auto.Stack:
+        """Check the state, then select the stack and prepare it for an operation.
+
+        The state of a file backend is checked before the engine runs, any other state before the engine changes it.
+
+        Raises:
+            UserError: The operation would fail or do harm; nothing was touched.
+        """
+
+        def checked(deployment: Mapping[str, Any]) -> guards.Preparation:
+            recorded.refuse_foreign(deployment, self.backend, self.stack)
+            local = self.settings.local is not None
+            return guards.check_state(
+                operation, deployment, self.stack, local=local, forget_cluster=forget_cluster, cluster=self.cluster
+            )
+
+        known = checked(self.recorded) if self.recorded is not None else None
+        selected = open_stack(self.stack, writes=operation != "preview")
+        guards.prepare_stack(selected, known or checked(selected.export_stack().deployment or {}))
+        return selected
+
+    def needs_refresh(self) -> bool:
+        """Tell whether the cluster was reset, so that the state must be refreshed before an update; print a notice."""
+        if self.cluster is None or not cluster_was_reset(self.recorded or {}, self.cluster.kubeconfig):
+            return False
+        console.print("  [yellow]the cluster was reset: every object in it is created again[/]")
+        return True
+
+    def refuse_left_objects(self) -> None:
+        """Refuse to turn off an application while users have objects of it."""
+        off = [item for item in APPLICATIONS if item not in self.settings.applications and item.user_objects]
+        if off and outputs_path(self.stack).is_file():
+            refuse_left_objects(load(self.stack), off)
+
+
+def log_name(stack: str, name: str) -> str:
+    """Return the name of the log file of an operation, in `.mlp/logs`."""
+    return f"pulumi-{stack}-{name}.log"
 
 
 def _log(stack: str, name: str) -> Callable[[str], None]:
     paths.LOGS.mkdir(parents=True, exist_ok=True)
-    path = paths.LOGS / f"pulumi-{stack}-{name}.log"
+    path = paths.LOGS / log_name(stack, name)
     path.write_text("")
 
     def write(line: str) -> None:
@@ -59,29 +108,51 @@ def _log(stack: str, name: str) -> Callable[[str], None]:
     return write
 
 
-def failure(stack: str, name: str, errors: Sequence[str], error: Exception) -> UserError:
-    """Return the message about an operation that failed, from the errors that the engine told of on the way."""
+CONTINUE = {
+    "preview": "correct the cause, then run the command again",
+    "up": "correct the cause, then run the command again: it continues from here",
+    "destroy": "correct the cause, then run the command again: it continues from here",
+}
+"""Next step after an operation that failed."""
+
+
+def failure(stack: str, name: str, errors: Sequence[str], error: Exception, *, interrupted: bool = False) -> UserError:
+    """Return the error for users about an operation that failed.
+
+    Args:
+        stack: Name of the stack.
+        name: Name of the operation.
+        errors: Errors that the engine reported during the operation.
+        error: Exception that ended the operation.
+        interrupted: Whether the engine stopped because of Ctrl-C or another signal.
+    """
     if UNREADABLE in str(error):
         return UserError(
             f"The state of stack {stack} was encrypted with another passphrase; nothing was touched.",
             seen=_passphrase_source(),
-            allowed="the passphrase that the stack was made with",
+            allowed="the passphrase that the stack was created with",
             next_step=_passphrase_remedy(),
         )
-    seen = "\n".join(errors[:8]) or said(error)[-3000:]
+    if interrupted:
+        return UserError(
+            f"{name} of stack {stack} was interrupted.",
+            seen=f"the log .mlp/logs/{log_name(stack, name)}",
+            next_step="run the command again" + (": it continues from here" if name != "preview" else ""),
+        )
+    seen = "\n".join(errors[:8]) or engine_message(error)[-3000:]
     return UserError(
         f"{name} of stack {stack} failed.",
         seen=seen,
-        next_step=f"see .mlp/logs/pulumi-{stack}-{name}.log, correct it, run the command again: it goes on from here",
+        next_step=f"read .mlp/logs/{log_name(stack, name)}, {CONTINUE[name]}",
     )
 
 
 def _passphrase_remedy() -> str:
-    """Return what to set: the engine looks at a file only where there is no passphrase in the environment."""
+    """Return which variable to set: the engine prefers the passphrase in the environment to the one in a file."""
     name = next((name for name in PASSPHRASES if name in os.environ), None)
     if name is None:
-        return "point PULUMI_CONFIG_PASSPHRASE_FILE at the file with it"
-    return f"correct {name}, or unset it for this checkout's own, .mlp/passphrase"
+        return "set PULUMI_CONFIG_PASSPHRASE_FILE to the file with that passphrase"
+    return f"correct {name}, or unset it to use this checkout's own passphrase, .mlp/passphrase"
 
 
 def _passphrase_source() -> str:
@@ -91,7 +162,7 @@ def _passphrase_source() -> str:
 
 
 def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
-    """Show what `up` would change, and return the number of resources by operation.
+    """Print what `up` would change, and return the number of resources by operation.
 
     Raises:
         UserError: The program or a plugin failed.
@@ -100,13 +171,13 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
         recorder = Recorder(progress, verbose=True)
         log = _log(stack, "preview")
         try:
-            _open(stack, "preview").preview(
+            StackSources(stack, backend_url()).open("preview").preview(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", diff=diff
             )
         except auto.CommandError as error:
-            raise failure(stack, "preview", recorder.errors, error) from None
+            raise failure(stack, "preview", recorder.errors, error, interrupted=recorder.interrupted) from None
     if diff:
-        console.print((paths.LOGS / f"pulumi-{stack}-preview.log").read_text(), markup=False)
+        console.print((paths.LOGS / log_name(stack, "preview")).read_text(), markup=False)
     return recorder.changes
 
 
@@ -114,21 +185,21 @@ def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
     """Create or update the stack, write its outputs, and return the number of resources by operation.
 
     Args:
-        stack: Its name.
-        refresh: Read the state again from cluster and account first: what somebody deleted is made again.
+        stack: Name of the stack.
+        refresh: Refresh the state from the cluster and the account first, so that deleted resources are created again.
 
     Raises:
-        UserError: A resource failed; what was done is recorded, and the next `up` goes on from there.
+        UserError: A resource failed; the completed changes are recorded, and the next `up` continues from there.
     """
     with step(f"Update of stack {stack}", estimate=90) as progress:
         recorder = Recorder(progress)
         log = _log(stack, "up")
         try:
-            _refuse_unknown_platform(stack)
-            _refuse_left_objects(stack)
-            selected = _open(stack, "up")
+            sources = StackSources(stack, backend_url())
+            sources.refuse_left_objects()
+            selected = sources.open("up")
             result = selected.up(
-                refresh=refresh or _cluster_was_reset(stack),
+                refresh=refresh or sources.needs_refresh(),
                 on_event=recorder,
                 on_output=log,
                 on_error=log,
@@ -138,47 +209,21 @@ def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
                 continue_on_error=True,
             )
         except auto.CommandError as error:
-            raise failure(stack, "up", recorder.errors, error) from None
+            raise failure(stack, "up", recorder.errors, error, interrupted=recorder.interrupted) from None
         write_outputs(stack, result.outputs)
     return recorder.changes
 
 
-def _refuse_unknown_platform(stack: str) -> None:
-    local = load_stack(stack_file(stack)).local
-    if local is not None and recorded.is_plain(backend_url()):
-        held = recorded.deployment(backend_url(), stack)
-        refuse_unknown_platform(held, kubeconfig_path(local), backend_url())
-
-
-def _refuse_left_objects(stack: str) -> None:
-    settings = load_stack(stack_file(stack))
-    off = [item for item in APPLICATIONS if item not in settings.applications and item.user_objects]
-    if off and outputs_path(stack).is_file():
-        refuse_left_objects(Platform(stack, outputs(stack)), off)
-
-
-def _cluster_was_reset(stack: str) -> bool:
-    """Return whether the state must be read again from the cluster first; says so when it must."""
-    local = load_stack(stack_file(stack)).local
-    if local is None or not has_none_of(recorded.deployment(backend_url(), stack), kubeconfig_path(local)):
-        return False
-    console.print("  [yellow]the cluster is new: everything in it is made again[/]")
-    return True
-
-
-def outputs_path(stack: str) -> Path:
-    """Return where the exported outputs of `stack` are written for smoke checks and scripts."""
-    return paths.WORK / "outputs" / f"{stack}.json"
-
-
 def write_outputs(stack: str, values: auto.OutputMap) -> None:
-    """Write the output `platform`; it holds addresses and names, never a secret.
+    """Write the output `platform` to its file; it contains addresses and names, never a secret.
 
     Raises:
-        UserError: The program exported a secret there.
+        UserError: The output contains a secret.
     """
     if values["platform"].secret:
-        raise UserError("The stack output `platform` became a secret.", next_step="export names of Secrets, not values")
+        raise UserError(
+            "The stack output `platform` contains a secret.", next_step="export the names of Secrets, not their values"
+        )
     path = outputs_path(stack)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(values["platform"].value, indent=2, sort_keys=True) + "\n")
@@ -188,20 +233,17 @@ def outputs(stack: str) -> dict[str, Any]:
     """Return the output `platform` of the last update.
 
     Raises:
-        UserError: The stack was never brought up from here.
+        UserError: This checkout has not brought the stack up.
     """
-    path = outputs_path(stack)
-    if not path.is_file():
-        raise UserError(f"Stack {stack} has no outputs yet.", next_step=f"mlp up --stack {stack}")
-    return json.loads(path.read_text())
+    return load(stack).outputs
 
 
 def destroy(stack: str, *, forget_cluster: bool = False) -> dict[str, int]:
     """Delete every resource of the stack.
 
     Args:
-        stack: Its name.
-        forget_cluster: Take the objects of a cluster that does not answer for deleted.
+        stack: Name of the stack.
+        forget_cluster: Treat the objects of a cluster that does not answer as deleted.
 
     Raises:
         UserError: A resource could not be deleted, or is protected.
@@ -210,18 +252,18 @@ def destroy(stack: str, *, forget_cluster: bool = False) -> dict[str, int]:
         recorder = Recorder(progress)
         log = _log(stack, "destroy")
         try:
-            selected = _open(stack, "destroy", forget_cluster=forget_cluster)
+            selected = StackSources(stack, backend_url()).open("destroy", forget_cluster=forget_cluster)
             refuse_protected_resources(selected.export_stack().deployment or {}, stack)
             selected.destroy(
                 on_event=recorder, on_output=log, on_error=log, parallel=PARALLEL, color="never", show_secrets=False
             )
         except auto.CommandError as error:
-            raise failure(stack, "destroy", recorder.errors, error) from None
+            raise failure(stack, "destroy", recorder.errors, error, interrupted=recorder.interrupted) from None
         outputs_path(stack).unlink(missing_ok=True)
     return recorder.changes
 
 
 def state_size(stack: str) -> int:
-    """Return the size of the checkpoint in a file backend, in bytes; 0 when there is none."""
+    """Return the size of the checkpoint in a file backend, in bytes; 0 without a checkpoint and for other backends."""
     path = recorded.state_path(backend_url(), stack)
     return path.stat().st_size if path and path.is_file() else 0

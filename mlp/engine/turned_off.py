@@ -1,11 +1,11 @@
-"""Refuses to turn off an application while objects of users need its controller."""
+"""Refuses to turn off an application while objects of users depend on its controller."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from client.platform import Platform
-from client.removal import user_objects
+from client.user_objects import user_objects
 from common.errors import UserError
 from components.applications.description import AnyApplication
 
@@ -13,29 +13,29 @@ from components.applications.description import AnyApplication
 def refuse_left_objects(platform: Platform, off: Sequence[AnyApplication]) -> None:
     """Refuse to turn off applications of which users still have objects.
 
-    Without its controller an object cannot be deleted: it would keep its namespace.
+    Without its controller an object cannot be deleted, and its namespace stays.
 
     Args:
-        platform: The platform as it runs.
+        platform: The running platform.
         off: Applications that the settings turn off.
 
     Raises:
-        UserError: Names the objects, and how to delete them.
+        UserError: Such objects exist; names them and how to delete them.
     """
     from kubernetes import client
 
     custom = client.CustomObjectsApi(platform.api)
     for item in off:
         if item.name not in platform.outputs["namespaces"]:
-            continue  # it was off before
+            continue  # the application was already off
         for kind in item.user_objects:
             left = user_objects(custom, kind)
             if left:
                 names = ", ".join(f"{namespace}/{name}" for namespace, name in left[:5])
                 raise UserError(
-                    f"Application {item.name} is off in the settings, and users still have objects of it.",
+                    f"Application {item.name} is off in the settings, but users still have objects of it.",
                     seen=f"{len(left)} {kind.plural}.{kind.group}: {names}{', ...' if len(left) > 5 else ''}",
-                    allowed="none of them",
+                    allowed="no objects of an application that is turned off",
                     next_step=f"kubectl delete {kind.plural}.{kind.group} --all --all-namespaces"
                     f" --cascade={kind.propagation.lower()}, then mlp up --stack {platform.stack}",
                 )

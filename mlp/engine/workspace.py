@@ -1,4 +1,4 @@
-"""The Pulumi workspace of one stack: project, values, environment, and the stack in its backend."""
+"""Opens a stack with the Automation API: writes its workspace, sets its environment, selects it in its backend."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from infra.state.recorded import PROJECT, deployment, salt
 from mlp.engine.environment import SECRETS_PROVIDER, backend_url, engine_environment
 from mlp.engine.lock import clear_stale_lock, drop_pending_operations, drop_torn_attributes
 
-__all__ = ["PROJECT", "open_stack", "said", "unopened", "work_dir"]
+__all__ = ["PROJECT", "engine_message", "open_stack", "unopened", "work_dir"]
 
 UNREADABLE = "incorrect passphrase"
-"""How the engine says that it cannot read the secrets in a state."""
+"""Part of the engine's error when it cannot decrypt the secrets in a state."""
 
 
 def work_dir(stack: str) -> Path:
-    """Return the generated folder that the engine works in, apart from the committed files."""
+    """Return the generated working folder of the engine, separate from the committed files."""
     return paths.WORK / "workspaces" / stack
 
 
 def project() -> dict[str, Any]:
-    """Return Pulumi.yaml for another folder: the same program and environment, by absolute paths."""
+    """Return the content of Pulumi.yaml for the working folder, with absolute paths of program and environment."""
     content = yaml.safe_load((paths.ROOT / "Pulumi.yaml").read_text())
     options = content["runtime"]["options"]
     options["virtualenv"] = str(paths.ROOT / options["virtualenv"])
@@ -38,7 +38,7 @@ def project() -> dict[str, Any]:
 
 
 def values(stack: str, backend: str) -> dict[str, Any]:
-    """Return the values of `stack` with what the state says of its encryption, so that the engine checks it at once."""
+    """Return the values of `stack` with the encryption settings of its state, so that the engine checks them first."""
     content = yaml.safe_load(stack_file(stack).read_text()) or {}
     content.pop("encryptionsalt", None)
     known = salt(deployment(backend, stack))
@@ -51,9 +51,9 @@ def values(stack: str, backend: str) -> dict[str, Any]:
 
 
 def _write_workspace(stack: str, backend: str) -> Path:
-    """Write project and values to the work folder.
+    """Write project and values to the working folder.
 
-    The engine completes a stack file when it first encrypts something. The committed file is not its to write.
+    The engine adds a salt to a stack file when it first encrypts a value. The copy keeps the committed file unchanged.
     """
     folder = work_dir(stack)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +65,14 @@ def _write_workspace(stack: str, backend: str) -> Path:
 
 
 def open_stack(stack: str, *, writes: bool) -> auto.Stack:
-    """Select `stack`, creating it when it is new.
+    """Select `stack`; create it when it is new.
 
     Args:
         stack: Name of a file `stacks/Pulumi.<stack>.yaml`.
-        writes: True when the operation changes state: what a killed run left in the way is then cleared.
+        writes: Whether the operation changes the state; leftovers of a killed update are then removed first.
 
     Raises:
-        UserError: No such stack, the engine is missing, or another living process is updating it.
+        UserError: The stack does not exist, the engine is missing, or another process is updating the stack.
     """
     from providers import ambient
 
@@ -101,27 +101,27 @@ def open_stack(stack: str, *, writes: bool) -> auto.Stack:
 
 
 def unopened(stack: str, backend: str, error: auto.CommandError) -> UserError:
-    """Return the message about a state that the engine cannot open."""
+    """Return the error for users about a state that the engine cannot open."""
     return UserError(
         f"The state of stack {stack} cannot be opened; nothing was touched.",
-        seen=f"PULUMI_BACKEND_URL={backend}: {said(error)[-3000:]}",
-        allowed="file:///an/existing/folder, s3://..., gs://..., azblob://... or https://..., with rights to it",
-        next_step="correct PULUMI_BACKEND_URL, or unset it for this checkout's own, .mlp/state",
+        seen=f"PULUMI_BACKEND_URL={backend}: {engine_message(error)[-3000:]}",
+        allowed="file:///an/existing/folder, s3://..., gs://..., azblob://... or https://..., that you can write to",
+        next_step="correct PULUMI_BACKEND_URL, or unset it to use this checkout's own state, .mlp/state",
     )
 
 
-def said(error: Exception) -> str:
-    """Return what the engine wrote to standard error, without the Automation API's frame around it."""
+def engine_message(error: Exception) -> str:
+    """Return the engine's standard error from an exception of the Automation API."""
     text = str(error).strip()
     _, frame, written = text.partition("\n stderr: ")
     return (written if frame and written.strip() else text).strip().removeprefix("error: ")
 
 
 def _command(environment: dict[str, str]) -> auto.PulumiCommand:
-    """Return the CLI: a user's own, or ours."""
+    """Return the CLI: the user's own when it can be used, else the one that this project builds."""
     from providers import cli
 
     executable = cli.installed() or Path(environment["PULUMI_HOME"]) / "bin" / "pulumi"
     folder = executable.parent
-    # The Automation API takes a root with a folder `bin`, or what is first on PATH.
+    # The Automation API accepts a root that contains a folder `bin`, or searches PATH.
     return auto.PulumiCommand(root=str(folder.parent) if folder.name == "bin" else None, skip_version_check=True)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from policy.exceptions import exemptions, judge
 from policy.model import Area, Resource
-from policy.packed import message, registered, stack
+from policy.pack_adapter import message, registered, stack
 from policy.rules import all_rules
 
 SEEN: dict[str, Resource] = {}

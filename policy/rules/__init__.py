@@ -9,7 +9,7 @@ from policy.model import Rule
 
 MODULES = (
     "encryption",
-    "exposure",
+    "public_access",
     "transit",
     "hosts",
     "identity",

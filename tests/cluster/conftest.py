@@ -9,9 +9,9 @@ import httpx
 import pytest
 from kubernetes import client
 
+from client.kube import api_client
 from examples.flights import deploy
 from mlp import engine
-from smoke.kube import api_client
 from tests.cluster.support import mlp
 
 

@@ -13,7 +13,7 @@ import kfp
 from kfp_server_api import V2beta1Run
 from kubernetes import client
 
-from smoke.kube import api_client
+from client.kube import api_client
 from smoke.outputs import Outputs
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")

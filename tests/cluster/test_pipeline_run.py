@@ -34,7 +34,7 @@ def report(platform: dict[str, Any]) -> dict[str, Any]:
 def test_a_whole_run_keeps_every_claim(report: dict[str, Any]) -> None:
     rows = {row["name"]: row for row in report["rows"]}
     assert rows["steps run"]["value"] == "all succeeded"
-    assert rows["steps reused by the same run again"]["value"] == 4
+    assert rows["steps reused by a repeated run"]["value"] == 4
     assert rows["served prediction comes from that version"]["ok"]
 
 

@@ -151,7 +151,7 @@ def test_a_pod_that_only_argos_finalizer_keeps_is_removed(runs: Runs, first: str
     )
     until("ended", lambda: [pod for pod in runs.pods(run) if pod.status.phase == "Succeeded"], 60)
     (ended,) = runs.pods(run)
-    assert not pods.held_for_nothing(ended), "nobody has deleted it"
+    assert not pods.only_finalizer_left(ended), "the pod is not deleted"
     pods.remove(Server(url="", token="", namespace=runs.namespace, api=runs.core.api_client), run)
     assert runs.pods(run) == []
 

@@ -22,10 +22,10 @@ import psutil
 import pytest
 from kubernetes import client
 
+from client.kube import api_client
 from common import paths
 from components.kubernetes.provider import FIELD_MANAGER
 from mlp.engine.workspace import open_stack
-from smoke.kube import api_client
 from tests.cluster import inventory
 from tests.cluster.support import answers, note, predict, soak, until
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from kubernetes import client
 
+from client.kube import api_client
 from common import paths
-from smoke.kube import api_client
 from smoke.outputs import Outputs
 from smoke.served import Served, load_spec, mlflow_credentials
 from tests.cluster.smoke_support import breaches, passes, row, smoke

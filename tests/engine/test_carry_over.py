@@ -12,7 +12,7 @@ import pytest
 
 from components.kubernetes.provider import FIELD_MANAGER
 from infra.state.carry_over import environment
-from infra.state.guards import before
+from infra.state.guards import check_state
 from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack
 
@@ -138,10 +138,10 @@ def test_nothing_is_replaced_and_values_change(
     stack: Stack, plane: ControlPlane, namespace: str, recorded: dict[str, Any]
 ) -> None:
     made = uids(plane, namespace)
-    passed = before("up", recorded, "test", local=False)
-    assert passed.deployment
-    take(stack, passed.deployment)
-    carrying = Stack(stack.folder, stack.kubeconfig, environment=passed.environment)
+    preparation = check_state("up", recorded, "test", local=False)
+    assert preparation.deployment
+    take(stack, preparation.deployment)
+    carrying = Stack(stack.folder, stack.kubeconfig, environment=preparation.environment)
     shown = carrying.preview(program(stack, namespace, "2"))
     assert set(shown.operations().values()) == {"update"}
     assert "data.setting" in shown.diff("ConfigMap")
@@ -169,6 +169,6 @@ def test_without_force_a_changed_value_is_the_former_managers(
     stack: Stack, plane: ControlPlane, namespace: str, recorded: dict[str, Any]
 ) -> None:
     """Shows what the environment of the first update is for."""
-    take(stack, before("up", recorded, "test", local=False).deployment or {})
+    take(stack, check_state("up", recorded, "test", local=False).deployment or {})
     assert f'conflict with "{MANAGER}"' in stack.failure(program(stack, namespace, "2"))
     assert (plane.get(path(namespace, "ConfigMap")) or {})["data"] == {"setting": "1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_random as random
@@ -12,7 +13,7 @@ import pytest
 
 from common.errors import UserError
 from components.kubernetes.crds import CrdBundle, CrdBundleArgs
-from infra.state.guards import guard
+from infra.state.guards import Operation, check_state, prepare_stack
 from tests.engine.control_plane import control_plane
 from tests.engine.stacks import Program, Stack, config_map
 from tests.engine.test_crd_bundle import definition, write
@@ -55,11 +56,15 @@ def test_a_preview_goes_on_from_the_state(stack: Stack, folder: Path) -> None:
     assert changed.operations() == {"settings": "update"}
 
 
+def deployment(stack: Stack) -> dict[str, Any]:
+    return dict(stack.auto.export_stack().deployment or {})
+
+
 @pytest.mark.parametrize("operation", ["up", "destroy"])
-def test_a_change_is_refused_and_the_state_stays(stack: Stack, operation: str) -> None:
+def test_a_change_is_refused_and_the_state_stays(stack: Stack, operation: Operation) -> None:
     before = stack.raw_state()
     with pytest.raises(UserError, match="does not answer; nothing was touched") as refused:
-        guard(stack.auto, operation, local=True)  # type: ignore[arg-type]
+        check_state(operation, deployment(stack), stack.auto.name, local=True)
     assert "mlp cluster start" in str(refused.value)
     assert "--forget-cluster" in str(refused.value)
     assert stack.raw_state() == before
@@ -73,6 +78,7 @@ def test_the_provider_itself_refuses_too(stack: Stack) -> None:
 
 
 def test_a_destroy_forgets_it_and_deletes_what_is_elsewhere(stack: Stack) -> None:
-    guard(stack.auto, "destroy", local=True, forget_cluster=True)
+    preparation = check_state("destroy", deployment(stack), stack.auto.name, local=True, forget_cluster=True)
+    prepare_stack(stack.auto, preparation)
     stack.destroy()
     assert stack.resources() == {}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import verifiers
+from components.substrates import scripts, verifiers
 from components.substrates.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
 from components.substrates.contract import AUTHORITIES_FILE, MysqlDatabase
 from components.substrates.databases import SCRIPTS as MOUNTED
@@ -31,7 +30,7 @@ ENGINE = Engine(
 UID = 10004
 """User of the image `mariadb`."""
 
-SCRIPT = Path(__file__).parent / "scripts" / "mysql.sh"
+SCRIPT = scripts.FOLDER / "mysql.sh"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,16 +14,8 @@ from components.substrates.aws.identity import PodRole, PodRoleArgs
 from components.substrates.aws.site import Site
 from components.substrates.contract import ObjectStore, ObjectStoreAccess
 from components.substrates.requests import BUCKET_PURPOSES, BucketPurpose, Grant
+from components.substrates.s3_actions import LIST, READ, WRITE
 
-LIST = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
-READ = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging")
-WRITE = (
-    "s3:PutObject",
-    "s3:PutObjectTagging",
-    "s3:DeleteObject",
-    "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts",
-)
 LOGS = "logs"
 
 

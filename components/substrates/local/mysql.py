@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import verifiers
+from components.substrates import scripts, verifiers
 from components.substrates.contract import MysqlDatabase
 from components.substrates.databases import Client, Equipment, databases_job, equip
 
@@ -19,7 +18,8 @@ PORT = 3306
 UID = 10004
 """User of the image `mariadb`."""
 
-SCRIPT = Path(__file__).parent / "scripts" / "mysql.sh"
+ADMIN = "root"
+SCRIPT = scripts.FOLDER / "mysql.sh"
 
 SERVER_SETTINGS: Mapping[str, str] = {
     "innodb-buffer-pool-size": "96M",
@@ -66,7 +66,7 @@ class Mysql(pulumi.ComponentResource):
             image=args.image,
             uid=UID,
             scripts=[SCRIPT],
-            environment={"MYSQL_HOST": host},
+            environment={"MYSQL_HOST": host, "MYSQL_USER": ADMIN},
             password_variable="MYSQL_PWD",  # noqa: S106 - a name
             verifier=verifiers.mysql_native,
         )

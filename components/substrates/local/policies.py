@@ -6,16 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from components.substrates.requests import BucketPurpose, Grant
-
-LIST = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
-READ = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging")
-WRITE = (
-    "s3:PutObject",
-    "s3:PutObjectTagging",
-    "s3:DeleteObject",
-    "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts",
-)
+from components.substrates.s3_actions import LIST, READ, WRITE
 
 
 def policy(bucket: str, purpose: BucketPurpose, grants: Sequence[Grant]) -> dict[str, object]:

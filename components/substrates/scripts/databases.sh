@@ -2,6 +2,7 @@
 # password (components/substrates/verifiers.py).
 set -eu
 for file in /run/secrets/logins/*; do
+  [ -e "$file" ] || continue
   name=$(basename "$file")
   echo "database $name"
   psql --no-psqlrc --quiet --dbname postgres --variable name="$name" --variable file="$file" --file /scripts/database.sql

@@ -37,7 +37,7 @@ def main(
 
 def _run(stack: str, rate: float, seconds: float, warmup: float, rounds: int, with_stock: bool) -> None:
     platform = platforms.load(stack)
-    served = Served(load_outputs(paths.WORK / "outputs" / f"{stack}.json"), load_spec())
+    served = Served(load_outputs(stack), load_spec())
     with step("Reading what to ask for", estimate=8):
         requests = served.requests
         bodies = targets.predictions(requests)

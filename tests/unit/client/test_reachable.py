@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from loopback import Answer, answering
 
-from client.reachable import FORGET, Server, require, server_of, silent_clusters, why_silent
+from client.reachable import FORGET, Server, require_cluster, server_of, silent_clusters, why_silent
 from common.errors import UserError
 from components.kubernetes.certificates import Issued, issue
-from infra.state.guards import before, in_program
+from infra.state.guards import check_in_program, check_state
 
 URN = "urn:pulumi:local::mlplatform::pulumi:providers:kubernetes::kubernetes"
 
@@ -111,7 +111,7 @@ def test_the_server_is_read_from_a_path_and_from_content(tmp_path: Path) -> None
 @pytest.mark.parametrize("operation", ["up", "destroy", "refresh"])
 def test_what_changes_objects_is_refused(operation: Any) -> None:
     with pytest.raises(UserError) as refused:
-        before(operation, state(kubeconfig(unused())), "local", local=True)
+        check_state(operation, state(kubeconfig(unused())), "local", local=True)
     said = str(refused.value)
     assert "does not answer; nothing was touched" in said
     assert "2 objects" in said
@@ -121,13 +121,13 @@ def test_what_changes_objects_is_refused(operation: Any) -> None:
 
 def test_on_aws_nobody_is_told_to_start_the_embedded_cluster() -> None:
     with pytest.raises(UserError) as refused:
-        before("up", state(kubeconfig(unused())), "dev", local=False)
+        check_state("up", state(kubeconfig(unused())), "dev", local=False)
     assert "mlp cluster start" not in str(refused.value)
     assert "mlp destroy --stack dev --forget-cluster" in str(refused.value)
 
 
 def test_a_preview_goes_on_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    before("preview", state(kubeconfig(unused())), "local", local=True)
+    check_state("preview", state(kubeconfig(unused())), "local", local=True)
     assert "from the state alone" in capsys.readouterr().out
 
 
@@ -138,10 +138,10 @@ def test_a_state_without_objects_and_an_unreadable_kubeconfig_pass() -> None:
 
 
 def test_objects_are_forgotten_only_when_the_cluster_is_silent(base: str) -> None:
-    passed = before("destroy", state(kubeconfig(unused())), "local", local=True, forget_cluster=True)
-    assert passed.environment == {FORGET: "true"}
+    preparation = check_state("destroy", state(kubeconfig(unused())), "local", local=True, forget_cluster=True)
+    assert preparation.environment == {FORGET: "true"}
     with pytest.raises(UserError, match="answers; nothing was forgotten"):
-        before("destroy", state(kubeconfig(base)), "local", local=True, forget_cluster=True)
+        check_state("destroy", state(kubeconfig(base)), "local", local=True, forget_cluster=True)
 
 
 def test_a_command_that_needs_the_cluster_says_the_same(
@@ -150,16 +150,16 @@ def test_a_command_that_needs_the_cluster_says_the_same(
     path = tmp_path / "kubeconfig"
     monkeypatch.setattr("common.paths.KUBECONFIG", path)
     with pytest.raises(UserError, match="mlp cluster start"):
-        require(str(path), "local")
+        require_cluster(str(path), "local")
     path.write_text(kubeconfig(unused()))
     with pytest.raises(UserError, match="mlp cluster start"):
-        require(str(path), "local")
+        require_cluster(str(path), "local")
     path.write_text(kubeconfig(base))
-    require(str(path), "local")
-    require(None, "dev")
+    require_cluster(str(path), "local")
+    require_cluster(None, "dev")
 
 
 def test_plain_pulumi_previews_and_refuses_an_update_in_the_program() -> None:
-    in_program(state(kubeconfig(unused())), "dev", dry_run=True, local=False)
+    check_in_program(state(kubeconfig(unused())), "dev", dry_run=True, local=False)
     with pytest.raises(UserError, match="nothing was touched"):
-        in_program(state(kubeconfig(unused())), "dev", dry_run=False, local=False)
+        check_in_program(state(kubeconfig(unused())), "dev", dry_run=False, local=False)

@@ -9,6 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.client import (
+    V1ContainerState,
+    V1ContainerStateWaiting,
+    V1ContainerStatus,
+    V1Pod,
+    V1PodStatus,
+)
 
 from client import platform as platforms
 from client import runner
@@ -17,7 +24,7 @@ from client.platform import Platform
 from common.errors import UserError
 from examples.flights import delivery, deploy, environment, manifests, parameters
 from examples.flights.features.catalog import FEATURE_NAMES, KEYS, VIEW_KEYS
-from examples.flights.tracking import Champion, storage_uri
+from examples.flights.tracking import RegisteredVersion, storage_uri
 
 OUTPUTS: dict[str, Any] = {
     "schema": 1,
@@ -28,7 +35,7 @@ OUTPUTS: dict[str, Any] = {
     "buckets": {"models": "mlplatform-local-models"},
 }
 PLATFORM = Platform("local", OUTPUTS)
-CHAMPION = Champion(name="flight-delay", version="3", artifacts="mlflow-artifacts:/1/models/m-0a/artifacts")
+CHAMPION = RegisteredVersion(name="flight-delay", version="3", artifacts="mlflow-artifacts:/1/models/m-0a/artifacts")
 SPEC = JobSpec(name="flights-run-all", image="job:1", command=["python", "-m", "examples.flights", "run-all"])
 
 
@@ -76,11 +83,11 @@ def test_nothing_is_outdated_right_after_a_deployment() -> None:
     ("champion", "mark"),
     [
         (CHAMPION, "other code"),
-        (Champion(name="flight-delay", version="4", artifacts=CHAMPION.artifacts), "mark"),
-        (Champion(name="flight-delay", version="3", artifacts="s3://b/other"), "mark"),
+        (RegisteredVersion(name="flight-delay", version="4", artifacts=CHAMPION.artifacts), "mark"),
+        (RegisteredVersion(name="flight-delay", version="3", artifacts="s3://b/other"), "mark"),
     ],
 )
-def test_another_image_version_or_model_is_outdated(champion: Champion, mark: str) -> None:
+def test_another_image_version_or_model_is_outdated(champion: RegisteredVersion, mark: str) -> None:
     assert delivery.outdated(ready_service(), champion, PLATFORM, mark)
 
 
@@ -120,23 +127,26 @@ def test_what_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     ("status", "reason"),
     [
         ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, None),
-        ({"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}, "not been looked at"),
+        (
+            {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1},
+            "has not processed its Deployment",
+        ),
         ({"observedGeneration": 2, "availableReplicas": 1, "replicas": 1}, "0 of 1 pods are of the new revision"),
-        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 2}, "2 in all"),
+        ({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 2}, "2 in total"),
         ({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 1}, "0 available"),
     ],
 )
 def test_a_roll_out_is_over_when_all_pods_are_of_the_new_revision(status: dict[str, int], reason: str | None) -> None:
-    found = deploy.unrolled({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status})
+    found = deploy.rollout_pending({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status})
     assert found is None if reason is None else reason in str(found)
-    assert deploy.unrolled(None) == "its Deployment is not made yet"
+    assert deploy.rollout_pending(None) == "its Deployment does not exist yet"
 
 
 def test_an_unready_service_says_why() -> None:
     service = ready_service()
     assert deploy.unready(service) is None
     service["metadata"]["generation"] = 3
-    assert deploy.unready(service) == "KServe has not looked at it yet"
+    assert deploy.unready(service) == "KServe has not processed the InferenceService yet"
     service["status"] = {
         "observedGeneration": 3,
         "conditions": [{"type": "Ready", "status": "False", "reason": "PredictorNotReady"}],
@@ -177,21 +187,21 @@ def test_outcome_of_a_job() -> None:
     )
 
 
-def waiting_pod(reason: str) -> SimpleNamespace:
-    state = SimpleNamespace(waiting=SimpleNamespace(reason=reason, message="job:1"))
-    status = SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None, phase="Pending")
-    return SimpleNamespace(status=status)
+def waiting_pod(reason: str) -> V1Pod:
+    state = V1ContainerState(waiting=V1ContainerStateWaiting(reason=reason, message="job:1"))
+    item = V1ContainerStatus(name="step", image="job:1", image_id="", ready=False, restart_count=0, state=state)
+    return V1Pod(status=V1PodStatus(phase="Pending", container_statuses=[item]))
 
 
 def test_a_pod_without_image_is_given_up() -> None:
-    waiting = runner.Waiting(pod=waiting_pod("ErrImageNeverPull"))
-    assert waiting.look(100.0) == ["ErrImageNeverPull: job:1"]
-    assert not waiting.hopeless(101.0)
-    assert waiting.look(110.0) == [], "said once"
-    assert waiting.hopeless(100.0 + runner.PATIENCE_SECONDS + 1)
-    waiting.pod = waiting_pod("ContainerCreating")
-    waiting.look(130.0)
-    assert not waiting.hopeless(1000.0)
+    pending = runner.PendingPod(pod=waiting_pod("ErrImageNeverPull"))
+    assert pending.update(100.0) == ["ErrImageNeverPull: job:1"]
+    assert not pending.is_fatal(101.0)
+    assert pending.update(110.0) == [], "reported once"
+    assert pending.is_fatal(100.0 + runner.FATAL_SECONDS + 1)
+    pending.pod = waiting_pod("ContainerCreating")
+    pending.update(130.0)
+    assert not pending.is_fatal(1000.0)
 
 
 def test_log_lines_come_whole() -> None:
@@ -214,6 +224,9 @@ def test_outputs_must_be_there_and_known(tmp_path: Path) -> None:
         platforms.load("local", tmp_path)
     with pytest.raises(UserError, match="/nowhere/kubeconfig"):
         _ = PLATFORM.api
+    with pytest.raises(UserError, match=r"images\.job"):
+        _ = PLATFORM.job_image
+    assert Platform("local", {**OUTPUTS, "images": {"job": "job:1"}}).job_image == "job:1"
 
 
 def test_catalog_is_consistent() -> None:

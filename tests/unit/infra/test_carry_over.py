@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from infra.state.carry_over import FORCE, carried_over, environment
-from infra.state.guards import before, in_program
+from infra.state.guards import check_in_program, check_state
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
 
@@ -61,17 +61,17 @@ def test_fields_are_taken_over_from_other_managers_and_only_then() -> None:
 
 def test_a_preview_of_it_is_refused_and_an_update_carries_it_over() -> None:
     with pytest.raises(UserError, match="nothing was touched") as refused:
-        before("preview", of_stand_in(), "local", local=True)
+        check_state("preview", of_stand_in(), "local", local=True)
     assert "mlp up --stack local" in str(refused.value)
-    passed = before("up", of_stand_in(), "local", local=True)
-    assert passed.deployment == carried_over(of_stand_in())
-    assert passed.environment == {FORCE: "true"}
+    preparation = check_state("up", of_stand_in(), "local", local=True)
+    assert preparation.deployment == carried_over(of_stand_in())
+    assert preparation.environment == {FORCE: "true"}
 
 
 def test_plain_pulumi_refuses_it_in_the_program() -> None:
     """Its preview would show everything replaced, and its update would delete namespaces with their volumes."""
     with pytest.raises(UserError, match="nothing was touched"):
-        in_program(of_stand_in(), "local", dry_run=True, local=True)
+        check_in_program(of_stand_in(), "local", dry_run=True, local=True)
     carried = carried_over(of_stand_in())
     assert carried
-    in_program(carried, "local", dry_run=False, local=True)
+    check_in_program(carried, "local", dry_run=False, local=True)

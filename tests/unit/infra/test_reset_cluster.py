@@ -49,25 +49,25 @@ def test_a_cluster_without_any_of_the_stacks_namespaces_is_new(
     there: tuple[str, ...], new: bool, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster_with(*there, monkeypatch=monkeypatch)
-    assert reset_cluster.has_none_of(DEPLOYMENT, str(kubeconfig)) is new
+    assert reset_cluster.cluster_was_reset(DEPLOYMENT, str(kubeconfig)) is new
 
 
 def test_a_stack_that_made_no_namespace_asks_no_cluster(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "new_client_from_config", None)
-    assert not reset_cluster.has_none_of({"resources": []}, str(kubeconfig))
-    assert not reset_cluster.has_none_of({}, str(kubeconfig))
+    assert not reset_cluster.cluster_was_reset({"resources": []}, str(kubeconfig))
+    assert not reset_cluster.cluster_was_reset({}, str(kubeconfig))
 
 
 def test_a_kubeconfig_that_is_not_there_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "new_client_from_config", None)
-    assert not reset_cluster.has_none_of(DEPLOYMENT, str(tmp_path / "none"))
+    assert not reset_cluster.cluster_was_reset(DEPLOYMENT, str(tmp_path / "none"))
 
 
 def test_a_platform_that_an_empty_state_does_not_know_is_not_overwritten(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster_with("data", monkeypatch=monkeypatch)
-    with pytest.raises(UserError, match=r"(?s)does not know.*data.*file:///mistyped.*PULUMI_BACKEND_URL"):
+    with pytest.raises(UserError, match=r"(?s)is not in this state.*data.*file:///mistyped.*PULUMI_BACKEND_URL"):
         reset_cluster.refuse_unknown_platform({}, str(kubeconfig), "file:///mistyped")
     for known in ({"resources": ["one"]}, {"pending_operations": ["one"]}):
         reset_cluster.refuse_unknown_platform(known, str(kubeconfig), "file:///mistyped")

@@ -56,8 +56,8 @@ def test_a_backend_that_cannot_be_opened_is_named() -> None:
     error = failed('error: unable to open state directory "file:///absent"')
     said = workspace.unopened("local", "file:///absent", error)
     assert said.seen == 'PULUMI_BACKEND_URL=file:///absent: unable to open state directory "file:///absent"'
-    assert workspace.said(ValueError("no frame")) == "no frame"
-    assert "code: 255" in workspace.said(failed(""))
+    assert workspace.engine_message(ValueError("no frame")) == "no frame"
+    assert "code: 255" in workspace.engine_message(failed(""))
 
 
 def test_a_wrong_passphrase_names_the_variable_that_counts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_a_wrong_passphrase_names_the_variable_that_counts(home: Path, monkeypat
         assert error.next_step
         return error.next_step
 
-    assert "point PULUMI_CONFIG_PASSPHRASE_FILE at" in remedy()
+    assert "set PULUMI_CONFIG_PASSPHRASE_FILE to" in remedy()
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(home / "file"))
     assert remedy().startswith("correct PULUMI_CONFIG_PASSPHRASE_FILE,")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "of another stack")

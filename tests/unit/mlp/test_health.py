@@ -10,7 +10,7 @@ from kubernetes.client import ApiClient, Configuration
 from loopback import Answer, answering
 
 from common.errors import UserError
-from mlp.health import Workload, addresses, asked, services, workloads
+from mlp.health import Workload, addresses, ask_cluster, services, workloads
 
 ANSWERS = {
     "/": Answer(404),
@@ -33,7 +33,7 @@ def base() -> Iterator[str]:
 
 def test_each_address_is_judged_by_its_own_answer(base: str) -> None:
     urls = {"gateway": base, "mlflow": f"{base}/mlflow", "feast": f"{base}/feast", "serving": f"{base}/serving"}
-    found = {item.name: (item.said, item.ok) for item in addresses(urls, HEALTH, ["flights", "other"])}
+    found = {item.name: (item.response, item.ok) for item in addresses(urls, HEALTH, ["flights", "other"])}
     assert found == {
         "gateway": ("answers", True),
         "mlflow": ("200", True),
@@ -45,7 +45,7 @@ def test_each_address_is_judged_by_its_own_answer(base: str) -> None:
 
 def test_silence_is_named() -> None:
     (found,) = addresses({"gateway": "http://127.0.0.1:9"}, HEALTH, [])
-    assert (found.said, found.ok) == ("ConnectError", False)
+    assert (found.response, found.ok) == ("ConnectError", False)
 
 
 @pytest.mark.parametrize(("ready", "wanted", "ok"), [(1, 1, True), (1, 2, False), (0, 0, False)])
@@ -67,6 +67,6 @@ def test_without_the_definition_there_are_no_services(base: str) -> None:
 def test_a_cluster_that_does_not_answer_is_said_with_the_way_out(base: str, url: str | None) -> None:
     api: Any = client(url or base)
     with pytest.raises(UserError) as raised:
-        asked("local", lambda: workloads(api, {"models"}))
-    assert "the cluster of stack local does not answer" in str(raised.value)
+        ask_cluster("local", lambda: workloads(api, {"models"}))
+    assert "The cluster of stack local does not answer." in str(raised.value)
     assert "mlp up --stack local" in str(raised.value)

@@ -91,8 +91,8 @@ def test_freshness_fails_on_stale_missing_or_no_rows(figures: dict[str, float | 
 
 def test_a_probe_without_a_result_is_no_success() -> None:
     with pytest.raises(CheckFailed, match="Traceback"):
-        freshness.parse("Traceback: boom")
-    assert freshness.parse('noise\nFRESHNESS {"v": {"entities": 1}}') == {"v": {"entities": 1}}
+        freshness.parse(["Traceback: boom"])
+    assert freshness.parse(["noise", 'FRESHNESS {"v": {"entities": 1}}']) == {"v": {"entities": 1}}
 
 
 def test_a_check_without_rows_is_no_success() -> None:
@@ -109,10 +109,9 @@ def test_a_stack_that_is_not_up_fails_every_check_with_the_next_step() -> None:
 
 
 def test_outputs_of_another_schema_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "local.json"
-    path.write_text(json.dumps({"schema": 99}))
+    (tmp_path / "local.json").write_text(json.dumps({"schema": 99}))
     with pytest.raises(CheckFailed, match="schema 99"):
-        outputs.load(path)
+        outputs.load("local", tmp_path)
 
 
 def test_report_shows_and_writes_breaches_and_reasons(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from common import paths
 from common.errors import UserError
 from smoke import correctness, pipeline_run, pipeline_spec
 from smoke import pipeline_claims as claims
-from smoke.outputs import Budgets, Outputs
+from smoke.outputs import Budgets, Outputs, one_line
 from smoke.result import CheckFailed, CheckResult, Row
 from smoke.run import PIPELINE, run_checks
 
@@ -76,7 +77,7 @@ def test_artifacts_in_the_bucket() -> None:
 
 def test_a_stack_without_pipelines_says_so() -> None:
     with pytest.raises(CheckFailed, match="no Kubeflow Pipelines"):
-        pipeline_spec.server(OUTPUTS, "local")
+        pipeline_run.prepare(OUTPUTS, SPEC, "digest", "commit")
 
 
 def test_the_check_fails_on_a_stack_that_is_not_up() -> None:
@@ -86,15 +87,13 @@ def test_the_check_fails_on_a_stack_that_is_not_up() -> None:
 
 
 def test_an_error_in_one_line() -> None:
-    assert (
-        pipeline_run.one_line(Exception("no model\n  seen:    x\n  next:    y")) == "no model · seen:    x · next:    y"
-    )
+    assert one_line(Exception("no model\n  seen:    x\n  next:    y")) == "no model · seen:    x · next:    y"
 
 
 def test_the_spec_names_what_the_pipeline_has() -> None:
     from client.pipelines.package import load
 
-    package = load(pipeline_spec.ROOT / SPEC.package)
+    package = load(paths.ROOT / SPEC.package)
     assert package.name == SPEC.name
     for step, names in SPEC.bucket_artifacts.items():
         outputs = package.spec["components"][f"comp-{step}"]["outputDefinitions"]["artifacts"]
@@ -195,7 +194,7 @@ def test_rows_found_before_a_failure_stay_beside_its_reason(
         result.rows.append(Row(name="steps run", value="all succeeded"))
         raise CheckFailed("KServe does not answer")
 
-    monkeypatch.setattr(pipeline_run, "_look", look)
+    monkeypatch.setattr(pipeline_run, "_collect", look)
     found = pipeline_run.check(OUTPUTS, "local", SPEC, hooks(asked), tmp_path)
     assert (found.reason, [row.name for row in found.rows]) == ("KServe does not answer", ["steps run"])
     assert not found.ok

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from client.pipelines import follow, overhead, pods, runs, server, submit
 from client.pipelines.package import PLACEHOLDER, load
@@ -77,13 +78,13 @@ def test_arguments_are_read_as_the_pipeline_types_them() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"rounds": "many"}, r"parameter rounds is of the wrong type\n  seen:    'many'\n  allowed: a whole number"),
+        ({"rounds": "many"}, r"Parameter rounds has the wrong type\.\n  seen:    'many'\n  allowed: a whole number"),
         ({"rounds": 1.5}, "a whole number"),
         ({"rounds": True}, "a whole number"),
         ({"min_auc": "[1]"}, "a number"),
         ({"node_selector": "zone"}, "a mapping"),
-        ({"gpus": 1}, "a text"),
-        ({"epochs": 3}, r"no such parameter\n  seen:    epochs\n  allowed: accelerator, alias"),
+        ({"gpus": 1}, "a string"),
+        ({"epochs": 3}, r"does not have this parameter\.\n  seen:    epochs\n  allowed: accelerator, alias"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_submitted(given: dict[str, object], said: str) -> None:
@@ -156,28 +157,17 @@ def test_the_code_s_beginning_is_read_from_its_log() -> None:
     assert overhead.began(lines[:1]) is None
 
 
-def pod(phase: str, *, waiting: str = "", ended: tuple[str, int] | None = None, **more: Any) -> Any:
-    state = SimpleNamespace(
-        waiting=SimpleNamespace(reason=waiting, message="job:1") if waiting else None,
-        running=None,
-        terminated=SimpleNamespace(reason=ended[0], exit_code=ended[1]) if ended else None,
-    )
-    statuses = [SimpleNamespace(name="main", image="job:1", state=state)] if waiting or ended else []
-    status = {"init_container_statuses": None, "container_statuses": statuses, "conditions": more.get("conditions")}
-    status |= {"phase": phase, "reason": more.get("reason"), "message": more.get("message")}
+def pod(phase: str, *, waiting: str = "", **more: Any) -> client.V1Pod:
+    """Return the pod of step `train`."""
+    state = client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason=waiting, message="job:1"))
+    item = client.V1ContainerStatus(name="main", image="job:1", image_id="", ready=False, restart_count=0, state=state)
     name = "flights-x1.root.train.executor(0)"
-    metadata = SimpleNamespace(name="pod-1", creation_timestamp=NOON, annotations={pods.NODE_NAME: name})
-    return SimpleNamespace(metadata=metadata, status=SimpleNamespace(**status))
+    metadata = client.V1ObjectMeta(name="pod-1", creation_timestamp=NOON, annotations={pods.NODE_NAME: name})
+    status = client.V1PodStatus(phase=phase, container_statuses=[item] if waiting else [], **more)
+    return client.V1Pod(metadata=metadata, status=status)
 
 
-UNSCHEDULED = [SimpleNamespace(type="PodScheduled", status="False", reason="Unschedulable", message="no gpu")]
-
-
-def test_why_a_pod_waits() -> None:
-    assert pods.waiting(pod("Pending", waiting="ImagePullBackOff")) == "ImagePullBackOff: job:1"
-    assert pods.waiting(pod("Pending", waiting="ContainerCreating")) is None
-    assert pods.waiting(pod("Pending", conditions=UNSCHEDULED)) == "Unschedulable: no gpu"
-    assert pods.waiting(pod("Pending")) is None
+UNSCHEDULED = [client.V1PodCondition(type="PodScheduled", status="False", reason="Unschedulable", message="no gpu")]
 
 
 def test_only_a_pod_that_waits_for_long_is_stuck() -> None:
@@ -185,12 +175,6 @@ def test_only_a_pod_that_waits_for_long_is_stuck() -> None:
     assert pods.stuck([item], NOON + timedelta(seconds=10), 60) is None
     assert pods.stuck([item], NOON + timedelta(seconds=61), 60) == "train: Unschedulable: no gpu"
     assert pods.stuck([pod("Running")], NOON + timedelta(seconds=61), 60) is None
-
-
-def test_why_a_pod_failed() -> None:
-    assert pods.ended_badly(pod("Failed", ended=("OOMKilled", 137))) == "OOMKilled, exit code 137"
-    assert pods.ended_badly(pod("Failed", reason="DeadlineExceeded", message="too long")) == "DeadlineExceeded too long"
-    assert pods.ended_badly(pod("Succeeded", ended=("Completed", 0))) is None
 
 
 def test_the_step_of_a_pod() -> None:
@@ -212,14 +196,14 @@ class ApiError(Exception):
 
 
 def test_trouble_that_may_pass_is_told_from_a_refusal() -> None:
-    assert server.passing(ApiError(500, "invalid connection"))
-    assert server.passing(ConnectionRefusedError())
-    assert not server.passing(ApiError(404, "no such run"))
-    assert not server.passing(ValueError("no"))
+    assert server.is_transient(ApiError(500, "invalid connection"))
+    assert server.is_transient(ConnectionRefusedError())
+    assert not server.is_transient(ApiError(404, "no such run"))
+    assert not server.is_transient(ValueError("no"))
 
 
 def test_a_refusal_keeps_the_server_s_words() -> None:
-    error = server.refusal(ApiError(400, '{"message": "The input parameter is missing"}'))
+    error = server.refused(ApiError(400, '{"message": "The input parameter is missing"}'))
     assert "400 The input parameter is missing" in error.render()
 
 
@@ -254,7 +238,7 @@ def platform_of(monkeypatch: pytest.MonkeyPatch, states: list[str], flows: list[
     monkeypatch.setattr(runs, "workflow", flow)
     monkeypatch.setattr(pods, "of_run", of_run)
     monkeypatch.setattr(pods, "findings", findings)
-    monkeypatch.setattr(follow, "end", end)
+    monkeypatch.setattr(follow, "cancel", end)
     monkeypatch.setattr(follow, "PAUSE_SECONDS", 0.0)
     return cancelled
 
@@ -324,10 +308,10 @@ def test_after_its_end_a_run_is_explained_by_warnings_about_pods_that_are_gone(m
     monkeypatch.setattr(pods, "findings", none)
     monkeypatch.setattr(pods, "warnings", warned)
     late = workflow(node("train.executor(0)", "Failed", 3, 9, message="Step exceeded its deadline"))
-    told = follow.explained(SOMEWHERE, "r", late)
-    assert told[0] == "FailedScheduling: flights-x1- wants a GPU"
-    assert "Step exceeded its deadline" in told[1]
-    assert follow.explained(SOMEWHERE, "r", DONE) == []
+    reasons = follow.explain(SOMEWHERE, "r", late)
+    assert reasons[0] == "FailedScheduling: flights-x1- wants a GPU"
+    assert "Step exceeded its deadline" in reasons[1]
+    assert follow.explain(SOMEWHERE, "r", DONE) == []
 
 
 def test_a_run_that_somebody_ended_is_known_by_its_workflow() -> None:
@@ -349,7 +333,7 @@ class Forgetful:
 
 def test_what_was_sent_and_never_arrived_is_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.Server, "client", Forgetful())
-    with pytest.raises(server.Unavailable, match="a pipeline was sent, none arrived"):
+    with pytest.raises(server.Unavailable, match="a pipeline was created, but the server does not list it"):
         submit.upload(SOMEWHERE, PACKAGE)
 
 
@@ -372,21 +356,21 @@ def test_a_run_is_found_by_its_whole_id_however_old(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(server.Server, "client", Old())
     assert pipeline.resolve(SOMEWHERE, whole) == f"run {whole}"
     assert pipeline.resolve(SOMEWHERE, "c860").run_id == whole
-    with pytest.raises(UserError, match="more than one run begins so"):
+    with pytest.raises(UserError, match="More than one run has an id that begins with c8"):
         pipeline.resolve(SOMEWHERE, "c8")
-    with pytest.raises(UserError, match="among the newest 200"):
+    with pytest.raises(UserError, match="None of the newest 200 runs"):
         pipeline.resolve(SOMEWHERE, "d")
 
 
 def test_what_the_workflow_controller_says_of_nodes_that_are_no_steps() -> None:
     broken = {"id": "1", "name": "flights-x1.root-driver", "phase": "Error", "message": "Error applying PodSpecPatch"}
     omitted = {"id": "2", "name": "flights-x1.root", "phase": "Omitted", "message": "omitted"}
-    assert runs.complaints(workflow(broken, omitted)) == ["driver: Error applying PodSpecPatch"]
-    assert runs.complaints(None) == []
+    assert runs.failure_messages(workflow(broken, omitted)) == ["driver: Error applying PodSpecPatch"]
+    assert runs.failure_messages(None) == []
 
 
 def test_lines_of_the_launcher_are_not_the_step_s_own() -> None:
     lines = ["I1123 13:37:59.717095      17 x.go:1] upload", "KeyError: 'late'", 'time="2026" level=info argo=true']
-    assert pods.own(lines) == ["KeyError: 'late'"]
+    assert pods.step_lines(lines) == ["KeyError: 'late'"]
     fatal = "F1123 13:37:59.717095      17 main.go:1] failed to execute component"
-    assert pods.own([fatal]) == [fatal]
+    assert pods.step_lines([fatal]) == [fatal]

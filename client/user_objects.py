@@ -1,4 +1,4 @@
-"""Removes what users deployed and run, while the controllers that finish a deletion still run."""
+"""Lists and deletes the objects that users create on a platform, while the controllers that finish a deletion run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORKFLOW = "workflows.argoproj.io/workflow"
 
 
 class Kind(Protocol):
-    """A kind of object that users make; an application's description (`UserObjects`) says what each field means."""
+    """A kind of object that users create; `UserObjects` in an application's description documents the fields."""
 
     @property
     def group(self) -> str:
@@ -37,32 +37,32 @@ class Kind(Protocol):
 
     @property
     def controller(self) -> str:
-        """What has to run before an object can go."""
+        """Controller that must run to finish a deletion."""
         ...
 
     @property
     def propagation(self) -> str:
-        """Whether what an object owns goes before it (`Foreground`) or after it (`Background`)."""
+        """Order of deletion: `Foreground` deletes dependents before the object, `Background` after it."""
         ...
 
 
 def remove_user_objects(
     platform: Platform, kinds: Sequence[Kind], on_state: Callable[[str], None] = lambda _: None
 ) -> int:
-    """Delete everything that users deployed and run; wait until it and the pods of runs are gone.
+    """Delete everything that users deployed and run; wait until the objects and the pods of runs are gone.
 
-    Controllers hold these objects by finalizers. Deleted after the controllers, an object would keep its namespace.
+    Controllers hold these objects by finalizers. An object that is deleted after its controller keeps its namespace.
 
     Args:
-        platform: Where.
-        kinds: Kinds of objects, in the order in which they are removed.
-        on_state: Called with what is being waited for.
+        platform: The platform.
+        kinds: Kinds of objects, in the order of their deletion.
+        on_state: Called with a description of each wait.
 
     Returns:
-        How many objects there were.
+        Number of objects deleted.
 
     Raises:
-        UserError: Something is still there after GONE_SECONDS.
+        UserError: An object or a pod still exists after GONE_SECONDS.
     """
     from kubernetes import client
 
@@ -75,8 +75,8 @@ def remove_user_objects(
                 kind.group, kind.version, namespace, kind.plural, name, propagation_policy=kind.propagation
             )
         _wait(kind.plural, kind.controller, lambda kind=kind: user_objects(custom, kind), on_state)
-    _release(platform.api)
-    _wait("pods of runs", "the workflow controller", lambda: _pods(platform.api), on_state)
+    _delete_orphaned_pods(platform.api)
+    _wait("pods of runs", "the workflow controller", lambda: _run_pods(platform.api), on_state)
     return found
 
 
@@ -87,30 +87,30 @@ def _wait(
         f"all {what} to be removed",
         lambda: ", ".join(f"{namespace}/{name}" for namespace, name in remaining()),
         seconds=GONE_SECONDS,
-        next_step=f"mlp status; {controller} has to run for them to go",
-        on_state=lambda left: on_state(f"waiting for {left} to go"),
+        next_step=f"mlp status shows whether {controller} runs; the deletion needs it",
+        on_state=lambda left: on_state(f"waiting for the deletion of {left}"),
     )
 
 
 def user_objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
-    """Return namespace and name of every object of a kind; none where the cluster does not know the kind."""
+    """Return namespace and name of every object of a kind; empty where the cluster does not know the kind."""
     from kubernetes.client import ApiException
 
     try:
         listed = custom.list_cluster_custom_object(kind.group, kind.version, kind.plural)
     except ApiException as error:
-        if error.status == 404:  # the definition itself is not there
+        if error.status == 404:  # the CustomResourceDefinition does not exist
             return []
         raise
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
 
 
-def _release(api: ApiClient) -> None:
-    """Take the controller's finalizer off pods whose workflow is gone; it does so itself, but two minutes later."""
+def _delete_orphaned_pods(api: ApiClient) -> None:
+    """Delete the pods of deleted workflows and remove their finalizers; the controller would take two minutes."""
     from kubernetes import client
 
     core = client.CoreV1Api(api)
-    for namespace, name in _pods(api):
+    for namespace, name in _run_pods(api):
         try:
             core.patch_namespaced_pod(name, namespace, {"metadata": {"finalizers": None}})
             core.delete_namespaced_pod(name, namespace)
@@ -119,7 +119,7 @@ def _release(api: ApiClient) -> None:
                 raise
 
 
-def _pods(api: ApiClient) -> list[tuple[str, str]]:
+def _run_pods(api: ApiClient) -> list[tuple[str, str]]:
     from kubernetes import client
 
     pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=WORKFLOW).items

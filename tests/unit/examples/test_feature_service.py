@@ -11,8 +11,8 @@ from kubernetes import client
 
 from client.platform import Platform
 from common.errors import UserError
-from examples.flights import consistency, deploy, manifests, registry
-from examples.flights.tracking import Champion
+from examples.flights import deploy, feature_service, manifests, registry
+from examples.flights.tracking import RegisteredVersion
 
 PLATFORM = Platform("local", {"namespaces": {"models": "models"}, "buckets": {"models": "m"}, "urls": {}})
 
@@ -26,20 +26,20 @@ def fixed(value: str) -> Callable[[object], str]:
     return says
 
 
-def version(**tags: str) -> Champion:
-    return Champion(name="flight-delay", version="7", artifacts="s3://b/m", tags=tags)
+def version(**tags: str) -> RegisteredVersion:
+    return RegisteredVersion(name="flight-delay", version="7", artifacts="s3://b/m", tags=tags)
 
 
 def test_the_same_feature_service_may_serve() -> None:
-    assert consistency.refusal(version(feature_service_fingerprint="aa"), "aa") is None
+    assert feature_service.mismatch(version(feature_service_fingerprint="aa"), "aa") is None
 
 
-@pytest.mark.parametrize(("tags", "seen"), [({"feature_service_fingerprint": "bb"}, "bb"), ({}, "an unknown one")])
+@pytest.mark.parametrize(("tags", "seen"), [({"feature_service_fingerprint": "bb"}, "bb"), ({}, "an unknown version")])
 def test_another_or_an_unknown_one_is_refused_with_both(tags: dict[str, str], seen: str) -> None:
-    error = consistency.refusal(version(**tags), "aa")
+    error = feature_service.mismatch(version(**tags), "aa")
     assert error is not None
     assert f"trained on {seen}" in error.render()
-    assert "the registered one, aa" in error.render()
+    assert "the registered version, aa" in error.render()
 
 
 def test_nothing_is_touched_by_a_refused_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_nothing_is_touched_by_a_refused_deployment(monkeypatch: pytest.MonkeyPa
     def apply(_: Platform, item: object) -> None:
         touched.append(item)
 
-    monkeypatch.setattr(consistency, "registered", fixed("aa"))
+    monkeypatch.setattr(feature_service, "registered_fingerprint", fixed("aa"))
     monkeypatch.setattr(deploy, "apply", apply)
     with pytest.raises(UserError, match="another version of feature service flight_delay_v1"):
         deploy.deploy(PLATFORM, version(feature_service_fingerprint="bb"), identity="i", request={})
@@ -56,9 +56,9 @@ def test_nothing_is_touched_by_a_refused_deployment(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_job_s_word_is_read() -> None:
-    assert consistency.said(["feature-service ...", f"{registry.REGISTERED}0a1b", "done"]) == "0a1b"
-    with pytest.raises(UserError, match="did not say"):
-        consistency.said(["feature-service ..."])
+    assert feature_service.fingerprint_in(["feature-service ...", f"{registry.REGISTERED}0a1b", "done"]) == "0a1b"
+    with pytest.raises(UserError, match="does not name the registered feature service"):
+        feature_service.fingerprint_in(["feature-service ..."])
 
 
 def test_code_and_registry_must_mean_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_deployment_is_applied_under_its_own_name_and_proved_by_an_answer(monk
 
     for name, fake in {"apply": apply, "not_serving": not_serving, "predict": predict}.items():
         monkeypatch.setattr(deploy, name, fake)
-    monkeypatch.setattr(consistency, "registered", fixed("aa"))
+    monkeypatch.setattr(feature_service, "registered_fingerprint", fixed("aa"))
     monkeypatch.setattr(Platform, "api", client.ApiClient())
     deploy.deploy(
         PLATFORM,

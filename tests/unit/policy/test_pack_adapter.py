@@ -11,7 +11,7 @@ from policy_world import Plant, planted
 
 from common import paths
 from policy.model import UNKNOWN, Stack
-from policy.packed import message, plain, registered, stack
+from policy.pack_adapter import message, plain, registered, stack
 from policy.rules import all_rules
 
 
