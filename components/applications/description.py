@@ -5,9 +5,10 @@ A description imports neither Pulumi nor its own component, so that the command 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from components.section import Section
 from components.substrates.requests import Grant
@@ -98,14 +99,13 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Application(Generic[S]):
-    """One application of the platform.
+    """One application of the platform, in a folder of its name beside this module.
 
     Attributes:
         name: Its name: key of its section in the settings, of its namespace in the outputs and of `applications`.
         title: What it is for, in one sentence.
         namespace: Namespace of its servers.
         settings: Model of its section.
-        declare: Declares its component.
         requires: Names of applications that it does not work without.
         images: Names of the images that its pods run (`artifacts/images/catalog.yaml`).
         manifests: Names of upstream's manifests that it renders (`artifacts/manifests/pins.yaml`).
@@ -125,7 +125,6 @@ class Application(Generic[S]):
     title: str
     namespace: str
     settings: type[S]
-    declare: Callable[[Context, S], pulumi.ComponentResource]
     requires: Sequence[str] = ()
     images: Sequence[str] = ()
     manifests: Sequence[str] = ()
@@ -139,6 +138,14 @@ class Application(Generic[S]):
     user_objects: Sequence[UserObjects] = ()
     user_routes: bool = False
     checks: Sequence[str] = ()
+
+    def declare(self, context: Context, settings: S) -> pulumi.ComponentResource:
+        """Declare the application by the function `declare` of the module `component` in its folder.
+
+        The module is imported here because it loads Pulumi, which is slow and which most commands do not need.
+        """
+        module = importlib.import_module(f"components.applications.{self.name}.component")
+        return cast("pulumi.ComponentResource", module.declare(context, settings))
 
 
 AnyApplication = Application[Any]

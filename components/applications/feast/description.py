@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from components.applications.description import Address, Application, Route
 from components.applications.feast.names import GRANT, NAMESPACE, PORT
 from components.applications.feast.settings import FeastSection
 
-if TYPE_CHECKING:
-    from components.applications.description import Context
-    from components.applications.feast.component import Feast
-
 OPEN_PATHS = ("/get-online-features", "/health")
 """Paths that the Gateway lets through: the feature server has no login, and its other paths write."""
-
-
-def declare(context: Context, settings: FeastSection) -> Feast:
-    """Declare the component."""
-    from components.applications.feast.component import declare as declared
-
-    return declared(context, settings)
 
 
 FEAST = Application(
@@ -28,7 +15,6 @@ FEAST = Application(
     title="Feast: feature server, registry and scheduled materialization",
     namespace=NAMESPACE,
     settings=FeastSection,
-    declare=declare,
     requires=("gateway",),
     images=("feast",),
     postgres=("feast",),

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from components.applications.description import Address, Application
 from components.applications.gateway.names import NAMESPACE
 from components.applications.gateway.settings import GatewaySection
-
-if TYPE_CHECKING:
-    from components.applications.description import Context
-    from components.applications.gateway.component import Gateway
-
-
-def declare(context: Context, settings: GatewaySection) -> Gateway:
-    """Declare the component."""
-    from components.applications.gateway.component import declare as declared
-
-    return declared(context, settings)
-
 
 GATEWAY = Application(
     name="gateway",
     title="Envoy Gateway: the one entrance to every application",
     namespace=NAMESPACE,
     settings=GatewaySection,
-    declare=declare,
     images=("envoy-gateway", "envoy"),
     manifests=("gateway-api", "envoy-gateway"),
     # Nothing is behind its root: any answer that is no server error shows that Envoy runs.

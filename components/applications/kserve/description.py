@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from components.applications.description import Address, Application, UserObjects
 from components.applications.kserve.names import NAMESPACE
 from components.applications.kserve.settings import KServeSection
-
-if TYPE_CHECKING:
-    from components.applications.description import Context
-    from components.applications.kserve.component import KServe
-
-
-def declare(context: Context, settings: KServeSection) -> KServe:
-    """Declare the component."""
-    from components.applications.kserve.component import declare as declared
-
-    return declared(context, settings)
-
 
 KSERVE = Application(
     name="kserve",
     title="KServe: the controller of InferenceServices, and the runtime that serves models",
     namespace=NAMESPACE,
     settings=KServeSection,
-    declare=declare,
     requires=("gateway", "models"),
     images=("kserve-controller", "serving", "storage-initializer"),
     manifests=("kserve",),

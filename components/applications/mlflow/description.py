@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from components.applications.description import Address, Application, Route
 from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
 from components.applications.mlflow.settings import MLflowSection
 
-if TYPE_CHECKING:
-    from components.applications.description import Context
-    from components.applications.mlflow.component import MLflow
-
 UPLOAD_SECONDS = 600
 """Longest request through the Gateway: a part of an artifact, or a slow upload of a model."""
-
-
-def declare(context: Context, settings: MLflowSection) -> MLflow:
-    """Declare the component."""
-    from components.applications.mlflow.component import declare as declared
-
-    return declared(context, settings)
 
 
 MLFLOW = Application(
@@ -28,7 +15,6 @@ MLFLOW = Application(
     title="MLflow: tracking server and model registry",
     namespace=NAMESPACE,
     settings=MLflowSection,
-    declare=declare,
     requires=("gateway",),
     images=("mlflow",),
     postgres=("mlflow", "mlflow-auth"),

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from components.applications.description import Address, Application, UserObjects
 from components.applications.pipelines import names
 from components.applications.pipelines.settings import PipelinesSection
-
-if TYPE_CHECKING:
-    from components.applications.description import Context
-    from components.applications.pipelines.component import Pipelines
-
-
-def declare(context: Context, settings: PipelinesSection) -> Pipelines:
-    """Declare the component."""
-    from components.applications.pipelines.component import declare as declared
-
-    return declared(context, settings)
-
 
 PIPELINES = Application(
     name="pipelines",
     title="Kubeflow Pipelines: API server, workflow controller, ML Metadata, and the namespace of runs",
     namespace=names.NAMESPACE,
     settings=PipelinesSection,
-    declare=declare,
     requires=("gateway", "mlflow", "feast", "models"),
     images=(
         "argoexec",
