@@ -13,6 +13,7 @@ from artifacts.toolchain.catalog import Tool, key, owner, tool, tools
 from artifacts.toolchain.estimate import in_words
 from artifacts.toolchain.lock import held
 from artifacts.toolchain.modules import module_dir
+from artifacts.toolchain.prefetch import prefetch
 from artifacts.toolchain.sources import prepare_folder
 from common import progress
 from common.errors import UserError
@@ -100,7 +101,7 @@ def missing(names: Iterable[str] | None = None) -> list[Tool]:
     return [item for name, item in tools().items() if name in wanted and not is_built(name)]
 
 
-def ensure(names: Iterable[str] | None = None) -> None:
+def ensure(names: Iterable[str] | None = None, *, ahead: Iterable[Tool] | None = None) -> None:
     """Build the missing tools, one after another.
 
     A finished build is renamed into place, so an interrupted build leaves no incomplete tool. The next run continues
@@ -108,6 +109,7 @@ def ensure(names: Iterable[str] | None = None) -> None:
 
     Args:
         names: Tools to build; when None, all tools.
+        ahead: Tools whose modules are downloaded meanwhile; when None, those that this call builds.
 
     Raises:
         UserError: A name is unknown, or a build failed; shows the end of the build's log.
@@ -120,6 +122,7 @@ def ensure(names: Iterable[str] | None = None) -> None:
         total = in_words(sum(item.estimate_seconds for item in absent))
         listed = ", ".join(item.name for item in absent)
         progress.console.print(f"{len(absent)} tools to build, about {total} in total: {listed}", markup=False)
+    prefetch(absent[1:] if ahead is None else list(ahead), chosen, root() / "logs")
     for number, item in enumerate(absent):
         with held(root() / "lock", f"building {item.name}"):
             if not is_built(item.name):

@@ -75,7 +75,10 @@ def _compile(stages: Stages) -> None:
 
     ready = images.ready()
     built = Background(lambda: images.ensure(ready))
-    stages.run("toolchain: the cluster's programs; beside it, images", lambda: toolchain.ensure(TOOLS))
+    stages.run(
+        "toolchain: the cluster's programs; beside it, images",
+        lambda: toolchain.ensure(TOOLS, ahead=toolchain.missing()),
+    )
 
     def load() -> None:
         built.join()
@@ -83,7 +86,7 @@ def _compile(stages: Stages) -> None:
         images.load(ready)
 
     loaded = Background(load)
-    stages.run("toolchain: the other programs; beside it, the cluster", toolchain.ensure)
+    stages.run("toolchain: the other programs; beside it, the cluster", lambda: toolchain.ensure(ahead=()))
     stages.run("images and cluster beside the toolchain", loaded.join)
 
 
