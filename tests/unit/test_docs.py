@@ -1,4 +1,4 @@
-"""The documentation: the site builds without a broken link, and whatever a page names exists."""
+"""The documentation: the site builds without a broken link, and every name on a page exists."""
 
 from __future__ import annotations
 
