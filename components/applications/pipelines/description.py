@@ -25,8 +25,8 @@ PIPELINES = Application(
     manifests=("argo", "pipelines"),
     mysql={"pipelines": "mlpipeline", "metadata": "metadb"},
     grants=names.GRANTS,
-    routes=(names.API_ROUTE,),
-    addresses={"pipelines": Address(path=names.PREFIX, health=f"{names.API}/healthz")},
+    routes=(names.API_ROUTE, names.HEALTH_ROUTE),
+    addresses={"pipelines": Address(path=names.PREFIX, health=names.HEALTH)},
     credentials={"pipelines": names.CLIENT_SECRET},
     flows=names.FLOWS,
     # Schedules before workflows: one that is left would start another.

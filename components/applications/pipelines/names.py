@@ -56,6 +56,17 @@ API_ROUTE = Route(
     timeout_seconds=UPLOAD_SECONDS,
 )
 
+HEALTH = f"{API}/healthz"
+HEALTH_ROUTE = Route(
+    name="pipelines-health",
+    path=PREFIX + HEALTH,
+    service=API_SERVER,
+    port=HTTP_PORT,
+    protection="open",
+    rewrite=HEALTH,
+)
+"""Answers without a token, so that `mlp status` and a load balancer see whether the API server runs."""
+
 FLOWS = (
     Flow(source="pipelines"),
     Flow(source="gateway", to=API_SERVER, port=HTTP_PORT),
