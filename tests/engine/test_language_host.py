@@ -1,4 +1,4 @@
-"""The language host: what it hands to a program, how a program's end is told, and what it says of a wrong machine."""
+"""The language host: configuration and output of a program, its end, and errors of a wrong Python environment."""
 
 from __future__ import annotations
 

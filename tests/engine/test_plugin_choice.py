@@ -1,4 +1,4 @@
-"""Which plugin the engine runs: a user's installed one, ours where there is none, and none from PATH."""
+"""The plugin that the engine runs: the user's installed one, otherwise the project's, never one from PATH."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from providers import home
 from tests.engine.plain import STACK, Plain
 
 SPEAKS = "#!/bin/sh\necho another plugin speaks >&2\nexit 1\n"
-"""A plugin that fails in its own words, which shows that it was started."""
+"""A plugin that fails with its own message, which shows that it was started."""
 
 
 def executable(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The process as a pod runs it: real Redis, real registry, real sockets; and what it does when they fail."""
+"""The predictor's process as in a pod, with a real Redis, registry and sockets, and failures of these."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREDICT = "/v1/models/flights:predict"
 
 
 class Process:
-    """`python -m services.predictor` on a port of its own."""
+    """A process `python -m services.predictor` on a free port."""
 
     def __init__(self, folder: Path, config: Path, model: Path, **settings: str) -> None:
         with socket.socket() as probe:
@@ -177,7 +177,7 @@ def test_a_redis_that_hangs_is_503_within_the_timeout(server: Process, redis_ser
         assert "did not answer within 250 ms" in answer.json()["error"]
         spent = float(answer.headers["server-timing"].removeprefix("total;dur="))
         assert 200 < spent < 2000
-        # The next ones do not wait for what is known to be down.
+        # Later requests do not wait for a store that is known to be down.
         quick = [float(server.predict().headers["server-timing"].removeprefix("total;dur=")) for _ in range(10)]
         assert sorted(quick)[5] < 200
     finally:
@@ -212,7 +212,7 @@ def test_attempts_to_reach_a_redis_that_is_down_do_not_grow_with_the_load(
     server.wait("served again", lambda: server.predict().status_code == 200, 10)
 
 
-def test_a_registry_that_is_down_at_start_is_told_and_tried_again(
+def test_a_registry_that_is_down_at_start_is_reported_and_retried(
     redis_server: RedisServer, feature_store: Any, model: Path, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path, redis_server.port)
@@ -229,7 +229,7 @@ def test_a_registry_that_is_down_at_start_is_told_and_tried_again(
         process.wait("ready", lambda: process.ready().status_code == 200)
         assert process.predict().status_code == 200
 
-        # Later it may go: the last plan serves.
+        # When the registry fails later, the last plan stays in use.
         good = registry.read_bytes()
         registry.write_bytes(b"not a database" * 1000)
         process.wait("told", lambda: process.ready().json()["dependencies"]["registry"] != "ok")

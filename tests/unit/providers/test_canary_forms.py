@@ -1,4 +1,4 @@
-"""The search for secrets finds them in every form in which something may write them."""
+"""The search for leaked secrets finds them in all encodings that logs and state may contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The home of our CLI: links at the right versions, and what a user has installed comes first."""
+"""The Pulumi home: links with the right versions, and precedence of the user's installation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_plugin_lies_at_the_version_of_its_package(tmp_path: Path, built: 
         assert (folder / f"pulumi-{kind}-{name}").resolve().is_file(), folder
 
 
-def test_a_user_s_plugin_wins_and_ours_comes_back_without_it(tmp_path: Path, built: Callable[[str], Path]) -> None:
+def test_a_user_s_plugin_has_precedence_while_it_is_installed(tmp_path: Path, built: Callable[[str], Path]) -> None:
     users, ours = tmp_path / "users", tmp_path / "home"
     link = ours / "plugins" / RANDOM / "pulumi-resource-random"
     home.make(ours, users, built)

@@ -1,4 +1,4 @@
-"""Images are named by their content: a reference changes with any input, and with nothing else."""
+"""Image references: they change with every input of an image and with nothing else."""
 
 from __future__ import annotations
 
