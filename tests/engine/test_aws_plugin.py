@@ -95,8 +95,8 @@ def test_a_value_that_the_service_does_not_allow_fails_the_preview(aws_stack: Aw
 
 
 def test_credentials_of_another_account_are_refused(aws_stack: AwsStack) -> None:
-    said = aws_stack.failure(lambda: declare_bucket("999999999999"))
-    assert f"AWS account ID not allowed: {ACCOUNT}; allowed: 999999999999" in said
+    output = aws_stack.failure(lambda: declare_bucket("999999999999"))
+    assert f"AWS account ID not allowed: {ACCOUNT}; allowed: 999999999999" in output
 
 
 def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStack) -> None:
@@ -107,9 +107,9 @@ def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStac
 def test_stores_change_at_once_only_where_the_program_says_so(token: str) -> None:
     """Check the call, because moto applies every change at once."""
     (change,) = kinds()[token].update
-    for said in (True, False, None):
-        sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": said})
-        assert sent.get("ApplyImmediately") is said
+    for requested in (True, False, None):
+        sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": requested})
+        assert sent.get("ApplyImmediately") is requested
 
 
 def test_the_plugin_never_contacts_aws(aws_stack: AwsStack) -> None:

@@ -94,7 +94,7 @@ def test_what_is_pushed_is_named_by_the_digest_that_the_registry_gives(registry:
 def test_a_tag_with_other_bits_is_refused(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push.push(["redis"], registry)
     build(tmp_path / "layout", "other", monkeypatch)
-    with pytest.raises(UserError, match="another image redis under the tag") as fault:
+    with pytest.raises(UserError, match="a different image redis under this tag") as fault:
         push.push(["redis"], registry)
     assert f"{registry.url}/redis:{TAG}" in str(fault.value.seen)
 

@@ -41,5 +41,5 @@ def test_one_on_path_is_not(plain: Plain, tmp_path: Path) -> None:
     found = executable(tmp_path / "path" / "pulumi-resource-random")
     path = f"{found.parent}:{plain.environment['PATH']}"
     assert "create" in plain.well("preview", PATH=path)
-    said = plain.badly("preview", PATH=path, PULUMI_IGNORE_AMBIENT_PLUGINS="false")
-    assert "another plugin speaks" in said
+    output = plain.badly("preview", PATH=path, PULUMI_IGNORE_AMBIENT_PLUGINS="false")
+    assert "another plugin speaks" in output

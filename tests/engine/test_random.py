@@ -56,6 +56,6 @@ def test_an_unknown_input_is_named(stack: Stack) -> None:
         def __init__(self) -> None:
             super().__init__("random:index/randomPassword:RandomPassword", "wrong", {"lenght": 3})
 
-    said = stack.failure(Wrong)
-    assert "lenght" in said
-    assert "is required" in said
+    output = stack.failure(Wrong)
+    assert "lenght" in output
+    assert "is required" in output

@@ -220,7 +220,7 @@ def test_a_registry_that_is_down_at_start_is_reported_and_retried(
     registry.mkdir()
     process = Process(tmp_path, config, model, REFRESH_SECONDS="1")
     try:
-        process.wait("telling why", lambda: "registry cannot be read" in process.ready().text)
+        process.wait("reporting the reason", lambda: "registry cannot be read" in process.ready().text)
         refused = process.predict()
         assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
         assert "registry" in refused.json()["error"]
@@ -232,11 +232,13 @@ def test_a_registry_that_is_down_at_start_is_reported_and_retried(
         # When the registry fails later, the last plan stays in use.
         good = registry.read_bytes()
         registry.write_bytes(b"not a database" * 1000)
-        process.wait("told", lambda: process.ready().json()["dependencies"]["registry"] != "ok")
+        process.wait(
+            "reporting the registry's failure", lambda: process.ready().json()["dependencies"]["registry"] != "ok"
+        )
         assert process.ready().status_code == 200
         assert process.predict().status_code == 200
         registry.write_bytes(good)
-        process.wait("well again", lambda: process.ready().json()["dependencies"]["registry"] == "ok")
+        process.wait("healthy again", lambda: process.ready().json()["dependencies"]["registry"] == "ok")
     finally:
         process.stop()
 
@@ -281,4 +283,4 @@ def test_sigterm_drains(redis_server: RedisServer, feature_store: Any, model: Pa
 def test_a_bad_setting_ends_it_at_once(tmp_path: Path, model: Path) -> None:
     process = Process(tmp_path, tmp_path / "none.yaml", model, FEATURE_TIMEOUT_MS="fast")
     assert process.process.wait(20) == 2
-    assert "FEATURE_TIMEOUT_MS is 'fast'; allowed is a whole number from 1 to 60000" in process.log.read_text()
+    assert "FEATURE_TIMEOUT_MS is 'fast'; allowed: a whole number from 1 to 60000" in process.log.read_text()

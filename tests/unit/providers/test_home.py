@@ -97,12 +97,12 @@ def test_the_installed_cli_is_taken_unless_it_is_ours(tmp_path: Path) -> None:
         cli.installed({"PATH": path, "MLP_PULUMI": "mine"})
 
 
-@pytest.mark.parametrize("said", ["v3.1.0", "3.258.9", "no number"])
-def test_an_old_cli_is_refused(tmp_path: Path, said: str) -> None:
-    own = executable(tmp_path / "pulumi", f"#!/bin/sh\necho {said}\n")
+@pytest.mark.parametrize("version", ["v3.1.0", "3.258.9", "no number"])
+def test_an_old_cli_is_refused(tmp_path: Path, version: str) -> None:
+    own = executable(tmp_path / "pulumi", f"#!/bin/sh\necho {version}\n")
     with pytest.raises(UserError) as caught:
         cli.installed({"PATH": str(own.parent)})
-    for part in (said, str(own), "3.259.0 or newer", "MLP_PULUMI=built"):
+    for part in (version, str(own), "3.259.0 or newer", "MLP_PULUMI=built"):
         assert part in str(caught.value)
 
 

@@ -357,15 +357,15 @@ def test_a_failed_refresh_is_retried_soon(served: tuple[App, State]) -> None:
             assert state.bound is not None
             return state.bound.plan
 
-    def told() -> str:
+    def registry_state() -> str:
         return state.report()["dependencies"]["registry"]
 
     async def scenario() -> None:
         await state.refresh()
-        assert "away" in told()
+        assert "away" in registry_state()
         task = asyncio.create_task(state.keep_fresh())
         async with asyncio.timeout(state.settings.refresh_seconds / 4):
-            while told() != "ok":
+            while registry_state() != "ok":
                 await asyncio.sleep(0.01)
         task.cancel()
 
