@@ -1,4 +1,4 @@
-"""The MariaDB image by itself, as the platform runs it: no root, a read-only root file system, an empty volume."""
+"""The MariaDB image under the platform's conditions: no root, a read-only root file system, an empty volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded node is a real Kubernetes: pods, names, volumes, services, metrics, and no way out of the machine."""
+"""The embedded node as a Kubernetes cluster: pods, DNS, volumes, services, metrics, and no route out of the machine."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def pod(name: str, script: str, **spec: object) -> dict[str, Any]:
 
 
 def run(namespace: str, script: str, **spec: object) -> str:
-    """Run `script` in a pod to its end; return its output."""
+    """Run `script` in a pod until it ends; return its output."""
     name = f"run-{uuid.uuid4().hex[:8]}"
     kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(pod(name, script, **spec)))
     eventually(
@@ -137,7 +137,7 @@ def test_the_host_reaches_services_and_services_balance(namespace: str) -> None:
 
     seen: set[str] = set()
     eventually(lambda: seen.add(ask()) or seen, lambda found: {"web-a", "web-b"} <= found)
-    # A pod that calls a Service which leads back to itself must get an answer, too.
+    # A pod that calls a Service with itself as backend must get a response, too.
     inside = kubectl(
         "-n", namespace, "exec", "web-a", "--", "bash", "-c",
         f"for i in 1 2 3 4 5 6 7 8 9 10; do exec 3<>/dev/tcp/{address}/80;"
@@ -157,7 +157,7 @@ def test_volumes_are_made_kept_and_removed(namespace: str, storage_class: str | 
     mount = {
         "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}],
         "mounts": [{"name": "data", "mountPath": "/data"}],
-        # An ordinary user must be able to write.
+        # A user other than root must be able to write.
         "securityContext": {"runAsUser": 12345, "runAsGroup": 12345, "fsGroup": 12345},
     }
     run(namespace, "echo kept > /data/file", **mount)

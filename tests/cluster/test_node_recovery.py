@@ -1,4 +1,4 @@
-"""The node comes back from everything that can be done to it, and goes without a trace."""
+"""The node recovers from kills and interrupted commands, and a stop removes it without remains."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.cluster.support import answers, note, predict, soak, until
 pytestmark = pytest.mark.restarts_node
 
 WELL_SECONDS = 300.0
-"""Longest time for the whole platform to be well again on a busy machine."""
+"""Maximum time until the whole platform is ready again on a busy machine."""
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the platform holds, runs and answers before anything is done to its node."""
+    """State of the platform before the tests: its data, workloads and responses."""
 
     data: dict[str, set[str]]
     ready: set[str]
@@ -77,7 +77,7 @@ def kubectl(*arguments: str) -> str:
 
 @pytest.fixture
 def marker() -> Iterator[str]:
-    """A fact stored in the cluster that must outlive whatever happens to it."""
+    """Store an object in the cluster that must survive all tests."""
     value = uuid.uuid4().hex
     kubectl("-n", "default", "create", "configmap", f"marker-{value}", f"--from-literal=key={value}")
     yield value
@@ -186,7 +186,7 @@ def test_another_checkouts_dead_cluster_is_cleared_away(marker: str) -> None:
 
 
 def killed_after(seconds: float, action: str) -> None:
-    """Begin an action on the cluster in a process of its own, and kill that."""
+    """Start an action on the cluster in a separate process and kill the process."""
     process = subprocess.Popen(
         [sys.executable, "-c", f"import node; node.{action}()"],
         cwd=paths.ROOT,
@@ -202,7 +202,7 @@ def killed_after(seconds: float, action: str) -> None:
 
 @pytest.mark.parametrize("moments", [(0.4, 0.8, 1.2, 1.6, 2.0), pytest.param((2.5, 3.0, 4.0, 5.0, 6.0), marks=soak)])
 def test_starts_that_are_killed_are_completed_by_the_next(moments: tuple[float, ...], marker: str) -> None:
-    """Each start meets what the killed one before it left; everything it started is killed as well."""
+    """Kill one start after another, so that each start finds the remains of the one before."""
     for seconds in moments:
         kill_everything()
         killed_after(seconds, "start")

@@ -1,4 +1,4 @@
-"""The emulated aws plugin with the real engine: every type's life, drift, and what it refuses."""
+"""The emulated aws plugin with the real engine: lifecycle and drift of every type, and refused inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.engine.aws_inventory import inventory
 from tests.engine.aws_program import ACCOUNT, REGION, Everything
 
 ON_THINGS_NOT_THERE = {"autoscaling", "route53"}
-"""Services of which moto has the operations, but not what they would act on."""
+"""Services whose operations moto has, but not the resources that they act on."""
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +95,8 @@ def test_a_value_that_the_service_does_not_allow_fails_the_preview(aws_stack: Aw
 
 
 def test_credentials_of_another_account_are_refused(aws_stack: AwsStack) -> None:
-    said = aws_stack.failure(lambda: declare_bucket("999999999999"))
-    assert f"AWS account ID not allowed: {ACCOUNT}; allowed: 999999999999" in said
+    output = aws_stack.failure(lambda: declare_bucket("999999999999"))
+    assert f"AWS account ID not allowed: {ACCOUNT}; allowed: 999999999999" in output
 
 
 def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStack) -> None:
@@ -105,14 +105,14 @@ def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStac
 
 @pytest.mark.parametrize("token", ["aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup"])
 def test_stores_change_at_once_only_where_the_program_says_so(token: str) -> None:
-    """moto applies every change at once, so only the call itself can show it."""
+    """Check the call, because moto applies every change at once."""
     (change,) = kinds()[token].update
-    for said in (True, False, None):
-        sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": said})
-        assert sent.get("ApplyImmediately") is said
+    for requested in (True, False, None):
+        sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": requested})
+        assert sent.get("ApplyImmediately") is requested
 
 
-def test_the_plugin_never_talks_to_aws(aws_stack: AwsStack) -> None:
+def test_the_plugin_never_contacts_aws(aws_stack: AwsStack) -> None:
     variables = {**aws_stack.environment, "AWS_ENDPOINT_URL": "https://ec2.example.com"}
     aws_stack.auto.workspace.env_vars = variables
     assert "only accepts loopback" in aws_stack.failure(declare_bucket)

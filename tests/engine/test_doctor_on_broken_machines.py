@@ -1,4 +1,4 @@
-"""`mlp doctor` on this machine, broken for real in namespaces of its own: it names the fault and nothing else."""
+"""`mlp doctor` on this machine with real faults in separate namespaces: it reports each fault and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCTOR = shlex.join(
 
 
 def doctor(prepare: str, *, wrap: str = "") -> dict[str, Result]:
-    """Return what the doctor finds wrong after `prepare` ran in network and mount namespaces of their own."""
+    """Return the failed checks of the doctor after `prepare` ran in new network and mount namespaces."""
     script = f"set -e; {prepare}; exec {wrap} {DOCTOR}"
     done = subprocess.run(
         ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", script],
@@ -38,7 +38,7 @@ def doctor(prepare: str, *, wrap: str = "") -> dict[str, Result]:
 
 @pytest.fixture(scope="module")
 def before() -> set[str]:
-    """What fails here anyway, for example where another checkout's cluster runs."""
+    """Return the checks that fail on this machine anyway, for example because another checkout's cluster runs."""
     return set(doctor("true"))
 
 
@@ -66,7 +66,7 @@ def test_root_without_a_capability(before: set[str]) -> None:
 
 
 def test_a_full_cache_disk(tmp_path: Path) -> None:
-    """Beside the same with a roomy one: on its own disk an empty cache changes what the checkout's disk must hold."""
+    """Compare a full disk with a large one: a separate disk for the cache also changes what the checkout needs."""
     folder = shlex.quote(str(tmp_path))
     roomy, full = (
         doctor(f"mount -t tmpfs -o size={size} cache {folder}; export XDG_CACHE_HOME={folder}")

@@ -1,4 +1,4 @@
-"""Images in a real registry: pushed once, named by digest, and never taken for what they are not."""
+"""Images in a real registry: each is pushed once and named by digest, and a wrong image is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def registry(address: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
-    """A folder of the registry of its own, and a cache with one built image."""
+    """Return a separate folder of the registry; prepare a cache with one built image."""
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(store, "layout", lambda: tmp_path / "layout")
     build(tmp_path / "layout", "built", monkeypatch)
@@ -37,7 +37,7 @@ def registry(address: str, request: pytest.FixtureRequest, monkeypatch: pytest.M
 
 
 def build(layout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put an image redis that holds `text` into the cache."""
+    """Put an image redis that contains `text` into the cache."""
     made = real.image(layout, text)
     record = store.Record(
         reference=f"mlplatform.local/redis:{TAG}",
@@ -53,7 +53,7 @@ def build(layout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def upstream(address: str, folder: Path, text: str = "upstream") -> tuple[str, str]:
-    """Push an image of two platforms under a tag, as its maker would; return its reference and digest."""
+    """Push an image for two platforms under a tag, like an upstream project; return its reference and digest."""
     layout = folder / "upstream"
     kind = "application/vnd.oci.image"
     parts = [
@@ -94,7 +94,7 @@ def test_what_is_pushed_is_named_by_the_digest_that_the_registry_gives(registry:
 def test_a_tag_with_other_bits_is_refused(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push.push(["redis"], registry)
     build(tmp_path / "layout", "other", monkeypatch)
-    with pytest.raises(UserError, match="another image redis under the tag") as fault:
+    with pytest.raises(UserError, match="a different image redis under this tag") as fault:
         push.push(["redis"], registry)
     assert f"{registry.url}/redis:{TAG}" in str(fault.value.seen)
 

@@ -1,4 +1,4 @@
-"""The language host: what it hands to a program, how a program's end is told, and what it says of a wrong machine."""
+"""The language host: configuration and output of a program, its end, and errors of a wrong Python environment."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_a_program_gets_its_configuration_and_its_secrets_stay_secret(plain: Pla
         "pulumi.export('root', pulumi.runtime.get_root_directory())\n"
         f"pulumi.export('argv', [{SECRET!r} in text for text in sys.orig_argv].count(True))\n"
     )
-    said = plain.well("up", "--yes", "--skip-preview")
-    assert SECRET not in said
+    output = plain.well("up", "--yes", "--skip-preview")
+    assert SECRET not in output
     found = json.loads(plain.well("stack", "output", "--json", "--show-secrets"))
     assert found == {
         "size": 3,
@@ -52,9 +52,9 @@ def test_what_a_program_prints_is_shown_and_an_exception_names_its_line(plain: P
     plain.program("print('a word from the program')\n")
     assert "a word from the program" in plain.well("preview")
     plain.program("\n\nraise ValueError('out of range')\n")
-    said = plain.badly("preview")
-    assert "ValueError: out of range" in said
-    assert '__main__.py", line 3' in said
+    output = plain.badly("preview")
+    assert "ValueError: out of range" in output
+    assert '__main__.py", line 3' in output
     plain.program("import sys\nsys.exit(7)\n")
     assert "status 7" in plain.badly("preview")
 
@@ -81,12 +81,12 @@ def test_a_wrong_environment_is_named_once_before_anything_runs(
     project.program("raise AssertionError('the program ran')\n")
     subprocess.run(["python3.11", "-m", "venv", "--without-pip", str(project.folder / "empty")], check=True)
     project.well("stack", "init", STACK)
-    said = project.badly("up", "--yes", "--skip-preview")
-    assert seen in said
-    assert next_step in said
-    assert said.count("error:") == 1
-    assert "the program ran" not in said
-    assert "Traceback" not in said
+    output = project.badly("up", "--yes", "--skip-preview")
+    assert seen in output
+    assert next_step in output
+    assert output.count("error:") == 1
+    assert "the program ran" not in output
+    assert "Traceback" not in output
 
 
 def test_installing_is_refused_with_the_project_s_own_way(plain: Plain) -> None:

@@ -1,4 +1,4 @@
-"""The metadata server as its image runs it: upstream's library and SQLite behind it, upstream's client before it."""
+"""The ML Metadata server as in its image: with upstream's library, SQLite and upstream's client."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the image's requirements.txt pins, in a folder."""
+    """Install the image's requirements.txt into a folder; return the folder."""
     folder = tmp_path_factory.mktemp("packages")
     command = [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(folder)]
     requirements = catalog().image("ml-metadata").requirements_txt
@@ -65,7 +65,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Server:
-    """A server on a free port, its records in `records`."""
+    """A server on a free port that stores its data in `records`."""
 
     def __init__(self, packages: Path, records: Path, log: Path) -> None:
         self.packages = packages

@@ -1,4 +1,4 @@
-"""Which plugin the engine runs: a user's installed one, ours where there is none, and none from PATH."""
+"""The plugin that the engine runs: the user's installed one, otherwise the project's, never one from PATH."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from providers import home
 from tests.engine.plain import STACK, Plain
 
 SPEAKS = "#!/bin/sh\necho another plugin speaks >&2\nexit 1\n"
-"""A plugin that fails in its own words, which shows that it was started."""
+"""A plugin that fails with its own message, which shows that it was started."""
 
 
 def executable(path: Path) -> Path:
@@ -41,5 +41,5 @@ def test_one_on_path_is_not(plain: Plain, tmp_path: Path) -> None:
     found = executable(tmp_path / "path" / "pulumi-resource-random")
     path = f"{found.parent}:{plain.environment['PATH']}"
     assert "create" in plain.well("preview", PATH=path)
-    said = plain.badly("preview", PATH=path, PULUMI_IGNORE_AMBIENT_PLUGINS="false")
-    assert "another plugin speaks" in said
+    output = plain.badly("preview", PATH=path, PULUMI_IGNORE_AMBIENT_PLUGINS="false")
+    assert "another plugin speaks" in output

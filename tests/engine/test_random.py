@@ -1,4 +1,4 @@
-"""Random values: drawn once, kept, drawn anew when a keeper changes, secret where they are passwords."""
+"""Random values: generated once, kept, replaced when a keeper changes, and secret if they are passwords."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_values_are_kept_and_secret(stack: Stack) -> None:
     assert second.operations() == {}
 
 
-def test_a_keeper_draws_anew_and_only_that(stack: Stack) -> None:
+def test_only_a_changed_keeper_replaces_the_value(stack: Stack) -> None:
     before = stack.up(values()).outputs
     after = stack.up(values(keeper="2")).outputs
     assert {key for key in before if before[key] != after[key]} == {"password"}
@@ -56,6 +56,6 @@ def test_an_unknown_input_is_named(stack: Stack) -> None:
         def __init__(self) -> None:
             super().__init__("random:index/randomPassword:RandomPassword", "wrong", {"lenght": 3})
 
-    said = stack.failure(Wrong)
-    assert "lenght" in said
-    assert "is required" in said
+    output = stack.failure(Wrong)
+    assert "lenght" in output
+    assert "is required" in output

@@ -1,4 +1,4 @@
-"""What the runtime reads is what Feast's SDK reads, bit for bit, from the same Redis and the same registry."""
+"""The predictor reads the same values as Feast's SDK, bit for bit, from the same Redis and registry."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def read(registry: Registry, plan: Plan, instances: list[dict[str, Any]]) -> Fea
 
 
 def bits(value: Any) -> Any:
-    """Tell 0.0 from -0.0, an int from a float, and one NaN from another."""
+    """Return a value that distinguishes 0.0 from -0.0, an int from a float, and different NaNs."""
     return (
         (type(value).__name__, struct.pack("<d", value)) if isinstance(value, float) else (type(value).__name__, value)
     )
 
 
 def instances() -> list[dict[str, Any]]:
-    """Return all combinations of keys that are there and keys that are not."""
+    """Return all combinations of existing and missing keys."""
     out = []
     for tailnum in ["N1", "N2", "", "NOPE", "é" * 40]:
         for origin, dest in [("JFK", "CLT"), ("CLT", "JFK"), ("JFK", "JFK"), ("XXX", "YYY")]:
@@ -96,7 +96,7 @@ def test_statuses_and_timestamps_equal_the_sdk_s(feature_store: Any, registry: R
             seconds = plan.decode_timestamp(stamp) if stamp is not None else 0.0
             vector = vectors[view.features[0]]
             theirs = vector.event_timestamps[instance]
-            # The SDK marks every value of a Redis read as present; a missing row is told by its epoch timestamp.
+            # The SDK marks every value of a Redis read as present; a missing row has the timestamp 0.
             assert vector.statuses[instance] == 1
             assert math.isclose(seconds, theirs.seconds + theirs.nanos / 1e9, abs_tol=1e-6)
             absent = any(item.instance == instance and item.view is view for item in features.missing)

@@ -1,4 +1,4 @@
-"""The process as a pod runs it: real Redis, real registry, real sockets; and what it does when they fail."""
+"""The predictor's process as in a pod, with a real Redis, registry and sockets, and failures of these."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREDICT = "/v1/models/flights:predict"
 
 
 class Process:
-    """`python -m services.predictor` on a port of its own."""
+    """A process `python -m services.predictor` on a free port."""
 
     def __init__(self, folder: Path, config: Path, model: Path, **settings: str) -> None:
         with socket.socket() as probe:
@@ -177,7 +177,7 @@ def test_a_redis_that_hangs_is_503_within_the_timeout(server: Process, redis_ser
         assert "did not answer within 250 ms" in answer.json()["error"]
         spent = float(answer.headers["server-timing"].removeprefix("total;dur="))
         assert 200 < spent < 2000
-        # The next ones do not wait for what is known to be down.
+        # Later requests do not wait for a store that is known to be down.
         quick = [float(server.predict().headers["server-timing"].removeprefix("total;dur=")) for _ in range(10)]
         assert sorted(quick)[5] < 200
     finally:
@@ -212,7 +212,7 @@ def test_attempts_to_reach_a_redis_that_is_down_do_not_grow_with_the_load(
     server.wait("served again", lambda: server.predict().status_code == 200, 10)
 
 
-def test_a_registry_that_is_down_at_start_is_told_and_tried_again(
+def test_a_registry_that_is_down_at_start_is_reported_and_retried(
     redis_server: RedisServer, feature_store: Any, model: Path, tmp_path: Path
 ) -> None:
     config = write_config(tmp_path, redis_server.port)
@@ -220,7 +220,7 @@ def test_a_registry_that_is_down_at_start_is_told_and_tried_again(
     registry.mkdir()
     process = Process(tmp_path, config, model, REFRESH_SECONDS="1")
     try:
-        process.wait("telling why", lambda: "registry cannot be read" in process.ready().text)
+        process.wait("reporting the reason", lambda: "registry cannot be read" in process.ready().text)
         refused = process.predict()
         assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
         assert "registry" in refused.json()["error"]
@@ -229,14 +229,16 @@ def test_a_registry_that_is_down_at_start_is_told_and_tried_again(
         process.wait("ready", lambda: process.ready().status_code == 200)
         assert process.predict().status_code == 200
 
-        # Later it may go: the last plan serves.
+        # When the registry fails later, the last plan stays in use.
         good = registry.read_bytes()
         registry.write_bytes(b"not a database" * 1000)
-        process.wait("told", lambda: process.ready().json()["dependencies"]["registry"] != "ok")
+        process.wait(
+            "reporting the registry's failure", lambda: process.ready().json()["dependencies"]["registry"] != "ok"
+        )
         assert process.ready().status_code == 200
         assert process.predict().status_code == 200
         registry.write_bytes(good)
-        process.wait("well again", lambda: process.ready().json()["dependencies"]["registry"] == "ok")
+        process.wait("healthy again", lambda: process.ready().json()["dependencies"]["registry"] == "ok")
     finally:
         process.stop()
 
@@ -281,4 +283,4 @@ def test_sigterm_drains(redis_server: RedisServer, feature_store: Any, model: Pa
 def test_a_bad_setting_ends_it_at_once(tmp_path: Path, model: Path) -> None:
     process = Process(tmp_path, tmp_path / "none.yaml", model, FEATURE_TIMEOUT_MS="fast")
     assert process.process.wait(20) == 2
-    assert "FEATURE_TIMEOUT_MS is 'fast'; allowed is a whole number from 1 to 60000" in process.log.read_text()
+    assert "FEATURE_TIMEOUT_MS is 'fast'; allowed: a whole number from 1 to 60000" in process.log.read_text()

@@ -1,4 +1,4 @@
-"""The online store as it is elsewhere: a Redis Cluster, and one that speaks only TLS."""
+"""Other modes of the online store: a Redis Cluster, and a Redis with TLS only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read(registry: Registry) -> Features:
 
 
 def served(config: Path) -> Features:
-    """Write through Feast and read through the runtime, by one configuration."""
+    """Write with Feast and read with the predictor, with the same configuration."""
     from feast import FeatureStore
 
     store = FeatureStore(fs_yaml_file=config)
@@ -71,7 +71,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 def test_a_redis_cluster(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
-    # By default it is 10,000 above the port, which may be beyond the last.
+    # The default is the port plus 10,000, which may exceed the highest port.
     bus = str(server.port - 10_000)
     server.arguments = ("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", bus)
     server.start()
@@ -110,7 +110,7 @@ def test_tls(tmp_path: Path) -> None:
             time.sleep(0.05)
         found = served(write_config(tmp_path, port, f",ssl=true,ssl_ca_certs={crt}"))
         assert 100 in found.rows[0]
-        # Without the authority it must not be trusted.
+        # Without the authority, the server must not be trusted.
         with pytest.raises(StoreUnavailable, match="certificate"):
             read(Registry(write_config(tmp_path, port, ",ssl=true")))
     finally:

@@ -1,4 +1,4 @@
-"""Real builds of a tiny program: kept by content, resumed after a kill, one at a time, loud when they fail."""
+"""Real builds of a small program: cached by content, resumed after a kill, one at a time, with clear errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ build.ensure(["tiny"])
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A toolchain of one tool, in a cache of its own; Go's caches are the machine's."""
+    """Prepare a toolchain with one tool and an empty cache; Go's caches are the machine's."""
     (tmp_path / "tools.yaml").write_text(TEXT)
     source = tmp_path / "tiny"
     source.mkdir()
@@ -73,7 +73,7 @@ def wait_for(what: str, condition: Callable[[], bool]) -> None:
 
 
 def slow_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a `go` before the real one whose builds wait until a file `go-on` is there."""
+    """Put a `go` on PATH whose builds wait until a file `go-on` exists."""
     real = shutil.which("go")
     wrapper = folder / "wrapped" / "go"
     wrapper.parent.mkdir()
@@ -111,7 +111,7 @@ def test_equal_recipes_give_equal_bytes_wherever_the_checkout_is(folder: Path) -
     assert build.binary("tiny-program").read_bytes() == first
 
 
-def test_a_failed_build_shows_the_compilers_words_and_the_log_and_leaves_nothing(folder: Path) -> None:
+def test_a_failed_build_shows_the_compilers_output_and_the_log_and_leaves_nothing(folder: Path) -> None:
     (folder / "tiny" / "main.go").write_text("package main\n\nfunc main() { undefinedThing() }\n")
     with pytest.raises(UserError) as caught:
         build.ensure(["tiny"])
@@ -126,7 +126,7 @@ def test_a_failed_build_shows_the_compilers_words_and_the_log_and_leaves_nothing
     assert build.is_built("tiny")
 
 
-def test_a_module_that_go_sum_does_not_vouch_for_is_refused(folder: Path) -> None:
+def test_a_module_that_is_not_in_go_sum_is_refused(folder: Path) -> None:
     module = folder / "tiny" / "go.mod"
     module.write_text(module.read_text() + "\nrequire golang.org/x/sys v0.30.0\n")
     (folder / "tiny" / "main.go").write_text('package main\n\nimport _ "golang.org/x/sys/unix"\n\nfunc main() {}\n')
@@ -177,7 +177,7 @@ def test_two_runs_at_once_build_once_and_the_waiting_one_names_the_other(
         stdout = second.stdout
         assert stdout is not None
         reading = pool.submit(lambda: lines.extend(stdout))
-        wait_for("the waiting run's word", lambda: any(f"process {first.pid} of" in line for line in lines))
+        wait_for("the waiting run's output", lambda: any(f"process {first.pid} of" in line for line in lines))
         (folder / "go-on").touch()
         finish(first)
         assert second.wait(timeout=60) == 0

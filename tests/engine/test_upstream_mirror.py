@@ -1,4 +1,4 @@
-"""Fetching a module with the real Go command from a folder that stands in for every source."""
+"""Fetching a module with the real Go command from a folder that replaces the module proxy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULE, VERSION = "mirror.example/thing", "v1.2.3"
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A module proxy as a folder, and a module cache that has nothing yet."""
+    """Return a folder with the layout of a module proxy; prepare an empty module cache."""
     versions = tmp_path / "mirror" / MODULE / "@v"
     versions.mkdir(parents=True)
     (versions / "list").write_text(f"{VERSION}\n")

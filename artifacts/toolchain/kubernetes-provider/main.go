@@ -1,7 +1,7 @@
-// Serves the Kubernetes provider of Pulumi, as its own program does.
+// Serves Pulumi's Kubernetes provider, like the provider's own main package.
 //
-// The schema and the Terraform mapping are files beside the executable: embedding them would need a copy of the
-// module's files inside this folder.
+// The schema and the Terraform mapping are read from files in the folder of the executable. Embedding them would require
+// a copy of the module's files in this folder.
 package main
 
 import (

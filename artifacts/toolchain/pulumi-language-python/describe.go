@@ -1,7 +1,7 @@
 package main
 
-// describeScript prints, as JSON, which Python runs it, the plugin files of the packages that it finds and, with the
-// argument `all`, what is installed for it. The latter reads hundreds of files, which a preview need not wait for.
+// describeScript prints as JSON: the Python that runs it, the plugin files of installed packages and, with the argument
+// `all`, the installed distributions. The latter reads hundreds of files, so a preview does not request it.
 const describeScript = `
 import json
 import pathlib

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// host answers the engine. What it leaves to the embedded type is answered with "unimplemented": making projects,
-// packages and SDKs, which no operation on a stack needs.
+// host implements the LanguageRuntime service. The embedded type returns "unimplemented" for all other methods, which
+// make projects, packages and SDKs; operations on stacks do not need them.
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 
@@ -27,7 +27,7 @@ type host struct {
 	mutex  sync.Mutex
 	engine string
 
-	// stopped ends every program when the engine cancels.
+	// stopped is done when the engine cancels; this ends every program.
 	stopped context.Context
 	stop    context.CancelFunc
 }
@@ -37,8 +37,8 @@ func newHost(engine, script, tracing string) *host {
 	return &host{engine: engine, script: script, tracing: tracing, stopped: stopped, stop: stop}
 }
 
-// complaint returns an error message in the form of the project's own: what is wrong, what was seen, what to do.
-func complaint(what, seen, next string) string {
+// userError returns an error message in the project's form: what is wrong, what was seen, what to do next.
+func userError(what, seen, next string) string {
 	return fmt.Sprintf("%s\n  seen:    %s\n  next:    %s", what, seen, next)
 }
 
@@ -48,7 +48,7 @@ func (h *host) engineAddress() string {
 	return h.engine
 }
 
-// Handshake takes the engine's address where the command line did not give it.
+// Handshake stores the engine's address, which newer engines do not pass on the command line.
 func (h *host) Handshake(
 	_ context.Context, request *pulumirpc.LanguageHandshakeRequest,
 ) (*pulumirpc.LanguageHandshakeResponse, error) {
@@ -58,18 +58,18 @@ func (h *host) Handshake(
 	return &pulumirpc.LanguageHandshakeResponse{}, nil
 }
 
-// GetPluginInfo tells the version, which is that of the engine it was built with.
+// GetPluginInfo returns the version of the Pulumi SDK that the host was built with.
 func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: strings.TrimPrefix(version.Version, "v")}, nil
 }
 
-// Cancel ends every program and plugin that runs.
+// Cancel ends all running programs and plugins.
 func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	h.stop()
 	return &emptypb.Empty{}, nil
 }
 
-// About describes the Python of a program, for `pulumi about`.
+// About returns executable and version of a program's Python, for `pulumi about`.
 func (h *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	python, err := interpreterOf(request.GetInfo())
 	if err != nil {
@@ -86,9 +86,8 @@ func (h *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pul
 	}, nil
 }
 
-// GetProgramDependencies lists the distributions in a program's environment.
-//
-// All of them: an environment does not record which ones were asked for.
+// GetProgramDependencies lists all distributions in a program's environment, because an environment does not record
+// which ones are direct dependencies.
 func (h *host) GetProgramDependencies(
 	ctx context.Context, request *pulumirpc.GetProgramDependenciesRequest,
 ) (*pulumirpc.GetProgramDependenciesResponse, error) {
@@ -109,30 +108,31 @@ func (h *host) GetProgramDependencies(
 	return response, nil
 }
 
-// GetRequiredPackages lists the provider plugins that go with the packages in a program's environment.
-func (h *host) GetRequiredPackages(
-	ctx context.Context, request *pulumirpc.GetRequiredPackagesRequest,
-) (*pulumirpc.GetRequiredPackagesResponse, error) {
-	python, err := interpreterOf(request.GetInfo())
+// requiredPackages lists the provider plugins that the packages in a program's environment need.
+func requiredPackages(ctx context.Context, info *pulumirpc.ProgramInfo) ([]*pulumirpc.PackageDependency, error) {
+	python, err := interpreterOf(info)
 	if err != nil {
 		return nil, err
 	}
-	packages, err := python.packages(ctx)
+	return python.packages(ctx)
+}
+
+// GetRequiredPackages lists the provider plugins that the packages in a program's environment need.
+func (h *host) GetRequiredPackages(
+	ctx context.Context, request *pulumirpc.GetRequiredPackagesRequest,
+) (*pulumirpc.GetRequiredPackagesResponse, error) {
+	packages, err := requiredPackages(ctx, request.GetInfo())
 	if err != nil {
 		return nil, err
 	}
 	return &pulumirpc.GetRequiredPackagesResponse{Packages: packages}, nil
 }
 
-// GetRequiredPlugins is the form of GetRequiredPackages that older engines ask for.
+// GetRequiredPlugins is the older form of GetRequiredPackages, for older engines.
 func (h *host) GetRequiredPlugins(
 	ctx context.Context, request *pulumirpc.GetRequiredPluginsRequest,
 ) (*pulumirpc.GetRequiredPluginsResponse, error) {
-	python, err := interpreterOf(request.GetInfo())
-	if err != nil {
-		return nil, err
-	}
-	packages, err := python.packages(ctx)
+	packages, err := requiredPackages(ctx, request.GetInfo())
 	if err != nil {
 		return nil, err
 	}
@@ -145,19 +145,19 @@ func (h *host) GetRequiredPlugins(
 	return response, nil
 }
 
-// InstallDependencies refuses: the project's own command installs by hash what `pulumi install` would take from the
-// index as it is today.
+// InstallDependencies refuses: the project's own command installs pinned versions with hashes, whereas `pulumi install`
+// would install the latest ones.
 func (h *host) InstallDependencies(
 	request *pulumirpc.InstallDependenciesRequest, _ pulumirpc.LanguageRuntime_InstallDependenciesServer,
 ) error {
-	return status.Error(codes.FailedPrecondition, complaint(
-		"`pulumi install` is not how this project's Python environments are made.",
-		"asked to install into "+request.GetInfo().GetRootDirectory(),
+	return status.Error(codes.FailedPrecondition, userError(
+		"This project does not support `pulumi install`.",
+		"a request to install into "+request.GetInfo().GetRootDirectory(),
 		remedy,
 	))
 }
 
-// RuntimeOptionsPrompts has nothing to ask.
+// RuntimeOptionsPrompts returns no prompts.
 func (h *host) RuntimeOptionsPrompts(
 	context.Context, *pulumirpc.RuntimeOptionsRequest,
 ) (*pulumirpc.RuntimeOptionsResponse, error) {

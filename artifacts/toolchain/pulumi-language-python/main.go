@@ -1,7 +1,7 @@
 // Command pulumi-language-python lets the Pulumi engine run programs and policy packs that are written in Python.
 //
-// The engine starts it with the address of its own server as last argument, reads the port that it serves on from
-// the first line of its output, and speaks the protocol `LanguageRuntime` with it.
+// The engine starts it with the address of the engine's server as last argument, reads its port from the first line of
+// its output, and calls the gRPC service `LanguageRuntime` on that port.
 package main
 
 import (
@@ -21,10 +21,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// execName is the script that connects a program to the engine; it lies beside this executable.
+// execName is the name of the script that connects a program to the engine; it is in the folder of this executable.
 const execName = "pulumi-language-python-exec"
 
-// parentPoll is how often to look whether the engine still lives, which may be killed without a word.
+// parentPoll is the interval for checking whether the engine is still running, because it may be killed.
 const parentPoll = 500 * time.Millisecond
 
 func main() {
@@ -36,10 +36,10 @@ func main() {
 
 func run(arguments []string) error {
 	flags := flag.NewFlagSet("pulumi-language-python", flag.ContinueOnError)
-	tracing := flags.String("tracing", "", "endpoint that the engine sends traces to; handed on to programs")
+	tracing := flags.String("tracing", "", "endpoint that the engine sends traces to; passed on to programs")
 	flags.Bool("logtostderr", false, "ignored: there is no log")
 	flags.Int("v", 0, "ignored: there is no log")
-	showVersion := flags.Bool("version", false, "print the version and end")
+	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -88,8 +88,8 @@ func execScript() (string, error) {
 	}
 	script := filepath.Join(filepath.Dir(executable), execName)
 	if _, err := os.Stat(script); errors.Is(err, os.ErrNotExist) {
-		return "", errors.New(complaint(
-			"The Python language host is not whole.",
+		return "", errors.New(userError(
+			"The Python language host is incomplete.",
 			"no "+script,
 			"build it again: mlp toolchain build pulumi-language-python",
 		))
@@ -97,7 +97,7 @@ func execScript() (string, error) {
 	return script, nil
 }
 
-// endWithParent ends this process once its parent is gone. Programs that it runs end with it.
+// endWithParent ends this process when its parent has ended. Programs that it runs end with it.
 func endWithParent(parent int) {
 	for range time.Tick(parentPoll) {
 		if os.Getppid() != parent {

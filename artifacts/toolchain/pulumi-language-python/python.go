@@ -18,9 +18,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// remedy says how the project's environments come to be.
-const remedy = "`make .mlp/venv.stamp` makes the program's, `eval \"$(mlp env)\"` the policy pack's;" +
-	" `mlp doctor` tells what else is missing"
+// remedy is the next step for the user when a Python environment is missing or incomplete.
+const remedy = "`make .mlp/venv.stamp` makes the program's environment, `eval \"$(mlp env)\"` the policy pack's;" +
+	" `mlp doctor` checks the machine"
 
 // interpreter is the Python that Pulumi.yaml, or PulumiPolicy.yaml, names.
 type interpreter struct {
@@ -50,7 +50,7 @@ type plugin struct {
 	} `json:"parameterization"`
 }
 
-// interpreterOf returns the Python of a program; an error with what to do where there is none.
+// interpreterOf returns the Python of a program; when there is none, the error has the next step.
 func interpreterOf(info *pulumirpc.ProgramInfo) (*interpreter, error) {
 	options := toolchain.PythonOptions{Root: info.GetRootDirectory(), ProgramDir: info.GetProgramDirectory()}
 	given := info.GetOptions().AsMap()
@@ -67,7 +67,7 @@ func interpreterOf(info *pulumirpc.ProgramInfo) (*interpreter, error) {
 	case "uv":
 		options.Toolchain = toolchain.Uv
 	default:
-		return nil, status.Error(codes.InvalidArgument, complaint(
+		return nil, status.Error(codes.InvalidArgument, userError(
 			"The option `toolchain` of the runtime is unknown.", name, "use pip, poetry or uv",
 		))
 	}
@@ -77,7 +77,7 @@ func interpreterOf(info *pulumirpc.ProgramInfo) (*interpreter, error) {
 			folder = filepath.Join(options.Root, folder)
 		}
 		if !toolchain.IsVirtualEnv(folder) {
-			return nil, status.Error(codes.FailedPrecondition, complaint(
+			return nil, status.Error(codes.FailedPrecondition, userError(
 				"The program's Python environment is missing.",
 				fmt.Sprintf("no %s (option virtualenv: %s)", filepath.Join(folder, "bin", "python"), virtualenv),
 				remedy,
@@ -91,7 +91,7 @@ func interpreterOf(info *pulumirpc.ProgramInfo) (*interpreter, error) {
 	return &interpreter{Toolchain: chosen, name: name}, nil
 }
 
-// describe starts Python once and returns what it is and what is there for it; `all` lists every distribution too.
+// describe runs describeScript and returns its output; with the argument `all`, distributions are listed too.
 func (p *interpreter) describe(ctx context.Context, what ...string) (*description, error) {
 	command, err := p.Command(ctx, append([]string{"-c", describeScript}, what...)...)
 	if err != nil {
@@ -99,13 +99,13 @@ func (p *interpreter) describe(ctx context.Context, what ...string) (*descriptio
 	}
 	output, err := command.Output()
 	if err != nil {
-		return nil, status.Error(codes.FailedPrecondition, complaint(
+		return nil, status.Error(codes.FailedPrecondition, userError(
 			"Python does not start.", seen(command, err), remedy,
 		))
 	}
 	found := &description{}
 	if err := json.Unmarshal(output, found); err != nil {
-		return nil, fmt.Errorf("reading what %s printed: %w", command.Path, err)
+		return nil, fmt.Errorf("reading the output of %s: %w", command.Path, err)
 	}
 	return found, nil
 }
@@ -117,7 +117,7 @@ func (p *interpreter) packages(ctx context.Context) ([]*pulumirpc.PackageDepende
 		return nil, err
 	}
 	if !found.Pulumi {
-		return nil, status.Error(codes.FailedPrecondition, complaint(
+		return nil, status.Error(codes.FailedPrecondition, userError(
 			"The program's Python environment lacks Pulumi's SDK.", "no package `pulumi` for "+found.Executable, remedy,
 		))
 	}
@@ -145,7 +145,7 @@ func dependency(folder string, read *plugin) *pulumirpc.PackageDependency {
 	return result
 }
 
-// seen returns how a command failed, with the end of what it complained.
+// seen returns how a command failed, with the last line of its error output.
 func seen(command *exec.Cmd, err error) string {
 	text := command.Path + ": " + err.Error()
 	var failed *exec.ExitError

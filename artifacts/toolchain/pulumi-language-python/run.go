@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// exitAfterMessage is the status with which the script ends when it has told the engine what is wrong.
+	// exitAfterMessage is the exit status of the script after it has reported an error to the engine.
 	exitAfterMessage = 32
 
-	// patience is how long a program that was asked to end may take before it is killed.
-	patience = 5 * time.Second
+	// stopTimeout is the time from SIGTERM to SIGKILL when a program is stopped.
+	stopTimeout = 5 * time.Second
 
-	// defaultParallel stands for an engine that sets no limit: it sends the largest number there is.
+	// defaultParallel replaces larger values: without a limit, the engine sends the largest integer.
 	defaultParallel = 1 << 15
 )
 
-// Run runs a program until it ends; the engine learns its resources from the program itself.
+// Run runs a program until it ends; the program registers its resources with the engine.
 func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	python, err := interpreterOf(request.GetInfo())
 	if err != nil {
@@ -46,7 +46,7 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	}
 	command.Dir = request.GetPwd()
 	command.Env = append(orInherited(command.Env), environment...)
-	// The engine shows what is written here as the program's own output.
+	// The engine shows the output of this process as the program's output.
 	code, err := h.await(ctx, command, os.Stdout, os.Stderr)
 	switch {
 	case err != nil:
@@ -59,7 +59,7 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	return &pulumirpc.RunResponse{}, nil
 }
 
-// arguments returns the command line of a program: the script, what it takes, the program and its own arguments.
+// arguments returns the command line of a program: the script and its options, the program and its arguments.
 func (h *host) arguments(request *pulumirpc.RunRequest) []string {
 	info := request.GetInfo()
 	arguments := []string{"-u", h.script}
@@ -86,7 +86,7 @@ func (h *host) arguments(request *pulumirpc.RunRequest) []string {
 	return append(arguments, request.GetArgs()...)
 }
 
-// configuration returns the variables that hand a stack's configuration to a program, and that is where its secrets go.
+// configuration returns the environment variables that pass a stack's configuration, secrets included, to a program.
 func configuration(request *pulumirpc.RunRequest) ([]string, error) {
 	values, secrets := request.GetConfig(), request.GetConfigSecretKeys()
 	if values == nil {
@@ -150,16 +150,16 @@ func (h *host) RunPlugin(
 	})
 }
 
-// await runs a command and returns its status. When the engine no longer waits for it, it is asked to end, and killed
-// when it does not; it never outlives this process.
+// await runs a command and returns its exit status. When the engine cancels, the command gets SIGTERM, and SIGKILL after
+// stopTimeout. The command never outlives this process.
 func (h *host) await(ctx context.Context, command *exec.Cmd, stdout, stderr io.Writer) (int, error) {
-	// The kernel watches the thread that starts a process, not its process.
+	// Pdeathsig is sent when the thread that started the process ends, so keep this thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	command.Stdout, command.Stderr = stdout, stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = patience
+	command.WaitDelay = stopTimeout
 	if err := command.Start(); err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-"""What the node's processes read: it parses, it is complete, and it keeps the promises of the design."""
+"""Configuration of the node's processes: it is valid and complete, and has the settings that the design requires."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_pod_network_has_no_way_out() -> None:
     assert portmap["type"] == "portmap"
 
 
-def test_nobody_is_let_in_without_a_name_except_for_health() -> None:
+def test_anonymous_requests_are_allowed_for_health_only() -> None:
     anonymous = yaml.safe_load(rendered("authentication.yaml"))["anonymous"]
     assert {entry["path"] for entry in anonymous["conditions"]} == {"/livez", "/readyz", "/healthz"}
 
@@ -109,12 +109,12 @@ def test_every_argument_of_every_program_can_be_filled_in() -> None:
             assert "$" not in filled, (name, argument)
 
 
-def test_a_template_that_names_the_unknown_is_refused() -> None:
+def test_a_template_with_an_unknown_key_is_refused() -> None:
     with pytest.raises(KeyError):
         Template("$unheard_of").substitute(config.values("pause"))
 
 
-def test_supervision_restarts_what_ends_and_starts_nothing_by_itself() -> None:
+def test_supervision_restarts_processes_but_does_not_start_them() -> None:
     program = Program(
         name="odd", command=("/a folder/bin", "--x=50%", "--y"), environment={"GOGC": "50"}, stop_seconds=7
     )

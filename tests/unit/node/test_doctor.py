@@ -1,4 +1,4 @@
-"""Every machine check passes on a fit machine and fails, naming itself, when its one fact is broken."""
+"""Machine checks: all pass on a suitable machine, and each fails when its fact is wrong."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_an_unused_version_2_mount_beside_version_1_changes_nothing() -> None:
     assert failed(dataclasses.replace(FIT, mounts=(*FIT.mounts, *UNIFIED))) == []
 
 
-def test_a_machine_sold_as_8_gib_passes() -> None:
+def test_a_machine_with_nominal_8_gib_passes() -> None:
     assert failed(dataclasses.replace(FIT, memory=round(7.7 * GIB))) == []
 
 
@@ -146,7 +146,7 @@ def test_each_file_system_is_judged_by_itself() -> None:
     assert failed(dataclasses.replace(FIT, disks=disks)) == ["disk of cache"]
 
 
-def test_refusal_names_each_fault_with_what_is_seen_needed_and_how_to_mend_it() -> None:
+def test_refusal_names_each_failure_with_seen_needed_and_fix() -> None:
     machine = dataclasses.replace(FIT, user=1000, memory=2 * GIB)
     with pytest.raises(UserError) as caught:
         checks.refuse(checks.examine(machine, WANTED))
@@ -167,7 +167,7 @@ def test_up_refuses_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -
         checks.check_machine()
 
 
-def test_doctor_ends_with_status_1_and_shows_the_way_out(
+def test_doctor_ends_with_status_1_and_shows_the_fix(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(checks, "inspect_machine", sees(dataclasses.replace(FIT, conflicts=("198.18.0.0/24 on eth1",))))

@@ -1,4 +1,4 @@
-"""Reading facts from the kernel's own files and from Debian's tools."""
+"""Parsing of kernel files and of the output of Debian's tools."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_kernel_options_and_modules() -> None:
         ({"CONFIG_VETH": "m"}, None, set(), "unknown"),
     ],
 )
-def test_feature_state_follows_the_witnesses(
+def test_feature_state_follows_from_the_sources(
     options: dict[str, str] | None, modules: set[str] | None, paths: set[str], expected: str
 ) -> None:
     known = None if modules is None else frozenset(modules)

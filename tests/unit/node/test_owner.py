@@ -1,4 +1,4 @@
-"""Who holds the node, and what may be done to it."""
+"""Ownership of the node, and the readiness of its system pods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(record: Path, **changes: object) -> None:
     record.write_text(json.dumps(known | changes))
 
 
-def test_a_living_stranger_is_named_and_refused(record: Path) -> None:
+def test_another_checkouts_running_cluster_is_named_and_refused(record: Path) -> None:
     write(record, checkout="/elsewhere/platform")
     with pytest.raises(UserError) as caught:
         owner.refuse_other_checkout()
@@ -34,14 +34,14 @@ def test_a_living_stranger_is_named_and_refused(record: Path) -> None:
     assert "mlp cluster stop" in caught.value.render()
 
 
-def test_healing_never_touches_a_living_stranger(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cleanup_never_touches_another_checkouts_running_cluster(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(record, checkout="/elsewhere/platform")
     monkeypatch.setattr(cgroups, "kill", lambda: pytest.fail("killed a stranger's processes"))
     with pytest.raises(UserError):
         cleanup.remove_leftovers()
 
 
-def test_our_own_living_cluster_is_no_stranger(record: Path) -> None:
+def test_this_checkouts_running_cluster_is_accepted(record: Path) -> None:
     write(record)
     owner.refuse_other_checkout()
     held = owner.read()
@@ -50,7 +50,7 @@ def test_our_own_living_cluster_is_no_stranger(record: Path) -> None:
     assert held.ours
 
 
-def test_a_dead_stranger_is_no_hindrance(record: Path) -> None:
+def test_another_checkouts_stopped_cluster_is_accepted(record: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
     write(record, checkout="/elsewhere/platform", pid=gone.pid, started=1)
@@ -65,7 +65,7 @@ def test_a_pid_that_is_used_again_is_not_the_owner(record: Path) -> None:
     assert not held.alive
 
 
-def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
+def test_a_zombie_process_counts_as_ended() -> None:
     process = subprocess.Popen(["sleep", "60"])
     assert node.start_ticks(process.pid) is not None
     process.kill()
@@ -75,7 +75,7 @@ def test_a_process_that_nobody_has_waited_for_is_dead() -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"checkout": "/x"}', '{"checkout": "/x", "pid": "y"}'])
-def test_an_unreadable_record_means_nobody(record: Path, content: str) -> None:
+def test_an_unreadable_record_means_no_owner(record: Path, content: str) -> None:
     record.write_text(content)
     assert owner.read() is None
     owner.refuse_other_checkout()
@@ -174,7 +174,7 @@ def test_a_pod_that_ran_before_the_start_is_not_available() -> None:
     assert "has not started since" in str(system.deployment_problem(FakeApi(answers), "coredns", since=RENEWED + 60))
 
 
-def test_an_unregistered_node_is_said_so() -> None:
+def test_an_unregistered_node_is_reported() -> None:
     assert system.node_problem(FakeApi({})) == "the kubelet has not registered the node"
 
 

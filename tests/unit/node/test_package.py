@@ -1,4 +1,4 @@
-"""The package's functions stay functions, whatever of it has been imported."""
+"""The package's functions are not replaced by submodules with the same name when those are imported."""
 
 from __future__ import annotations
 

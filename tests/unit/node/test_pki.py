@@ -1,4 +1,4 @@
-"""Certificates: a chain that verifies, keys nobody else reads, and renewal of exactly what needs it."""
+"""Certificates of the node: chains verify, keys are private, and only what must be renewed is renewed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_server_certificates_verify_for_their_names_only(folder: Path, name: str
         verify("example.invalid")
 
 
-def test_authorities_do_not_vouch_for_each_other(folder: Path) -> None:
+def test_an_authority_does_not_verify_certificates_of_another(folder: Path) -> None:
     for name, leaf in pki.LEAVES.items():
         for authority in pki.AUTHORITIES:
             issued = certificate(folder, name)
@@ -86,7 +86,7 @@ def test_leaves_are_renewed_before_they_expire(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing key", "empty certificate", "another's key"])
-def test_damage_is_mended_without_touching_the_rest(folder: Path, damage: str) -> None:
+def test_damaged_files_are_issued_again_and_others_are_kept(folder: Path, damage: str) -> None:
     match damage:
         case "missing key":
             (folder / "kubelet.key").unlink()

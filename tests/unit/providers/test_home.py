@@ -1,4 +1,4 @@
-"""The home of our CLI: links at the right versions, and what a user has installed comes first."""
+"""The Pulumi home: links with the right versions, and precedence of the user's installation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_plugin_lies_at_the_version_of_its_package(tmp_path: Path, built: 
         assert (folder / f"pulumi-{kind}-{name}").resolve().is_file(), folder
 
 
-def test_a_user_s_plugin_wins_and_ours_comes_back_without_it(tmp_path: Path, built: Callable[[str], Path]) -> None:
+def test_a_user_s_plugin_has_precedence_while_it_is_installed(tmp_path: Path, built: Callable[[str], Path]) -> None:
     users, ours = tmp_path / "users", tmp_path / "home"
     link = ours / "plugins" / RANDOM / "pulumi-resource-random"
     home.make(ours, users, built)
@@ -97,12 +97,12 @@ def test_the_installed_cli_is_taken_unless_it_is_ours(tmp_path: Path) -> None:
         cli.installed({"PATH": path, "MLP_PULUMI": "mine"})
 
 
-@pytest.mark.parametrize("said", ["v3.1.0", "3.258.9", "no number"])
-def test_an_old_cli_is_refused(tmp_path: Path, said: str) -> None:
-    own = executable(tmp_path / "pulumi", f"#!/bin/sh\necho {said}\n")
+@pytest.mark.parametrize("version", ["v3.1.0", "3.258.9", "no number"])
+def test_an_old_cli_is_refused(tmp_path: Path, version: str) -> None:
+    own = executable(tmp_path / "pulumi", f"#!/bin/sh\necho {version}\n")
     with pytest.raises(UserError) as caught:
         cli.installed({"PATH": str(own.parent)})
-    for part in (said, str(own), "3.259.0 or newer", "MLP_PULUMI=built"):
+    for part in (version, str(own), "3.259.0 or newer", "MLP_PULUMI=built"):
         assert part in str(caught.value)
 
 

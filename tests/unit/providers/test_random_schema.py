@@ -1,4 +1,4 @@
-"""The stand-in for pulumi-random has the types, inputs and outputs of the installed package."""
+"""The replacement for the pulumi-random plugin has the types, inputs and outputs of the installed package."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from providers.random.generate import MAKERS
 from providers.random.provider import KINDS, _settings
 
 ABSENT = {"random:index/randomUuid4:RandomUuid4", "random:index/randomUuid7:RandomUuid7"}
-"""Types that the program does not use and the stand-in refuses by name."""
+"""Types that the program does not use and the plugin refuses by name."""
 
 EVERYWHERE = {"keepers", "number"}
-"""Inputs that the stand-in handles for all types: what draws anew, and an older name of `numeric`."""
+"""Inputs that the plugin accepts for all types: triggers of a replacement, and the old name of `numeric`."""
 
 INPUTS: dict[str, dict[str, Any]] = {
     "password": {"length": 12},
@@ -29,11 +29,11 @@ INPUTS: dict[str, dict[str, Any]] = {
     "integer": {"min": 1, "max": 9},
     "shuffle": {"inputs": ["a", "b"]},
 }
-"""What each maker needs to draw something."""
+"""Inputs with which each maker can generate a value."""
 
 
 def shipped() -> dict[str, type[pulumi.CustomResource]]:
-    """Resource classes of the package by type token."""
+    """Return the package's resource classes by type token."""
     found = [item for _, item in inspect.getmembers(random, inspect.isclass)]
     classes = [item for item in found if issubclass(item, pulumi.CustomResource) and hasattr(item, "pulumi_type")]
     return {typing.cast(Any, item).pulumi_type: item for item in classes}

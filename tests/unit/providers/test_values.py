@@ -1,4 +1,4 @@
-"""Values on the wire, secrets among them, without an engine."""
+"""Conversion of property values, including secrets, without an engine."""
 
 from __future__ import annotations
 

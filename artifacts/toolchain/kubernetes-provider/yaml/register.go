@@ -9,9 +9,9 @@ import (
 
 // registerResource registers an object by its kind.
 //
-// The function of the Go SDK that it stands in for has a case with a Go type of its own for each kind of Kubernetes. The
-// provider uses nothing of those types, and compiling them takes three minutes. Type tokens are the same: that of the
-// core group alone names its group.
+// It replaces a function of the Go SDK that has a case with a separate Go type for each Kubernetes kind. The provider does
+// not use these types, and compiling them takes three minutes. Type tokens are the same as the SDK's; for apiVersion v1,
+// the token has the group name `core`.
 func registerResource(
 	ctx *pulumi.Context, apiVersion, kind, name string, props pulumi.Input, opts ...pulumi.ResourceOption,
 ) (pulumi.CustomResource, error) {

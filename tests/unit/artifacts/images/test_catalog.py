@@ -1,4 +1,4 @@
-"""Images are named by their content: a reference changes with any input, and with nothing else."""
+"""Image references: they change with every input of an image and with nothing else."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_a_reference_stays_when_nothing_of_the_image_changes(image: Image) -> No
     edit(image.folder.parent.parent / "code" / "__pycache__" / "m.cpython-311.pyc", "x")
     edit(image.folder.parent.parent / "unrelated.py", "")
     (image.folder / "Containerfile").touch()
-    said = dataclasses.replace(image, description="other", estimate_seconds=99, internal=True, bench=True)
-    assert tag(said) == before
+    relabelled = dataclasses.replace(image, description="other", estimate_seconds=99, internal=True, bench=True)
+    assert tag(relabelled) == before
 
 
 def test_references_name_every_image_a_cluster_runs() -> None:

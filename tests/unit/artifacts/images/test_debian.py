@@ -1,4 +1,4 @@
-"""Debian packages of images: one moment's versions are the tag, whatever the mirror does later. With real apt-get."""
+"""Debian packages of images, with the real apt-get: tags keep the resolved versions when the mirror changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ images:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
-    """A mirror that this machine's apt knows, an empty cache, and a catalog with a server on a base."""
+    """Return a mirror in the machine's apt sources; prepare an empty cache and a catalog with a base and a server."""
     shop = Mirror(tmp_path / "mirror")
     for name in ("dash", "apt", "usr-is-merged", "ca", "libx"):
         (tmp_path / "mirror").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The entry script of Postgres leaves data of another major version alone. With stand-ins for the server's programs."""
+"""The entry script of the Postgres image refuses data of another major version. The server's programs are fakes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ done
 
 ENTRY = ROOT / "artifacts" / "images" / "postgres" / "entrypoint"
 PASSWORD = ROOT / "components" / "substrates" / "local" / "scripts" / "password.sh"
-"""Runs on the volume before the entry script does."""
+"""Script that prepares the volume before the entry script runs."""
 
 
 def run(folder: Path, script: Path = ENTRY) -> subprocess.CompletedProcess[str]:
-    """Run one of the server's scripts on `folder`/data."""
+    """Run a script of the image on `folder`/data."""
     programs = folder / "bin"
     programs.mkdir()
     check = (ENTRY.parent / "check-data").read_text()

@@ -1,4 +1,4 @@
-"""Built images reach a registry once, under their content's tag, and no password stands on a command line."""
+"""Pushing images: each is pushed once, under its content tag, and no password is put on a command line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MANIFEST = '{"config": {"digest": "sha256:config"}, "layers": []}'
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder where a stand-in for skopeo writes down how it was called."""
+    """Return the folder in which a fake skopeo records its calls."""
     program = tmp_path / "bin" / "skopeo"
     program.parent.mkdir()
     program.write_text(SKOPEO)

@@ -1,4 +1,4 @@
-"""What a built image is on disk, how it reaches containerd, and where Debian packages come from."""
+"""The store of built images, the import into containerd, and the machine's apt sources."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_load_without_containerd_says_how_to_start_it(tmp_path: Path, monkeypa
 
 
 def layer(files: dict[str, str]) -> bytes:
-    """Return a layer with `files`."""
+    """Return a layer that contains `files`."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, text in files.items():
@@ -131,7 +131,7 @@ def test_the_packages_of_an_image_are_those_of_its_newest_layer(record: store.Re
     assert contents.packages(record.digest) == {"libc6": "2.36-8"}
 
 
-def test_an_image_with_other_packages_than_its_tag_says_is_refused(record: store.Record) -> None:
+def test_an_image_whose_packages_differ_from_its_tag_is_refused(record: store.Record) -> None:
     store.blob("sha256:parent").write_bytes(layer({}))
     store.blob("sha256:own").write_bytes(layer({"var/lib/dpkg/status": STATUS}))
     with pytest.raises(UserError, match="does not have the Debian packages") as fault:
@@ -203,7 +203,7 @@ def test_only_debians_own_sources_are_passed_on(tmp_path: Path) -> None:
     assert not [name for name in ("two", "three", "five", "six") if f"mirror://{name}" in text]
 
 
-def test_a_machine_of_another_release_is_asked_for_the_same_mirror(tmp_path: Path) -> None:
+def test_a_source_of_another_release_gives_the_mirrors_address(tmp_path: Path) -> None:
     folder = tmp_path / "sources.list.d"
     folder.mkdir()
     (folder / "debian.sources").write_text(DEB822)
@@ -216,7 +216,7 @@ def test_a_machine_of_another_release_is_asked_for_the_same_mirror(tmp_path: Pat
     assert "mirror://one" not in apt.sources("trixie", tmp_path)
 
 
-def test_a_machine_without_the_suite_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_without_the_suite_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no apt source for Debian bookworm"):
         apt.sources("bookworm", tmp_path)
 

@@ -1,4 +1,4 @@
-"""Pins, pruning and the digest check, without a network or a renderer."""
+"""Pins, pruning and digest checks of upstream manifests, without network and renderer."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ def test_items_of_a_list_are_objects_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         ({"version": "1", "module": "m", "sources": [{"files": "a", "chart": "b"}]}, "exactly one of"),
         ({"version": "1", "module": "m", "sources": [{"files": "a", "colour": "red"}]}, "colour"),
         ({"module": "m", "sources": []}, "version"),
     ],
 )
-def test_a_wrong_pin_is_named(entry: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_pin_is_named(entry: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         parse_pins(yaml.safe_dump({"kubernetes": "1.34.4", "components": {"thing": entry}}))
 
 
@@ -132,7 +132,7 @@ def test_with_a_mirror_nothing_else_is_asked(tmp_path: Path) -> None:
     assert sources.environment({"GOPROXY": "x"}, None)["GOPROXY"] == "x"
 
 
-def test_the_checksum_database_is_asked_about_what_nobody_pinned_yet() -> None:
+def test_the_checksum_database_verifies_modules_that_are_not_pinned() -> None:
     assert "GOSUMDB" not in sources.environment({}, None)
     assert sources.environment({}, None, pinned=True)["GOSUMDB"] == "off"
 
@@ -148,7 +148,7 @@ def test_a_module_may_be_numbered_unlike_its_release() -> None:
 
 
 class Upstream:
-    """A module `example.com/thing` whose zip is made by hand, in place of the download."""
+    """Provide a module `example.com/thing` with a handmade zip instead of the download."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""`mlp toolchain`."""
+"""The command `mlp toolchain`."""
 
 from __future__ import annotations
 

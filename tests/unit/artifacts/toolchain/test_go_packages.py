@@ -1,4 +1,4 @@
-"""The installation of system packages, with stand-ins for Debian's tools."""
+"""Installation of system packages, with fakes of Debian's tools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ esac
 
 @pytest.fixture
 def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH whose apt-get, dpkg and dpkg-query write down their calls; apt-get fails when `refuse` exists."""
+    """Put fakes of apt-get, dpkg and dpkg-query that record their calls on PATH; apt-get fails if `refuse` exists."""
     scripts = {"apt-get": APT_GET, "dpkg": "true", "dpkg-query": 'echo "runc installed"; exit 1'}
     for name, body in scripts.items():
         path = tmp_path / name
@@ -80,7 +80,7 @@ def test_lists_that_suffice_are_not_updated(debian: Path) -> None:
     assert not any(call.endswith("update") for call in calls(debian))
 
 
-def test_failure_shows_apts_words_the_log_and_the_packages(debian: Path) -> None:
+def test_failure_shows_apts_output_the_log_and_the_packages(debian: Path) -> None:
     (debian / "refuse").touch()
     with pytest.raises(UserError) as caught:
         packages.ensure_packages()

@@ -1,4 +1,4 @@
-"""What a waiting or building run says."""
+"""Progress output of a build, and of a run that waits for the lock."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_bar() -> None:
 @pytest.mark.parametrize(
     ("elapsed", "done", "total", "expected"),
     [
-        (5, 0, 0, 295),  # nothing known yet: the recorded figure
-        (400, 0, 0, 0),  # never less than nothing
-        (10, 0, 100, 310),  # a list of packages was read, which took its time
-        (1000, 50, 100, 0.515 * (0.515 * 300 + 1000)),  # slower than recorded: more than the record says
-        (20, 50, 100, 0.515 * (0.515 * 300 + 20)),  # quicker: less
+        (5, 0, 0, 295),  # nothing known yet: the recorded duration
+        (400, 0, 0, 0),  # never negative
+        (10, 0, 100, 310),  # the list of packages was read, which took time
+        (1000, 50, 100, 0.515 * (0.515 * 300 + 1000)),  # slower than recorded: more than the recorded duration
+        (20, 50, 100, 0.515 * (0.515 * 300 + 20)),  # faster: less
         (100, 100, 100, 0.03 * (0.03 * 300 + 100)),  # only linking is left
     ],
 )
@@ -34,12 +34,12 @@ def test_left(elapsed: float, done: int, total: int, expected: float) -> None:
     assert left(300, elapsed, done, total) == pytest.approx(expected)
 
 
-def test_what_is_left_falls_as_packages_are_compiled() -> None:
+def test_the_remaining_time_falls_as_packages_are_compiled() -> None:
     values = [left(300, 3.0 * done, done, 100) for done in range(101)]
     assert values == sorted(values, reverse=True)
 
 
-def test_the_view_counts_modules_and_packages_and_says_what_all_tools_take() -> None:
+def test_progress_counts_modules_and_packages_and_shows_the_time_of_all_tools() -> None:
     step = Step("build", 300)
     with BuildProgress(step, 300, 600) as view:
         assert "all tools: about 15 min left" in step.detail
@@ -68,7 +68,7 @@ def test_unreadable_holder(text: str) -> None:
     assert holder(text) == "another run"
 
 
-def test_a_failure_shows_the_complaint_not_the_packages_that_went_well() -> None:
+def test_a_failure_shows_the_error_not_the_compiled_packages() -> None:
     lines = [
         "go: downloading example.org/a v1.0.0",
         "example.org/a",

@@ -1,4 +1,4 @@
-"""Sources that are made before a tool is built."""
+"""Preparation of a tool's sources before its build."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def key(item: catalog.Tool) -> str:
 
 
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A read-only folder that the module cache is said to hold."""
+    """Provide a read-only folder in place of a module in the module cache."""
     folder = tmp_path / "cache" / "module"
     for name in ("kept/deep/a.go", "docs/b.md", "go.mod", str(argo.SIGNALS).format(system="darwin")):
         path = folder / name
@@ -60,7 +60,7 @@ def test_a_tool_without_preparation_is_built_in_its_own_folder(item: catalog.Too
 
 
 @pytest.mark.parametrize("name", ["prepare.py", "requirements.txt", "stub/stub.go"])
-def test_what_prepares_sources_decides_the_key(item: catalog.Tool, name: str) -> None:
+def test_a_prepare_script_is_part_of_the_key(item: catalog.Tool, name: str) -> None:
     before = key(item)
     (item.folder / name).write_text("changed\n")
     assert key(item) != before
@@ -97,7 +97,9 @@ def test_argos_missing_file_is_its_neighbours_copy(tmp_path: Path, monkeypatch: 
 
 
 def test_a_step_that_fails_shows_its_output(item: catalog.Tool, tmp_path: Path) -> None:
-    (item.folder / "requirements.txt").write_text("nowhere=1.0\n")  # no requirement: refused before any network
+    (item.folder / "requirements.txt").write_text(
+        "nowhere=1.0\n"
+    )  # pip refuses an empty requirements file before it uses the network
     with pytest.raises(UserError, match=r"(?s)sources of one could not be prepared.*Invalid requirement"):
         sources.SourceFolder(item, tmp_path).wheels()
 
@@ -144,7 +146,7 @@ def test_generated_files_become_the_two_modules(tmp_path: Path) -> None:
         CodeGeneratorResponse(file=[CodeGeneratorResponse.File(name="elsewhere/x.pb.go")]),
     ],
 )
-def test_a_generators_complaint_or_stray_file_stops_the_build(answer: CodeGeneratorResponse, tmp_path: Path) -> None:
+def test_a_generators_error_or_unexpected_file_stops_the_build(answer: CodeGeneratorResponse, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no such import|elsewhere"):
         pipelines.write(answer, tmp_path)
 

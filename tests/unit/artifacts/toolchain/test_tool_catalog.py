@@ -25,7 +25,7 @@ RELEASES = {
     "kubernetes-provider": version("pulumi-kubernetes"),
     "pulumi-language-python": catalog.tools()["pulumi"].version,
 }
-"""Tools that call themselves by a release other than their module's version."""
+"""Tools whose reported release differs from their module's version."""
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ def test_key_is_the_same_for_the_same_recipe_wherever_the_checkout_is(item: cata
         {"version": "v1.0.1"},
     ],
 )
-def test_key_changes_with_what_decides_the_build(item: catalog.Tool, change: dict[str, object]) -> None:
+def test_key_changes_with_build_settings(item: catalog.Tool, change: dict[str, object]) -> None:
     assert key(item) != key(item.model_copy(update=change))
 
 
 @pytest.mark.parametrize("change", [{"estimate_seconds": 99.0}, {"description": "another"}])
-def test_key_ignores_what_does_not(item: catalog.Tool, change: dict[str, object]) -> None:
+def test_key_ignores_other_settings(item: catalog.Tool, change: dict[str, object]) -> None:
     assert key(item) == key(item.model_copy(update=change))
 
 
@@ -199,6 +199,6 @@ def test_a_build_can_neither_change_its_pins_nor_fetch_a_compiler(monkeypatch: p
 
 def test_the_list_and_the_build_use_the_same_compiler_flags(item: catalog.Tool, tmp_path: Path) -> None:
     command = build.build_command(item, tmp_path)
-    assert build.NO_DWARF in command  # `go list` is given it too, or every package would count as stale
+    assert build.NO_DWARF in command  # `go list` has the same flag; otherwise all packages would count as stale
     assert "-ldflags=-s -w -X main.version=v1.0.0" in command
     assert command[command.index("-o") + 1] == str(tmp_path / "one")

@@ -1,4 +1,4 @@
-"""The metadata server over a stand-in for upstream's library, with real gRPC on loopback."""
+"""The ML Metadata server with a fake of upstream's library, over real gRPC on loopback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FINE = (b"", b"", 0)
 
 
 class Library:
-    """Answers with what a test lines up, else with the request itself; counts connections and calls."""
+    """Returns the responses that a test prepared, otherwise the request itself; counts connections and calls."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -146,7 +146,7 @@ def test_calls_wait_for_a_database_that_is_away(library: Library) -> None:
     assert library.calls[-1] == (None, "done", b"x")
 
 
-def test_a_database_that_stays_away_is_told_as_unavailable(channel: grpc.Channel, library: Library) -> None:
+def test_a_database_that_stays_away_gives_unavailable(channel: grpc.Channel, library: Library) -> None:
     library.down = True
     for name in ("GetArtifactTypes", "PutArtifacts"):
         with pytest.raises(grpc.RpcError) as caught:

@@ -1,4 +1,4 @@
-"""The tunnel to a MySQL server: verified TLS on one side, none on the other, whatever a login takes."""
+"""The tunnel to a MySQL server: verified TLS to the server, plain text to the client, all kinds of logins."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def greeting(*, tls: bool = True) -> bytes:
 
 
 class Server:
-    """Speaks MySQL's connection phase, then answers what it is told.
+    """A server that implements MySQL's connection phase and then sends given responses.
 
     Attributes:
-        seen: Packets of the login, with their numbers.
+        seen: Packets of the login, with their sequence numbers.
     """
 
     def __init__(self, folder: Path, name: str, *, tls: bool = True) -> None:
@@ -101,7 +101,7 @@ def test_a_login_and_what_follows_come_through(tmp_path: Path) -> None:
 
 
 def refused(client: socket.socket) -> bool:
-    """Whether a login ends with the connection, before the server has heard of it."""
+    """Return whether the connection ends before the login reaches the server."""
     with client:
         try:
             tunnel.read_packet(client)
@@ -118,7 +118,9 @@ def refused(client: socket.socket) -> bool:
     [("localhost", True, True), ("elsewhere.example.com", False, True), ("localhost", False, False)],
     ids=["another authority", "another name", "no TLS"],
 )
-def test_a_server_that_is_not_the_right_one_hears_no_login(name: str, foreign: bool, tls: bool, tmp_path: Path) -> None:
+def test_no_login_is_sent_to_a_server_that_cannot_be_verified(
+    name: str, foreign: bool, tls: bool, tmp_path: Path
+) -> None:
     server = Server(tmp_path, name, tls=tls)
     other = tmp_path / "other.pem"
     other.write_text(issue([name], now=datetime.datetime.now(datetime.UTC)).ca)
@@ -136,7 +138,7 @@ def test_a_server_that_is_away_ends_the_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("started")
-def test_authorities_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
+def test_unreadable_authorities_fail_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(tunnel.HandshakeError, match="did not start"):
         tunnel.start(tunnel.Target("localhost", 1, str(tmp_path / "none.pem")))
     assert tunnel.RUNNING.pop().wait(timeout=20) != 0

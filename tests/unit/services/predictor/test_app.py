@@ -1,4 +1,4 @@
-"""The application in process, over a store that is a dict."""
+"""The predictor's application, in process, with a dict as online store."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_v2_answers_the_same_as_v1(served: tuple[App, State]) -> None:
     assert answer.json["outputs"] == [{"name": "probability", "shape": [1], "datatype": "FP64", "data": [first]}]
 
 
-def test_a_null_feature_is_nan_and_told_as_null(served: tuple[App, State], model: Model) -> None:
+def test_a_null_feature_is_nan_and_returned_as_null(served: tuple[App, State], model: Model) -> None:
     body = {"instances": [{**GOOD, "tailnum": "N2"}, GOOD], "parameters": {"return_features": True}}
     answer = ask(served[0], V1, body).json["predictions"]
     want = expected(model, [np.nan, 0.25, 3.0], [100.0, 0.25, 3.0])
@@ -201,7 +201,7 @@ def test_an_unannounced_large_body_is_refused_at_the_limit(model: Model) -> None
         return sent[0]["status"]
 
     assert asyncio.run(drive()) == 413
-    # Five chunks were read before the refusal went out, the rest after it.
+    # Five chunks were read before the error was sent, the rest afterwards.
     assert seen.count(0) == 5
 
 
@@ -341,12 +341,12 @@ def test_the_version_comes_from_the_setting_then_the_registry_then_the_model(tmp
     assert load(folder).version == "m-123"
 
 
-def test_a_look_at_the_registry_that_failed_is_repeated_soon(served: tuple[App, State]) -> None:
+def test_a_failed_refresh_is_retried_soon(served: tuple[App, State]) -> None:
     state = served[1]
     assert state.bound is not None
 
     class Returning:
-        """A registry that is away for one look."""
+        """A registry that fails once."""
 
         looks = 0
 
@@ -357,15 +357,15 @@ def test_a_look_at_the_registry_that_failed_is_repeated_soon(served: tuple[App, 
             assert state.bound is not None
             return state.bound.plan
 
-    def told() -> str:
+    def registry_state() -> str:
         return state.report()["dependencies"]["registry"]
 
     async def scenario() -> None:
         await state.refresh()
-        assert "away" in told()
+        assert "away" in registry_state()
         task = asyncio.create_task(state.keep_fresh())
         async with asyncio.timeout(state.settings.refresh_seconds / 4):
-            while told() != "ok":
+            while registry_state() != "ok":
                 await asyncio.sleep(0.01)
         task.cancel()
 

@@ -1,4 +1,4 @@
-"""The online store's client against a server that misbehaves to order."""
+"""The client of the online store, with a server that fails in given ways."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.serving_fixtures import plan
 
 ROWS = [["CLT", "JFK", "N1"]]
 BATCH = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 30}
-"""What a connection string for batch jobs may say."""
+"""Options that a connection string for batch jobs may have."""
 
 VALUE = struct.pack("<d", 2.5)
 GOOD = {
@@ -25,7 +25,7 @@ GOOD = {
 
 
 class Server:
-    """Speaks enough of Redis's protocol; `behave` may answer a command itself, or close by returning None."""
+    """A server with a part of Redis's protocol; `behave` may answer a command, or close the connection with None."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -112,7 +112,7 @@ def test_a_connection_that_breaks_while_in_use_is_retried_once() -> None:
     drive(scenario)
 
 
-def test_one_that_always_breaks_is_not_retried_for_ever() -> None:
+def test_a_connection_that_always_breaks_is_retried_once_only() -> None:
     async def scenario(server: Server, reader: FeatureReader) -> None:
         async def always(command: list[bytes]) -> bytes | None:
             return None if command[0] == b"HMGET" else await server.well(command)
@@ -125,7 +125,7 @@ def test_one_that_always_breaks_is_not_retried_for_ever() -> None:
     drive(scenario)
 
 
-def test_silence_is_the_reason_within_the_timeout_and_does_not_poison_the_connection() -> None:
+def test_a_timeout_is_the_reason_and_does_not_break_the_connection() -> None:
     async def scenario(server: Server, reader: FeatureReader) -> None:
         gate = asyncio.Event()
 
@@ -153,7 +153,7 @@ def test_an_error_for_an_answer_is_the_reason() -> None:
         server.behave = refuse
         with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
             await reader.read(plan(), ROWS)
-        # One bad key is no outage.
+        # An error for one key is not an outage.
         assert reader.down is None
         server.behave = server.well
         assert (await reader.read(plan(), ROWS)).rows == [[2.5, None, None]]
