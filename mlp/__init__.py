@@ -1,1 +1,1 @@
-"""The `mlp` command: drives the Pulumi program, the embedded cluster and the checks."""
+"""The command line `mlp`: runs the Pulumi program, the embedded cluster and the checks."""

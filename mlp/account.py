@@ -1,4 +1,4 @@
-"""Which AWS account the credentials of this shell belong to, checked before anything is touched."""
+"""Checks that the AWS credentials of this shell belong to the account of a stack."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TIMEOUT_SECONDS = 10
 
 
 def caller(region: str) -> tuple[str, str]:
-    """Return account id and ARN of whoever the credentials belong to.
+    """Return the account id and the ARN of the current credentials.
 
     Args:
-        region: Region whose STS is asked; `AWS_ENDPOINT_URL` stands in for it.
+        region: Region of STS; `AWS_ENDPOINT_URL` replaces its address.
 
     Raises:
         UserError: There are no credentials, or AWS refuses them.
@@ -31,7 +31,7 @@ def caller(region: str) -> tuple[str, str]:
         identity: dict[str, Any] = boto3.client("sts", region_name=region, config=config).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise UserError(
-            "AWS does not take the credentials of this shell.",
+            "AWS does not accept the credentials of this shell.",
             seen=str(error),
             allowed="credentials from the environment, a profile (AWS_PROFILE) or a role",
             next_step="aws sso login, or export AWS_PROFILE=...; then run the command again",
@@ -40,17 +40,17 @@ def caller(region: str) -> tuple[str, str]:
 
 
 def is_administrator(arn: str, administrators: tuple[str, ...]) -> bool:
-    """Whether a caller is one of the cluster's administrators: a role itself, or a session of it."""
+    """Tell whether the ARN is that of an administrator's role or of a session of such a role."""
     _, session, rest = arn.partition(":assumed-role/")
     role = rest.partition("/")[0] if session else arn.rpartition("/")[-1]
     return role in {administrator.rpartition("/")[-1] for administrator in administrators}
 
 
 def check_account(settings: Settings, stack: str) -> None:
-    """Refuse credentials of another account than the stack's; nothing to check for a stack that is not on AWS.
+    """Refuse credentials of another account than the stack's; do nothing for a stack that is not on AWS.
 
     Raises:
-        UserError: There are no credentials, or they are of another account.
+        UserError: There are no credentials, or they belong to another account.
     """
     if settings.aws is None:
         return
@@ -59,18 +59,16 @@ def check_account(settings: Settings, stack: str) -> None:
         raise UserError(
             f"The credentials of this shell belong to another account than stack {stack}.",
             seen=f"account {account} ({arn})",
-            allowed=f"account {settings.aws.account_id}, by setting mlplatform:aws.account_id",
-            next_step=f"export AWS_PROFILE=<one of account {settings.aws.account_id}>,"
+            allowed=f"account {settings.aws.account_id}, from setting mlplatform:aws.account_id",
+            next_step=f"export AWS_PROFILE=<a profile of account {settings.aws.account_id}>,"
             f" or correct the setting in stacks/Pulumi.{stack}.yaml",
         )
     if not is_administrator(arn, settings.aws.cluster.administrators):
-        console.print(
-            f"[yellow]{arn} is none of mlplatform:aws.cluster.administrators: the cluster will not let it in.[/]"
-        )
+        console.print(f"[yellow]{arn} is not in mlplatform:aws.cluster.administrators: the cluster will refuse it.[/]")
 
 
 def ecr_login(region: str) -> tuple[str, str]:
-    """Return user and password for the account's ECR; good for twelve hours."""
+    """Return user and password for the account's ECR; they are valid for twelve hours."""
     import base64
 
     import boto3

@@ -1,4 +1,4 @@
-"""Where the state of stacks on AWS lives: one bucket and one KMS key for each account and region."""
+"""Creates the state backend of stacks on AWS: one bucket and one KMS key for each account and region."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.errors import UserError
 
 ALIAS = "alias/mlplatform-state"
 NONCURRENT_DAYS = 90
-"""Days that an older state can be brought back."""
+"""Days for which earlier versions of a state are kept."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class State:
 
     @property
     def bucket(self) -> str:
-        """Return the bucket's name; the account makes it unique on AWS."""
+        """Name of the bucket; the account id makes it unique on AWS."""
         return f"mlplatform-state-{self.account}-{self.region}"
 
     @property
     def backend(self) -> str:
-        """Return Pulumi's URL of the bucket."""
+        """Pulumi's URL of the bucket."""
         return f"s3://{self.bucket}?region={self.region}&awssdk=v2"
 
     @property
     def secrets_provider(self) -> str:
-        """Return Pulumi's URL of the key that encrypts secrets in the state."""
+        """Pulumi's URL of the key that encrypts secrets in the state."""
         return f"awskms://{ALIAS}?region={self.region}"
 
 
@@ -56,7 +56,7 @@ def tls_only(bucket: str) -> str:
 
 
 def ensure_key(kms: Any) -> tuple[str, bool]:  # noqa: ANN401 - boto3's clients have no types
-    """Return the ARN of the key behind ALIAS, and whether it was made now."""
+    """Create the key behind ALIAS unless it exists; return its ARN and whether it is new."""
     for page in kms.get_paginator("list_aliases").paginate():
         for alias in page["Aliases"]:
             if alias["AliasName"] == ALIAS and "TargetKeyId" in alias:
@@ -69,10 +69,10 @@ def ensure_key(kms: Any) -> tuple[str, bool]:  # noqa: ANN401 - boto3's clients 
 
 
 def ensure_bucket(s3: Any, state: State, key_arn: str) -> bool:  # noqa: ANN401
-    """Make the bucket as it is meant to be, and return whether it is new.
+    """Create the bucket unless it exists, correct its settings, and return whether it is new.
 
     Raises:
-        UserError: The name is taken by another account.
+        UserError: Another account has a bucket of this name.
     """
     from botocore.exceptions import ClientError
 
@@ -84,7 +84,7 @@ def ensure_bucket(s3: Any, state: State, key_arn: str) -> bool:  # noqa: ANN401
             raise UserError(
                 f"The state bucket {state.bucket} cannot be used.",
                 seen=str(error),
-                allowed=f"a bucket of account {state.account}, or none of that name",
+                allowed=f"a bucket of account {state.account}, or no bucket of that name",
             ) from None
         where: dict[str, Any] = {}
         if state.region != "us-east-1":

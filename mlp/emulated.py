@@ -1,4 +1,4 @@
-"""An emulated AWS account on loopback, for previews on a machine that has no account."""
+"""Runs an emulated AWS account on loopback, for previews without an account."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from infra.schema import Settings
 
 STATE = paths.WORK / "emulated" / "state"
-"""Apart from every real stack's state: what an emulation holds must never be taken for an environment."""
+"""Folder of the emulation's state, separate from the state of every real stack."""
 
 
 @contextlib.contextmanager
 def emulated_account(settings: Settings) -> Iterator[None]:
-    """Send everything that would go to AWS to an empty emulated account until the block ends.
+    """Send every request to AWS to an empty emulated account while the block runs.
 
     Raises:
         UserError: The stack is not on AWS, or the development requirements are not installed.
@@ -40,11 +40,11 @@ def emulated_account(settings: Settings) -> Iterator[None]:
         raise UserError(
             "The emulation of AWS is not installed.",
             seen=str(error),
-            next_step="run it from a checkout with the development requirements: make check",
+            next_step="make check installs the development requirements; then run the command again",
         ) from None
     STATE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
-        with step("Emulated AWS account", estimate=5):
+        with step("Starting an emulated AWS account", estimate=5):
             account = running.enter_context(emulation(Path(folder), settings.aws.account_id, settings.aws.region))
         variables = {
             **account.environment,

@@ -1,1 +1,1 @@
-"""Checks of a running platform: they know only the exported outputs and public clients."""
+"""Checks of a running platform from a user's side; they use only the exported outputs and public clients."""

@@ -1,4 +1,4 @@
-"""Check `serving-correctness`: what is served equals the registered model, applied to what Feast serves."""
+"""Check `serving-correctness`: served predictions equal the registered model applied to Feast's features."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLE = 32
-"""Requests compared; the runtime has one code path for all, so a wrong one shows in few."""
+"""Requests compared; the runtime has one code path, so an error shows in a few requests."""
 
 TOLERANCE = 1e-9
-"""Largest accepted difference of two probabilities: the same model and the same float64 inputs, summed elsewhere."""
+"""Largest accepted difference of two probabilities; model and inputs are equal, only the order of sums may differ."""
 
 
 def served_predictions(served: Served, requests: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-    """Return the predictions with the features they used, and the model version that made them.
+    """Return predictions with the features that they used, and the model version that made them.
 
     Raises:
-        CheckFailed: The service refused, or answered without probabilities or features.
+        CheckFailed: The service refused the request, or its response lacks probabilities or features.
     """
     answer = post(served.predict_url, {"instances": requests, "parameters": {"return_features": True}})
     predictions = answer.body.get("predictions")
     if not isinstance(predictions, list) or len(predictions) != len(requests):
-        raise CheckFailed(f"{len(requests)} requests, but predictions are {str(predictions)[:200]}")
+        raise CheckFailed(f"expected {len(requests)} predictions, received {str(predictions)[:200]}")
     for prediction in predictions:
         if not isinstance(prediction, dict) or "probability" not in prediction or not prediction.get("features"):
             raise CheckFailed(f"a prediction lacks `probability` or `features`: {str(prediction)[:200]}")
@@ -37,10 +37,10 @@ def served_predictions(served: Served, requests: list[dict[str, Any]]) -> tuple[
 
 
 def registered_probabilities(served: Served, features: list[dict[str, Any]]) -> list[float]:
-    """Apply the registered model, as MLflow loads it, to `features`.
+    """Return the probabilities of the registered model, loaded by MLflow, for `features`.
 
     Raises:
-        CheckFailed: The model cannot be loaded, or lacks a feature it was trained on.
+        CheckFailed: The model cannot be loaded, or a feature that it was trained on is missing.
     """
     import mlflow
     import pandas as pd
@@ -58,10 +58,10 @@ def registered_probabilities(served: Served, features: list[dict[str, Any]]) -> 
 
 
 def feast_features(served: Served, requests: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
-    """Return what Feast's own feature server gives for the same keys, one mapping a request.
+    """Return the features of Feast's feature server for the same keys, one mapping for each request.
 
     Raises:
-        CheckFailed: The feature server refused.
+        CheckFailed: The feature server refused the request.
     """
     entities = {key: [request[key] for request in requests] for key in served.spec.entity_keys}
     url = f"{served.outputs.urls['feast'].rstrip('/')}/get-online-features"
@@ -74,7 +74,7 @@ def feast_features(served: Served, requests: list[dict[str, Any]], service: str)
 
 
 def equal(a: object, b: object) -> bool:
-    """Compare two feature values: numbers as float64 bit for bit, null and NaN alike."""
+    """Tell whether two feature values are equal: numbers exactly as float64; null equals NaN."""
     first, second = (math.nan if v is None else v for v in (a, b))
     if isinstance(first, (int, float)) and isinstance(second, (int, float)):
         return float(first) == float(second) or (math.isnan(first) and math.isnan(second))
@@ -82,7 +82,7 @@ def equal(a: object, b: object) -> bool:
 
 
 def differing_features(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:
-    """Return the names of features that differ in any row, or that only the runtime knows."""
+    """Return the names of features that differ in any row, or that only the runtime returns."""
     names = set()
     for mine, other in zip(ours, theirs, strict=True):
         names |= {name for name, value in mine.items() if name not in other or not equal(value, other[name])}
@@ -93,7 +93,7 @@ def check(served: Served) -> CheckResult:
     """Compare the runtime with MLflow's registered model and Feast's feature server.
 
     Raises:
-        CheckFailed: One of the three could not be asked.
+        CheckFailed: A request to one of the three failed.
     """
     requests = served.requests[:SAMPLE]
     predictions, version = served_predictions(served, requests)

@@ -1,7 +1,7 @@
-"""Runs inside the cluster: how far the online store is behind the offline store, as one line of JSON.
+"""Measures how far the online store is behind the offline store; prints one line of JSON. Runs inside the cluster.
 
-For every feature view of a feature service, the newest row of a sample of entities is looked up in the offline
-source and compared with the event timestamp that the online store returns for the same entity.
+For every feature view of a feature service, reads the newest offline row of a sample of entities, and compares its
+timestamp with the event timestamp that the online store returns for the same entity.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
 
 SAMPLE = 200
-"""Entities looked at per feature view: a stuck or partial materialization touches far more than one in 200."""
+"""Entities compared in each feature view; a failed materialization affects far more than one entity in 200."""
 
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -40,7 +40,7 @@ def latest_offline(view: FeatureView, keys: list[str], endpoint: str | None) -> 
 
 
 def lags(store: FeatureStore, view: FeatureView, sample: pd.DataFrame, keys: list[str]) -> list[float]:
-    """Return, for each entity of `sample`, by how many seconds the online row is older than the offline one."""
+    """Return the seconds by which the online row is older than the offline row, for each entity of `sample`."""
     response = store.get_online_features(
         features=[f"{view.name}:{view.features[0].name}"], entity_rows=sample[keys].to_dict("records")
     )
@@ -53,7 +53,7 @@ def lags(store: FeatureStore, view: FeatureView, sample: pd.DataFrame, keys: lis
 
 
 def probe(store: FeatureStore, service: str, endpoint: str | None) -> dict[str, Any]:
-    """Return `{view: {"entities": n, "missing": n, "lag_seconds": worst}}` of every view of `service`."""
+    """Return `{view: {"entities": n, "missing": n, "lag_seconds": worst}}` for every view of `service`."""
     found: dict[str, Any] = {}
     for projection in store.get_feature_service(service).feature_view_projections:
         view = store.get_feature_view(projection.name)

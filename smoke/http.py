@@ -1,4 +1,4 @@
-"""One JSON request with a readable failure."""
+"""Sends a JSON request and turns every failure into a readable error."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ TIMEOUT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Body and headers of a 200."""
+    """Body and headers of a response with status 200."""
 
     body: dict[str, Any]
     headers: httpx.Headers
 
 
 def post(url: str, body: dict[str, Any]) -> Answer:
-    """POST JSON and return the answer.
+    """POST JSON and return the response.
 
     Raises:
-        CheckFailed: No answer, a status other than 200 (with the server's own words), or no JSON object.
+        CheckFailed: There is no response, its status is not 200 (contains the body), or its body is not a JSON object.
     """
     try:
         response = httpx.post(url, json=body, timeout=TIMEOUT_SECONDS, trust_env=False)
@@ -38,5 +38,5 @@ def post(url: str, body: dict[str, Any]) -> Answer:
     except ValueError:
         raise CheckFailed(f"POST {url}: 200, but the body is not JSON: {response.text[:200]!r}") from None
     if not isinstance(value, dict):
-        raise CheckFailed(f"POST {url}: 200, but the body is no JSON object: {response.text[:200]!r}")
+        raise CheckFailed(f"POST {url}: 200, but the body is not a JSON object: {response.text[:200]!r}")
     return Answer(value, response.headers)

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client: one asyncio protocol over a C parser, since it shares the machine with what it loads."""
+"""A small HTTP/1.1 client for load tests: an asyncio protocol over a C parser, which needs little CPU time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing_extensions import override
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back.
+    """Response to one request.
 
     Attributes:
-        status: HTTP status; 0 when there was none.
+        status: HTTP status; 0 when there was no response.
         timing: Milliseconds by name, from `Server-Timing`.
-        error: Why there was no status, or the head of the body when it is not 2xx.
+        error: Why there was no response, or the beginning of the body of a status other than 2xx.
     """
 
     status: int
@@ -28,9 +28,9 @@ class Reply:
 
 
 class HttpClient:
-    """Keep-alive HTTP/1.1 client of one URL that sends prepared requests.
+    """Keep-alive HTTP/1.1 client of one URL. Use as `async with`.
 
-    An idle connection is reused, the latest first; when none is idle a new one is opened. Use as `async with`.
+    Reuses the most recently used idle connection; opens a new one when no connection is idle.
     """
 
     def __init__(self, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None) -> None:
@@ -46,7 +46,7 @@ class HttpClient:
         """
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"an http:// URL is wanted, not {url}")
+            raise ValueError(f"{url} is not an http:// URL")
         self._host, self._port = parts.hostname, parts.port or 80
         target = parts.path + (f"?{parts.query}" if parts.query else "") or "/"
         lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
@@ -68,7 +68,7 @@ class HttpClient:
         """Send one request.
 
         Raises:
-            OSError: There is no connection, or it broke before the answer was whole.
+            OSError: The connection failed, or broke before the end of the response.
         """
         connection = self._idle.pop() if self._idle else await self._connect()
         if connection.lost:
@@ -94,7 +94,7 @@ class HttpClient:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: a request at a time."""
+    """One connection, with one request at a time."""
 
     def __init__(self) -> None:
         self.lost = False
@@ -106,7 +106,7 @@ class _Connection(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes, but behave alike.
+        # uvloop's transports do not inherit from asyncio's classes, but have the same methods.
         self._transport = cast("asyncio.Transport", transport)
 
     @override
@@ -154,7 +154,7 @@ class _Connection(asyncio.Protocol):
 
 
 def server_timing(value: bytes) -> dict[str, float]:
-    """Return the durations in a `Server-Timing` header, in milliseconds by name; what is not a duration is left out."""
+    """Return the durations in a `Server-Timing` header, in milliseconds by name; skip other parameters."""
     durations = {}
     for part in value.decode("latin-1").split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))

@@ -1,4 +1,4 @@
-"""Check `serving-latency`: an open loop of requests that carry keys only, held to the stack's budgets."""
+"""Check `serving-latency`: sends requests in an open loop and compares their latency with the stack's budgets."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from smoke.result import CheckResult, Row
 from smoke.served import Served
 
 WARMUP_SECONDS = 5.0
-"""Connections, caches and the model's first trees are paid for before anything is measured."""
+"""Length of the unmeasured load that opens connections and fills caches."""
 
 DECISIVE = 10
-"""Requests over a budget that settle a breach; fewer, of a short measurement, may be one hiccup of any machine."""
+"""Requests over a budget that prove a breach. Fewer may come from one short pause of the machine."""
 
 CONFIRM_SECONDS = 60.0
-"""Length of the measurement that confirms or clears a breach that fewer requests than that made."""
+"""Length of the second measurement, after a breach by fewer than `DECISIVE` requests."""
 
 TOTAL, FEATURES, PREDICT = "client", "features", "predict"
-"""Phases: due time to answer as the client sees it, and the two parts that the runtime reports (Server-Timing)."""
+"""Phases: from due time to response at the client, and the two parts that the runtime reports (Server-Timing)."""
 
 
 def limits(budgets: Budgets) -> dict[str, float]:
@@ -31,9 +31,9 @@ def limits(budgets: Budgets) -> dict[str, float]:
 
 
 def judge(samples: Sequence[load.Sample], budgets: Budgets) -> list[Row]:
-    """Turn samples into rows: failures first, then the percentiles of each phase, the 99th held to its budget.
+    """Turn samples into rows: failures, then the percentiles of each phase; compare the 99th with its budget.
 
-    A phase that no answer reported fails its row: a runtime that stops reporting must not pass.
+    A phase that no response reported fails, so that a runtime cannot pass by not reporting it.
     """
     failed = load.failures(samples)
     worst = ", ".join(f"{count} x {reason}" for reason, count in sorted(failed.items(), key=lambda f: -f[1])[:2])
@@ -58,14 +58,15 @@ def judge(samples: Sequence[load.Sample], budgets: Budgets) -> list[Row]:
             Row(name=f"{title} p99", value=summary.p99, unit="ms", allowed=f"< {limit:g} ms", ok=summary.p99 < limit)
         )
     if samples:
-        rows.append(Row(name="of the total, the client's own lag p99", value=found["lag"].p99, unit="ms"))
+        rows.append(Row(name="part of the total caused by the client, p99", value=found["lag"].p99, unit="ms"))
     return rows
 
 
-def hasty(samples: Sequence[load.Sample], budgets: Budgets) -> dict[str, int]:
-    """Return by phase how many requests broke its budget, if all that is wrong hangs on fewer than `DECISIVE` each.
+def unconfirmed_breaches(samples: Sequence[load.Sample], budgets: Budgets) -> dict[str, int]:
+    """Return the number of requests over budget for each phase in breach, if every number is below `DECISIVE`.
 
-    Empty when nothing is wrong, and when the verdict is plain: failed requests, phases not reported, many late.
+    Empty when there is no breach, and when the breach needs no confirmation: failed requests, unreported phases, or
+    `DECISIVE` and more requests over a budget.
     """
     values = series(samples)
     late = {
@@ -73,8 +74,8 @@ def hasty(samples: Sequence[load.Sample], budgets: Budgets) -> dict[str, int]:
         for phase, limit in limits(budgets).items()
         if load.summarize(values[phase]).p99 >= limit
     }
-    plain = load.failures(samples) or not all(values.values()) or any(count >= DECISIVE for count in late.values())
-    return {} if plain else late
+    proven = load.failures(samples) or not all(values.values()) or any(count >= DECISIVE for count in late.values())
+    return {} if proven else late
 
 
 def _title(phase: str) -> str:
@@ -82,7 +83,7 @@ def _title(phase: str) -> str:
 
 
 def series(samples: Sequence[load.Sample]) -> dict[str, list[float]]:
-    """Return the milliseconds of every answered request by phase, in the order of their due times."""
+    """Return the milliseconds of every successful request by phase, in the order of their due times."""
     good = [sample for sample in samples if sample.ok]
     found = {TOTAL: [sample.latency_ms for sample in good]}
     for phase in (FEATURES, PREDICT):
@@ -100,22 +101,22 @@ def measure(
     warmup: float = WARMUP_SECONDS,
     confirm_seconds: float = CONFIRM_SECONDS,
 ) -> tuple[list[load.Sample], list[Row]]:
-    """Load a service, a second time if the first verdict hangs on fewer than `DECISIVE` requests.
+    """Load a service, a second time if fewer than `DECISIVE` requests cause a breach in the first measurement.
 
     Returns:
-        The samples of the last measurement, by which alone to judge, and a row for each doubt that led to it.
+        The samples of the last measurement, which count for the verdict, and a row for each unconfirmed breach.
     """
     samples = load.run(url, bodies, rate=rate, seconds=seconds, warmup=warmup)
-    doubts = hasty(samples, budgets)
+    breaches = unconfirmed_breaches(samples, budgets)
     rows = [
         Row(
             name=f"{_title(phase)}: over budget in the first {seconds:g} s, of {len(samples)} requests; "
             f"measured again for {confirm_seconds:g} s",
             value=count,
         )
-        for phase, count in doubts.items()
+        for phase, count in breaches.items()
     ]
-    if doubts:
+    if breaches:
         samples = load.run(url, bodies, rate=rate, seconds=confirm_seconds)
     return samples, rows
 
@@ -126,7 +127,7 @@ def check(served: Served, *, rate: float, seconds: float, reports: Path) -> Chec
     Args:
         served: Deployment under test.
         rate: Requests per second.
-        seconds: Length after the warm-up; a breach that a few requests make is measured again (`measure`).
+        seconds: Length after the warm-up; a breach by a few requests is measured again (see `measure`).
         reports: Folder of the plot.
 
     Raises:
@@ -134,8 +135,8 @@ def check(served: Served, *, rate: float, seconds: float, reports: Path) -> Chec
     """
     budgets = served.outputs.budgets
     bodies = [json.dumps({"instances": [request]}).encode() for request in served.requests]
-    samples, doubts = measure(served.predict_url, bodies, budgets, rate=rate, seconds=seconds)
-    result = CheckResult(check="serving-latency", rows=[*judge(samples, budgets), *doubts])
+    samples, unconfirmed = measure(served.predict_url, bodies, budgets, rate=rate, seconds=seconds)
+    result = CheckResult(check="serving-latency", rows=[*judge(samples, budgets), *unconfirmed])
     path = reports / f"serving-latency-{served.outputs.environment}.png"
     title = f"{served.spec.service}: {len(samples)} requests at {rate:g} a second, open loop, keys only"
     plot_latency(path, series(samples), limits(budgets), title)

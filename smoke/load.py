@@ -1,7 +1,7 @@
-"""Open-loop load: requests leave at a constant rate, whether or not earlier ones were answered.
+"""Open-loop load generator: sends requests at a constant rate, independent of the responses to earlier ones.
 
-Latency counts from the moment a request was due, not from when it was sent: a server that stalls is charged for
-everyone who would have come meanwhile, and a client that falls behind cannot hide it (its lag is reported as well).
+Latency counts from the time at which a request was due, not from the time at which it was sent. So a stall of the
+server counts for every request that was due meanwhile, and a delay of the client cannot hide (it is reported as lag).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from smoke.keepalive import HttpClient, Reply
 T = TypeVar("T")
 
 SPIN_SECONDS = 0.0005
-"""How early the dispatcher wakes; the event loop's timers are coarser than the intervals matter."""
+"""Time before a request is due at which the dispatcher wakes and polls, because the event loop's timers are coarse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One request.
+    """Measurement of one request.
 
     Attributes:
-        due: Seconds after the start at which it was to leave.
-        lag_ms: Milliseconds by which it left late: the client's own fault.
-        latency_ms: Milliseconds from when it was due to its answer.
-        reply: What came back.
+        due: Seconds after the start at which the request was due.
+        lag_ms: Milliseconds by which the client sent it late.
+        latency_ms: Milliseconds from due time to response.
+        reply: The response.
     """
 
     due: float
@@ -42,7 +42,7 @@ class Sample:
 
     @property
     def ok(self) -> bool:
-        """Whether it was answered with 2xx."""
+        """Whether the status is 2xx."""
         return 200 <= self.reply.status < 300
 
 
@@ -51,15 +51,15 @@ Send = Callable[[int], Awaitable[Reply]]
 
 
 async def open_loop(send: Send, *, rate: float, seconds: float, timeout: float = 10.0) -> list[Sample]:
-    """Send at a constant rate and return every request's sample, in order of their due times.
+    """Send requests at a constant rate and return the sample of each, in the order of their due times.
 
     Args:
-        send: Sends one request; whatever it raises becomes a sample without a status.
+        send: Sends one request; an OSError that it raises becomes a sample without a status.
         rate: Requests per second.
-        seconds: Duration; the last answers are awaited beyond it.
-        timeout: Seconds after which an unanswered request counts as failed.
+        seconds: Duration; the responses to the last requests may come later.
+        timeout: Seconds after which a request without a response counts as failed.
     """
-    # Not the loop's clock: uvloop reads it once per iteration, in whole milliseconds.
+    # The loop's clock is too coarse: uvloop updates it once per iteration, in whole milliseconds.
     clock = time.perf_counter
     count = round(rate * seconds)
     samples: list[Sample | None] = [None] * count
@@ -114,18 +114,18 @@ def run(
     """Load one URL with POST requests and return the samples after the warm-up.
 
     Args:
-        url: Where to.
-        bodies: JSON bodies, taken in turn.
+        url: URL of the server.
+        bodies: JSON bodies, used in rotation.
         rate: Requests per second.
         seconds: Measured duration.
-        warmup: Seconds of the same load before it, not measured.
-        headers: Further headers.
+        warmup: Seconds of unmeasured load before it.
+        headers: Additional headers.
     """
     return quiet(lambda: _http(url, bodies, headers, rate, seconds, warmup))
 
 
 def quiet(main: Callable[[], Coroutine[object, object, T]]) -> T:
-    """Run a coroutine on the quickest event loop there is, with garbage collection out of the way."""
+    """Run a coroutine on uvloop with garbage collection turned off."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -138,7 +138,7 @@ def quiet(main: Callable[[], Coroutine[object, object, T]]) -> T:
 
 
 def quantile(values: Sequence[float], q: float) -> float:
-    """Return the smallest value that at least the share `q` of all do not exceed (nearest rank); NaN of nothing."""
+    """Return the `q` quantile by nearest rank; NaN without values."""
     if not values:
         return math.nan
     ordered = sorted(values)
@@ -147,10 +147,10 @@ def quantile(values: Sequence[float], q: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Milliseconds of one phase over all samples that have it.
+    """Milliseconds of one phase over all samples that report it.
 
     Attributes:
-        count: How many samples.
+        count: Number of samples.
         p50: Median.
         p95: 95th percentile.
         p99: 99th percentile.
@@ -171,7 +171,7 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def phases(samples: Sequence[Sample]) -> dict[str, Summary]:
-    """Summarize answered requests: `client` from due time to answer, `lag` the client's share, and the server's own."""
+    """Summarize successful requests: `client` (due time to response), `lag` of the client, phases of the server."""
     good = [sample for sample in samples if sample.ok]
     names = dict.fromkeys(name for sample in good for name in sample.reply.timing)
     found = {"client": summarize([sample.latency_ms for sample in good])}
@@ -182,7 +182,7 @@ def phases(samples: Sequence[Sample]) -> dict[str, Summary]:
 
 
 def failures(samples: Sequence[Sample]) -> dict[str, int]:
-    """Return how many requests failed, by status and head of the error."""
+    """Return the number of failed requests, by status and beginning of the error."""
     counts: dict[str, int] = {}
     for sample in samples:
         if not sample.ok:

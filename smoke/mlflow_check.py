@@ -1,4 +1,4 @@
-"""Check `mlflow`: what a data scientist does all day, once: log, read back, artifact round trip, register, alias."""
+"""Check `mlflow`: logs a run, reads it back, uploads and downloads an artifact, registers a version, sets an alias."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 EXPERIMENT = "smoke"
 PAYLOAD = "payload.bin"
 ARTIFACT_BYTES = 1_000_000
-"""Larger than one chunk of any proxy on the way, small enough to be quick."""
+"""Size of the artifact: larger than one chunk of any proxy, small enough to be fast."""
 
 
 def check(outputs: Outputs) -> CheckResult:
-    """Write and read back through the gateway; nothing but the experiment, and deleted runs in it, is left.
+    """Write to MLflow and read back, through the gateway; leave only the experiment with deleted runs.
 
     Raises:
-        CheckFailed: A call failed; the text names the step and the server's answer.
+        CheckFailed: A call failed; the text names the step and the server's message.
     """
     from mlflow import MlflowClient
 
@@ -48,7 +48,7 @@ def check(outputs: Outputs) -> CheckResult:
                 stage = "delete the run"
                 forget(client, run_id)
             except Exception:
-                # Not its artifact: what failed may well be the object store, and asking it again only takes long.
+                # Leave the artifact: the object store may be the cause, and another request would only take time.
                 with contextlib.suppress(Exception):
                     client.delete_run(run_id)
                 raise
@@ -102,7 +102,7 @@ STAGES = {
 
 
 def forget(client: MlflowClient, run_id: str) -> None:
-    """Delete a run and its artifact, which a deleted run would keep until someone collects garbage."""
+    """Delete a run and its artifact, which would otherwise stay until a garbage collection of MLflow."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     uri = client.get_run(run_id).info.artifact_uri

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -42,7 +41,7 @@ class Outputs(BaseModel):
     budgets: Budgets
     credentials: dict[str, SecretName]
 
-    @cached_property
+    @property
     def platform(self) -> Platform:
         """The same outputs with clients of the platform."""
         return Platform(self.environment, self.model_dump())

@@ -1,4 +1,4 @@
-"""What a pipeline run claims to have done, held against MLflow and the object store."""
+"""Verifies the results that a pipeline run reports, in MLflow and in the object store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def nested(runs: Sequence[Run], spec: PipelineSpec, steps: Sequence[str]) -> list[Row]:
-    """Return whether one MLflow run of every step is there, finished, below one parent."""
+    """Return rows: every step has one finished MLflow run, and all of them are nested in one finished parent."""
     by_step: dict[str, list[Run]] = {}
     for run in runs:
         by_step.setdefault(run.data.tags.get(spec.step_tag, ""), []).append(run)
@@ -47,12 +47,12 @@ def nested(runs: Sequence[Run], spec: PipelineSpec, steps: Sequence[str]) -> lis
 
 
 def artifacts(found: Mapping[str, Iterable[str]], wanted: Mapping[str, Sequence[str]], where: str) -> Row:
-    """Return whether every artifact of every step is there.
+    """Return the row about missing artifacts.
 
     Args:
-        found: Names by step.
-        wanted: Names that must be among them, by step.
-        where: Place, for the row's name.
+        found: Names of the existing artifacts, by step.
+        wanted: Names of the required artifacts, by step.
+        where: Location, for the name of the row.
     """
     missing = [f"{step}/{name}" for step, names in wanted.items() for name in names if name not in found.get(step, ())]
     count = sum(len(names) for names in wanted.values())
@@ -65,7 +65,7 @@ def artifacts(found: Mapping[str, Iterable[str]], wanted: Mapping[str, Sequence[
 
 
 def lineage(tags: Mapping[str, str], wanted: Mapping[str, str], names: Sequence[str]) -> list[Row]:
-    """Return whether a version carries its lineage: every tag there, those that are known equal to what is known."""
+    """Return rows about a version's lineage: all tags `names` are set, and the tags in `wanted` have these values."""
     missing = [name for name in names if not tags.get(name)]
     wrong = [f"{name} is {tags.get(name)}, not {value}" for name, value in wanted.items() if tags.get(name) != value]
     return [
@@ -85,7 +85,7 @@ def lineage(tags: Mapping[str, str], wanted: Mapping[str, str], names: Sequence[
 
 
 def by_step(keys: Mapping[str, int], run_id: str) -> dict[str, set[str]]:
-    """Return the names of artifacts that hold something, by step; keys are `.../<run>/<step>/<uuid>/<name>`."""
+    """Return the names of non-empty artifacts, by step; keys are `.../<run>/<step>/<uuid>/<name>`."""
     found: dict[str, set[str]] = {}
     for key, size in keys.items():
         parts = key.split(f"/{run_id}/", 1)[-1].split("/")
@@ -95,7 +95,7 @@ def by_step(keys: Mapping[str, int], run_id: str) -> dict[str, set[str]]:
 
 
 class Registry:
-    """MLflow, asked about one pipeline run."""
+    """Reads from MLflow what one pipeline run has written."""
 
     def __init__(self, outputs: Outputs, spec: PipelineSpec) -> None:
         self._outputs = outputs
@@ -110,7 +110,7 @@ class Registry:
         except CheckFailed:
             raise
         except Exception as error:
-            raise CheckFailed(f"MLflow does not tell {what}: {first_line(error)}") from error
+            raise CheckFailed(f"cannot read {what} from MLflow: {first_line(error)}") from error
 
     def runs(self, run_id: str) -> list[Run]:
         """Return every MLflow run of a pipeline run.
@@ -156,7 +156,7 @@ class Registry:
         """Return the version behind the alias.
 
         Raises:
-            CheckFailed: There is none, or MLflow does not answer.
+            CheckFailed: No version has the alias, or MLflow does not answer.
         """
         spec = self._spec.served
         found = self._ask(
@@ -166,7 +166,7 @@ class Registry:
         return str(found.version)
 
     def signature(self, version: str) -> list[str]:
-        """Return the inputs of a version's signature; empty when it has none.
+        """Return the input names of a version's signature; empty without a signature.
 
         Raises:
             CheckFailed: MLflow does not answer.
@@ -182,7 +182,7 @@ class Registry:
 
 
 def in_bucket(buckets: Buckets, spec: PipelineSpec, run_id: str) -> Row:
-    """Return whether the artifacts of a run are in the bucket of pipelines.
+    """Return the row about missing artifacts of a run in the bucket of pipelines.
 
     Raises:
         CheckFailed: The object store does not answer.

@@ -64,9 +64,10 @@ def prepare(outputs: Outputs, spec: PipelineSpec, digest: str, commit: str) -> P
     from client.pipelines.package import load
     from client.pipelines.stack import server
 
+    platform = outputs.platform
     try:
-        pipelines = server(outputs.platform)
-        package = load(ROOT / spec.package).with_image(outputs.platform.job_image)
+        pipelines = server(platform)
+        package = load(ROOT / spec.package).with_image(platform.job_image)
         given = {"snapshot": digest, "fresh": secrets.token_hex(8), "git_commit": commit}
         _ = pipelines.client
         return Prepared(server=pipelines, package=package, arguments=package.arguments(given), spec=spec)

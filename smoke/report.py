@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs, a plot for who would rather look."""
+"""Reports the results of checks: a table for users, JSON for programs, a plot of latencies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smoke.result import SCHEMA, CheckResult
 
 
 def show(results: Sequence[CheckResult], console: Console) -> None:
-    """Print one table with every row of every check, and the reason of each check that could not be carried out."""
+    """Print one table with every row of every check, and the reason of each check that could not run."""
     table = Table(title="Smoke", title_justify="left", header_style="bold")
     for column, justify in (("check", "left"), ("what", "left"), ("found", "right"), ("allowed", "left"), ("", "left")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
@@ -52,13 +52,13 @@ def write(results: Sequence[CheckResult], stack: str, path: Path) -> dict[str, o
 
 
 def plot_latency(path: Path, series: dict[str, list[float]], budgets: dict[str, float], title: str) -> None:
-    """Draw one panel a series: every request's milliseconds in order, its percentiles, its budget.
+    """Draw one panel for each series: the milliseconds of every request in order, percentiles, the budget.
 
     Args:
-        path: Where the PNG is written.
+        path: Path of the PNG file.
         series: Milliseconds of each request, by name (`total`, `features`, `predict`).
         budgets: Limit in milliseconds for the 99th percentile, by the same names.
-        title: Heading of the picture.
+        title: Title of the figure.
     """
     import matplotlib as mpl
 

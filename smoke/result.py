@@ -1,4 +1,4 @@
-"""What a check found, in a shape that a table, a JSON file and an exit status all come from."""
+"""Result of a check; the source of the table, the JSON report and the exit status."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = 1
-"""Version of the JSON report; grows when a field changes its meaning."""
+"""Version of the JSON report; increased when the meaning of a field changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured or compared thing.
+    """One measurement or comparison.
 
     Attributes:
         name: What was measured.
-        value: What was found.
-        allowed: What would have passed; None for a figure that is only reported.
-        ok: Whether it passed.
-        unit: Unit of value, empty for counts and texts.
+        value: Measured value.
+        allowed: Values that pass; None for a figure that is only reported.
+        ok: Whether the value passed.
+        unit: Unit of the value; empty for counts and texts.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Row:
     unit: str = ""
 
     def shown(self) -> str:
-        """Return the value with its unit, figures to two decimals."""
+        """Return the value with its unit; floats have two decimals."""
         text = f"{self.value:.2f}" if isinstance(self.value, float) else str(self.value)
         return f"{text} {self.unit}".rstrip()
 
@@ -39,10 +39,10 @@ class CheckResult:
 
     Attributes:
         check: Name of the check.
-        rows: What it looked at.
-        reason: Why it could not be carried out; empty when it could.
+        rows: Measurements and comparisons.
+        reason: Why the check could not run; empty when it ran.
         seconds: Wall time.
-        files: Plots and data it wrote, as paths relative to the checkout.
+        files: Plots and data that the check wrote, as paths relative to the checkout.
     """
 
     check: str
@@ -53,7 +53,7 @@ class CheckResult:
 
     @property
     def ok(self) -> bool:
-        """True when it was carried out, looked at something, and everything passed."""
+        """True when the check ran, has rows, and all rows passed."""
         return not self.reason and bool(self.rows) and all(row.ok for row in self.rows)
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,4 +62,4 @@ class CheckResult:
 
 
 class CheckFailed(Exception):
-    """The check could not be carried out; the text says what was tried, what came back, and where to look."""
+    """The check could not run; the text says what was tried, what came back, and what to do next."""

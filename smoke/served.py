@@ -1,4 +1,4 @@
-"""The deployment that the serving checks look at: where it answers, and which registered model it must be."""
+"""Describes the deployment that the serving checks test: its URL and the registered model that it must serve."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class ServedSpec(BaseModel):
 
 
 def load_spec(path: Path | None = None) -> ServedSpec:
-    """Read a description of a deployment; the reference workload's when `path` is None."""
+    """Read the description of a deployment; `served.yaml` of this folder when `path` is None."""
     return ServedSpec.model_validate(yaml.safe_load((path or Path(__file__).with_name("served.yaml")).read_text()))
 
 
 @contextmanager
 def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
-    """Point MLflow's client at the platform for the duration of the block, and only there."""
+    """Set the environment of MLflow's client to the platform while the block runs."""
     secret = outputs.secret("mlflow")
     wanted = {
         "MLFLOW_TRACKING_URI": outputs.urls["mlflow"],
@@ -52,17 +52,17 @@ def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "GIT_PYTHON_REFRESH": "quiet",
     }
-    before = {key: os.environ.get(key) for key in wanted}
+    previous = {key: os.environ.get(key) for key in wanted}
     os.environ.update(wanted)
     try:
         import mlflow
 
-        # The variable for this counts only before the first import of the process.
+        # MLflow reads the variable for its log level only at its first import in the process.
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(wanted["MLFLOW_TRACKING_URI"])
         yield
     finally:
-        for key, value in before.items():
+        for key, value in previous.items():
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
@@ -74,7 +74,7 @@ class Served:
 
     Attributes:
         outputs: Outputs of its stack.
-        spec: Which deployment.
+        spec: Description of the deployment.
     """
 
     outputs: Outputs
@@ -90,7 +90,7 @@ class Served:
         """The registered version behind the alias.
 
         Raises:
-            CheckFailed: MLflow does not answer, or there is no such alias.
+            CheckFailed: MLflow does not answer, or no version has the alias.
         """
         from mlflow import MlflowClient
 
@@ -99,16 +99,16 @@ class Served:
                 return MlflowClient().get_model_version_by_alias(self.spec.registered_model, self.spec.alias)
         except Exception as error:
             raise CheckFailed(
-                f"MLflow has no {self.spec.registered_model}@{self.spec.alias}: {first_line(error)}; "
+                f"cannot read {self.spec.registered_model}@{self.spec.alias} from MLflow: {first_line(error)}; "
                 f"run `mlp workload run {self.spec.service}`"
             ) from error
 
     @cached_property
     def feature_service(self) -> str:
-        """The Feast feature service that the version was trained on, as recorded in its model metadata.
+        """Feast feature service that the version was trained on, from the metadata of the model.
 
         Raises:
-            CheckFailed: The model does not record one.
+            CheckFailed: The metadata of the model cannot be read, or lack the feature service.
         """
         import mlflow
 
@@ -119,15 +119,15 @@ class Served:
         except Exception as error:
             raise CheckFailed(f"cannot read the metadata of {uri}: {first_line(error)}") from error
         if "feature_service" not in metadata:
-            raise CheckFailed(f"{uri} records no feature_service; its metadata: {metadata}")
+            raise CheckFailed(f"the metadata of {uri} lack feature_service: {metadata}")
         return str(metadata["feature_service"])
 
     @cached_property
     def requests(self) -> list[dict[str, Any]]:
-        """Requests that carry keys only, logged by the run that trained the served version.
+        """Requests with entity keys only, logged by the run that trained the served version.
 
         Raises:
-            CheckFailed: The run has no such artifact, or it is empty.
+            CheckFailed: The run does not have the artifact, or the artifact is empty.
         """
         from mlflow.artifacts import download_artifacts
 
@@ -140,9 +140,9 @@ class Served:
                 requests = json.loads(Path(path).read_text())
         except Exception as error:
             raise CheckFailed(
-                f"run {version.run_id} of version {version.version} has no artifact {self.spec.requests_artifact}: "
+                f"cannot read artifact {self.spec.requests_artifact} of run {version.run_id} in MLflow: "
                 f"{first_line(error)}"
             ) from error
         if not requests:
-            raise CheckFailed(f"artifact {self.spec.requests_artifact} of run {version.run_id} holds no request")
+            raise CheckFailed(f"artifact {self.spec.requests_artifact} of run {version.run_id} contains no request")
         return requests

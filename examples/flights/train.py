@@ -1,4 +1,4 @@
-"""Step `train`: training set, model, evaluation and registration in MLflow, in one process."""
+"""Step `train`: builds the training set, trains, evaluates, and registers the model in MLflow, in one process."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("flights.train")
 
 CODE = ("parameters.yaml", "features/catalog.yaml", "dataset.py", "model.py", "versions.py", "train.py")
-"""Files that decide, with the data, which model comes out."""
+"""Files that determine the model, together with the data."""
 
 IDENTITY_TAG = "training_identity"
 
 
 class QualityGateError(Exception):
-    """The model is too poor to be deployed; no version of it gets an alias."""
+    """The model fails the quality gate; its version gets no alias."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A model with what it was made from and how good it is."""
+    """A trained model with its quality, an input example, requests and tags."""
 
     booster: Booster
     quality: model.Quality
@@ -45,11 +45,11 @@ class Trained:
 
 
 def load(folder: Folder, params: Parameters) -> dataset.Split:
-    """Draw the flights and join to each what was known at its scheduled departure.
+    """Sample the flights and join the features known at their scheduled departure.
 
     Args:
-        folder: The features bucket.
-        params: The workload's numbers.
+        folder: Folder in the features bucket.
+        params: Parameters of the workload.
     """
     import pandas as pd
 
@@ -61,34 +61,34 @@ def load(folder: Folder, params: Parameters) -> dataset.Split:
 
 
 def fit(train: pd.DataFrame, params: Parameters) -> Booster:
-    """Return the model grown on `train`."""
+    """Return the model trained on `train`."""
     started = time.monotonic()
     booster = model.fit(train, params.training)
-    log.info("grew %d trees in %.1f s", booster.num_trees(), time.monotonic() - started)
+    log.info("trained %d trees in %.1f s", booster.num_trees(), time.monotonic() - started)
     return booster
 
 
 def judge(booster: Booster, test: pd.DataFrame, base_rate: float) -> model.Quality:
-    """Judge the model on flights that left later than those it learned from.
+    """Evaluate the model on flights that departed after the training flights.
 
     Args:
         booster: The model.
-        test: Those flights.
+        test: Test flights.
         base_rate: Share of late flights in the training set.
     """
     quality = model.evaluate(model.predict(booster, test), test["late"].to_numpy(), base_rate)
     shown = ", ".join(f"{name} {value:.4f}" for name, value in quality.metrics.items() if value < 2)
-    log.info("on later flights: %s", shown)
+    log.info("quality on later flights: %s", shown)
     return quality
 
 
 def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained:
-    """Draw and join the training set, fit the model and judge it.
+    """Build the training set, train the model and evaluate it.
 
     Args:
-        folder: The features bucket.
-        params: The workload's numbers.
-        tags: What the registered version is to carry.
+        folder: Folder in the features bucket.
+        params: Parameters of the workload.
+        tags: Tags of the registered version.
     """
     split = load(folder, params)
     booster = fit(split.train, params)
@@ -102,15 +102,15 @@ def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained
 
 
 def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
-    """Log run, model and evaluation, and register the model; the alias only moves when the gate is passed.
+    """Log run, model and evaluation, and register the model; set the alias only when the quality gate passes.
 
     Args:
-        trained: What `make` returned.
-        params: The workload's numbers.
-        mark: Fingerprint of the feature service, for serving to compare.
+        trained: Result of `make`.
+        params: Parameters of the workload.
+        mark: Fingerprint of the feature service; the predictor compares it.
 
     Raises:
-        QualityGateError: The model is below a line of the gate.
+        QualityGateError: The model fails the quality gate.
     """
     mlflow_client = versions.client()
     import mlflow
@@ -128,23 +128,23 @@ def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
     version = versions.create(mlflow_client, params.registered_model, info, run.info.run_id, tags)
     log.info("registered %s version %s", params.registered_model, version.version)
     if missing:
-        raise QualityGateError(f"version {version.version} stays without alias: {'; '.join(missing)}")
+        raise QualityGateError(f"version {version.version} fails the quality gate: {'; '.join(missing)}")
     mlflow_client.set_registered_model_alias(params.registered_model, params.alias, version.version)
     log.info("version %s is %s@%s", version.version, params.registered_model, params.alias)
     return version
 
 
 def run(environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]) -> ModelVersion:
-    """Train, evaluate and register, unless the champion was made from the same data, definitions and code.
+    """Train, evaluate and register, unless the champion was trained on the same data, definitions and code.
 
     Raises:
-        QualityGateError: The model is below a line of the gate.
+        QualityGateError: The model fails the quality gate.
     """
     mark = registry.fingerprint(store)
     identity = bucket.combined({"data": manifest["digest"], "features": mark, "code": digest_of_files(*CODE)})
     current = versions.by_alias(versions.client(), params.registered_model, params.alias)
     if current is not None and current.tags.get(IDENTITY_TAG) == identity:
-        log.info("champion is version %s, made from the same data and code already", current.version)
+        log.info("the champion, version %s, was already trained on the same data and code", current.version)
         return current
     tags = {IDENTITY_TAG: identity, "data_digest": manifest["digest"], "data_as_of": manifest["as_of"]}
     tags |= {"feature_service": SERVICE, "feature_service_fingerprint": mark}

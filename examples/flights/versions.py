@@ -1,4 +1,4 @@
-"""The model in MLflow: logged with its signature, registered as a version, found by its alias."""
+"""Logs a model in MLflow with its signature, registers it as a version, and finds versions by alias."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 REQUESTS_FILE = "serving_requests.json"
-"""Artifact of a version's run: requests with keys only, which load tests and checks send."""
+"""Artifact of a version's run with requests of keys only, for load tests and checks."""
 
 REQUESTS = 256
-"""How many they are: different keys, all of them known online."""
+"""Number of requests in the artifact, with different keys that are all in the online store."""
 
 EXAMPLE_ROWS = 4
 
 
 def client() -> MlflowClient:
-    """Return a client of the tracking server that MLFLOW_TRACKING_URI names."""
+    """Return a client of the tracking server in MLFLOW_TRACKING_URI."""
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -36,7 +36,7 @@ def client() -> MlflowClient:
 
 
 def by_alias(mlflow_client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    """Return the version of registered model `name` behind `alias`; None when there is none."""
+    """Return the version of registered model `name` behind `alias`; None when no version has the alias."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -48,17 +48,17 @@ def by_alias(mlflow_client: MlflowClient, name: str, alias: str) -> ModelVersion
 
 
 def example(test: pd.DataFrame) -> pd.DataFrame:
-    """Return the input example that a model is logged with."""
+    """Return the input example for logging a model."""
     return test[FEATURE_NAMES].head(EXAMPLE_ROWS).reset_index(drop=True)
 
 
 def log_model(booster: Booster, rows: pd.DataFrame, mark: str) -> ModelInfo:
-    """Log the model in the active run, with what serving must know of its features.
+    """Log the model in the active run, with the metadata that the predictor reads.
 
     Args:
         booster: The model.
         rows: Input example.
-        mark: Fingerprint of the feature service, for serving to compare.
+        mark: Fingerprint of the feature service; the predictor compares it.
     """
     import lightgbm
     import mlflow
@@ -72,7 +72,7 @@ def log_model(booster: Booster, rows: pd.DataFrame, mark: str) -> ModelInfo:
         name="model",
         signature=infer_signature(rows, model.predict(booster, rows)),
         input_example=rows,
-        # Named here because inferring them loads the model in a process of its own, for many seconds.
+        # Set explicitly, because MLflow would infer them by loading the model in a new process, for many seconds.
         pip_requirements=[f"lightgbm=={lightgbm.__version__}", f"numpy=={np.__version__}"],
         metadata={"feature_service": SERVICE, "feature_service_fingerprint": mark, "entity_keys": KEYS},
     )
@@ -89,7 +89,7 @@ def create(
 
 
 def ensure_registered_model(mlflow_client: MlflowClient, name: str) -> None:
-    """Create the registered model unless it is there."""
+    """Create the registered model unless it exists."""
     from mlflow.exceptions import MlflowException
 
     try:

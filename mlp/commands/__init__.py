@@ -1,1 +1,1 @@
-"""One file a command."""
+"""The commands of `mlp`, one in each file."""

@@ -1,4 +1,4 @@
-"""`mlp bootstrap`: what an AWS account needs before its first stack."""
+"""`mlp bootstrap`: create the state backend of an AWS account, before its first stack."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from common.progress import console, step
 
 
 def command(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS; names account and region.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS; it sets the account and the region.")],
 ) -> None:
-    """Make the bucket and the key for the state of an account's stacks; run again, it mends what differs."""
+    """Create the bucket and the key for the state of an account's stacks; a second run corrects their settings."""
     import boto3
 
     from infra.settings import load_stack, stack_file
@@ -23,21 +23,21 @@ def command(
     settings = load_stack(stack_file(stack))
     if settings.aws is None:
         raise UserError(
-            f"Stack {stack} is not on AWS; its state lives in .mlp/state.",
+            f"Stack {stack} is not on AWS; its state is in .mlp/state.",
             seen=f"substrate: {settings.substrate}",
             allowed="a stack with substrate: aws",
         )
     check_account(settings, stack)
     state = State(account=settings.aws.account_id, region=settings.aws.region)
-    with step(f"State of account {state.account} in {state.region}", estimate=10) as progress:
+    with step(f"Creating the state backend of account {state.account} in {state.region}", estimate=10) as progress:
         progress.detail = "KMS key"
         key, _ = ensure_key(boto3.client("kms", region_name=state.region))
         progress.detail = "bucket"
         ensure_bucket(boto3.client("s3", region_name=state.region), state, key)
-    console.print("\nWith mlp, in the shell or the CI's environment:")
+    console.print("\nFor mlp, in the shell or the environment of CI:")
     console.print(f"  export PULUMI_BACKEND_URL='{state.backend}'", markup=False)
     console.print(f"  export MLP_SECRETS_PROVIDER='{state.secrets_provider}'", markup=False)
-    console.print("\nWith the Pulumi CLI:")
+    console.print("\nFor the Pulumi CLI:")
     console.print(f"  pulumi login '{state.backend}'", markup=False)
     console.print(f"  pulumi stack init {stack} --secrets-provider '{state.secrets_provider}'", markup=False)
     console.print(f"\nNext: mlp preview --stack {stack}")

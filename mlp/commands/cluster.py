@@ -1,4 +1,4 @@
-"""`mlp cluster`: the embedded Kubernetes cluster."""
+"""`mlp cluster`: start, stop, reset and inspect the embedded Kubernetes cluster."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from rich.table import Table
 from common.errors import UserError
 from common.progress import console
 
-app = typer.Typer(no_args_is_help=True, help="The embedded Kubernetes cluster: one a machine, no Docker, no registry.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Start, stop and inspect the embedded Kubernetes cluster: one on each machine, no Docker, no registry.",
+)
 
 
 @app.command()
 def start() -> None:
-    """Start the cluster, or complete a half-started one; heals what a crash left."""
+    """Start the cluster; complete a partial start and clean up after a crash."""
     from common import paths
     from node import memory_bytes
     from node import start as run
@@ -33,27 +36,27 @@ def stop() -> None:
     from node import stop as run
 
     run()
-    console.print("The cluster is stopped; its data stays.")
+    console.print("The cluster is stopped; its data is kept.")
 
 
 @app.command()
 def reset(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Stop the cluster and remove its data: keys, database, images, volumes, logs."""
+    """Stop the cluster and delete its data: keys, database, images, volumes, logs."""
     from node import reset as run
 
     if not yes and console.is_terminal:
-        typer.confirm("Remove the cluster with all its data?", abort=True)
+        typer.confirm("Delete the cluster with all its data?", abort=True)
     run()
-    console.print("The cluster and its data are removed.")
+    console.print("The cluster and its data are deleted.")
 
 
 @app.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show processes, readiness and memory; exit status 1 when the cluster is not ready."""
+    """Show processes, readiness and memory; exit with status 1 when the cluster is not ready."""
     from node import status as read
 
     found = read()
@@ -67,33 +70,33 @@ def status(
         table.add_row(entry.name, f"[{colour}]{entry.state}[/]", str(entry.pid or ""), f"{entry.uptime:.0f} s", memory)
     if found.programs:
         console.print(table)
-        console.print(f"memory of everything, pods included: {(found.memory_bytes or 0) / 2**20:.0f} MiB")
+        console.print(f"total memory, pods included: {(found.memory_bytes or 0) / 2**20:.0f} MiB")
         console.print(f"kubeconfig: {found.kubeconfig}")
     if found.owner is not None and found.owner.alive and not found.owner.ours:
-        console.print(f"The cluster of another checkout runs: {found.owner.checkout}", markup=False)
+        console.print(f"The cluster of another checkout is running: {found.owner.checkout}", markup=False)
     for left in found.leftovers:
-        console.print(f"left by a dead cluster: {left} (start, stop and reset remove it)", markup=False)
+        console.print(f"left over from a crashed cluster: {left} (start, stop and reset remove it)", markup=False)
     console.print("[green]ready[/]" if found.ready else f"[red]not ready[/]: {found.problem}")
     raise typer.Exit(0 if found.ready else 1)
 
 
 @app.command()
 def logs(
-    program: Annotated[str, typer.Argument(help="Process, such as kubelet; all of them when left out.")] = "",
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each.")] = 40,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    program: Annotated[str, typer.Argument(help="Process, such as kubelet; without an argument all processes.")] = "",
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Lines of each log.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until Ctrl-C.")] = False,
 ) -> None:
-    """Show what the cluster's processes wrote."""
+    """Show the logs of the cluster's processes."""
     from node.config import program_names
     from node.report import log_path
 
     known = (*program_names(), "supervisord", "node")
     if program and program not in known:
-        raise UserError("There is no such process.", seen=program, allowed=", ".join(known))
+        raise UserError("The cluster does not have this process.", seen=program, allowed=", ".join(known))
     chosen = [log_path(name) for name in ((program,) if program else known)]
     existing = [str(path) for path in chosen if path.is_file()]
     if not existing:
-        raise UserError("There are no logs yet.", next_step="run `mlp cluster start`")
+        raise UserError("There are no logs yet.", next_step="mlp cluster start")
     try:
         subprocess.run(["tail", f"--lines={lines}", *(["--follow=name"] if follow else []), *existing], check=False)
     except KeyboardInterrupt:

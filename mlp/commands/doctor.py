@@ -1,4 +1,4 @@
-"""`mlp doctor`: what is wrong with this machine, and how to fix it."""
+"""`mlp doctor`: check whether this machine can run the platform, and how to correct what is wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.progress import console
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False) -> None:
-    """Check whether this machine can run the platform; changes nothing, ends with status 1 when it cannot."""
+    """Check whether this machine can run the platform; change nothing; exit with status 1 when it cannot."""
     from artifacts import toolchain
     from artifacts.packages import debian as packages
     from artifacts.toolchain import go
@@ -40,7 +40,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
             absent = packages.missing()
             tools = [item.name for item in toolchain.missing()]
             console.print(f"\nThis machine can run the platform. Go: {go.choose().version}.")
-            console.print(f"mlp up still installs: {', '.join(absent) or 'no system package'}", markup=False)
-            console.print(f"mlp up still builds: {', '.join(tools) or 'no tool'}", markup=False)
+            console.print(f"mlp up will install: {', '.join(absent) or 'no system package'}", markup=False)
+            console.print(f"mlp up will build: {', '.join(tools) or 'no tool'}", markup=False)
     if failed:
         raise typer.Exit(1)

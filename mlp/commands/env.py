@@ -1,4 +1,4 @@
-"""`mlp env`: what a shell needs for plain `pulumi` on the state that `mlp up` uses."""
+"""`mlp env`: print the environment in which plain `pulumi` works on the state that `mlp up` uses."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from mlp.options import Stack
 
 def command(stack: Stack = "local") -> None:
     """Print shell commands: after `eval "$(mlp env)"`, plain `pulumi` works on the stack."""
-    with _progress_apart():
-        variables = prepare(stack)
+    with _progress_to_stderr():
+        variables = pulumi_environment(stack)
     typer.echo("\n".join(f"export {name}={shlex.quote(text)}" for name, text in sorted(variables.items())))
 
 
-def prepare(stack: str) -> dict[str, str]:
-    """Make what the CLI and the program need, and return the variables that tell the CLI where it is.
+def pulumi_environment(stack: str) -> dict[str, str]:
+    """Build what the CLI and the program need, and return the variables with which the CLI finds it.
 
     Raises:
-        UserError: A setting is wrong, a part cannot be made, or the state is another program's.
+        UserError: A setting is wrong, a build failed, or the state belongs to another program.
     """
     from artifacts import images, manifests, toolchain
     from infra.settings import load_stack, stack_file
@@ -44,7 +44,7 @@ def prepare(stack: str) -> dict[str, str]:
     toolchain.ensure([*tools(), "helm-render"])
     manifests.ensure()
     if settings.local is not None:
-        images.resolve()  # so that the first preview names the images that the update will run
+        images.resolve()  # so that a preview and the update that follows name the same images
     _policy_environment()
     variables = {**engine_environment(), "PULUMI_STACK": stack}
     environment = {**os.environ, **variables}
@@ -59,7 +59,7 @@ def prepare(stack: str) -> dict[str, str]:
 
 
 def _policy_environment() -> None:
-    """Make the Python environment of the policy pack, which only `--policy-pack` needs."""
+    """Create the Python environment of the policy pack; only `--policy-pack` needs it."""
     from policy import environments
 
     try:
@@ -69,7 +69,7 @@ def _policy_environment() -> None:
 
 
 def _create(stack: str, environment: Mapping[str, str]) -> None:
-    """Make an empty stack, as `mlp up` does, so that the first command need not be `pulumi stack init`."""
+    """Create an empty stack, as `mlp up` does; the user then needs no `pulumi stack init`."""
     from mlp.engine.environment import SECRETS_PROVIDER
 
     provider = environment.get(SECRETS_PROVIDER)
@@ -83,15 +83,17 @@ def _create(stack: str, environment: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode and "already exists" not in done.stderr:
-        raise UserError(f"Stack {stack} could not be made.", seen=done.stderr.strip()[-1000:], next_step="mlp doctor")
+        raise UserError(
+            f"Stack {stack} could not be created.", seen=done.stderr.strip()[-1000:], next_step="mlp doctor"
+        )
 
 
 @contextlib.contextmanager
-def _progress_apart() -> Iterator[None]:
-    """Send progress to standard error: the shell runs what is on standard output."""
-    before = console.file
+def _progress_to_stderr() -> Iterator[None]:
+    """Send progress to standard error, because the shell evaluates standard output."""
+    stdout = console.file
     console.file = sys.stderr
     try:
         yield
     finally:
-        console.file = before
+        console.file = stdout

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Build the platform's container images, and hand them to the cluster.", no_args_is_help=True)
+app = typer.Typer(help="Build the platform's container images and load them into the cluster.", no_args_is_help=True)
 
-Names = Annotated[list[str] | None, typer.Argument(help="Images; all that the platform runs when none is given.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Images; without an argument all images that the platform runs.")
+]
 
 
 @app.command()
 def build(names: Names = None) -> None:
-    """Build what is missing; an image whose inputs did not change is left alone."""
+    """Build missing images; skip an image whose inputs have not changed."""
     from artifacts import images
     from common import progress
 
@@ -23,7 +25,7 @@ def build(names: Names = None) -> None:
 
 @app.command()
 def load(names: Names = None) -> None:
-    """Import the built images that the running cluster lacks."""
+    """Import the built images that are missing in the running cluster."""
     from artifacts import images
     from common import progress
 
@@ -33,7 +35,7 @@ def load(names: Names = None) -> None:
 
 @app.command()
 def outdated() -> None:
-    """List the Debian packages of images that have updates; exit status 1 when there are any. Changes nothing."""
+    """List the Debian packages of images that have updates; exit with status 1 when there are any. Change nothing."""
     from artifacts.images import mirror
     from common import progress
 
@@ -43,12 +45,12 @@ def outdated() -> None:
     if found:
         progress.console.print(f"{len(found)} packages have updates. Next: mlp images update", style="yellow")
         raise typer.Exit(1)
-    progress.console.print("every Debian package is the newest", style="green")
+    progress.console.print("every Debian package is up to date", style="green")
 
 
 @app.command()
 def update() -> None:
-    """Switch the images to the newest Debian packages; those that change get another tag and are built again."""
+    """Update the Debian packages of the images; a changed image gets a new tag and is built again."""
     from artifacts.images import mirror
     from common import progress
 
@@ -61,7 +63,7 @@ def update() -> None:
 
 @app.command()
 def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AWS.")]) -> None:
-    """Push the images that a stack's registry lacks, and record their digests beside its settings."""
+    """Push the images that are missing in a stack's registry, and record their digests in the stack's folder."""
     from artifacts.images import pushed
     from artifacts.images.push import Registry, push_upstream
     from artifacts.images.push import push as push_images
@@ -75,7 +77,10 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     settings = load_stack(stack_file(stack))
     if settings.aws is None:
         raise UserError(
-            f"Stack {stack} pulls nothing: its images are loaded into the node.", next_step="mlp images load"
+            f"Stack {stack} has no registry: its images are loaded into the node.",
+            seen=f"substrate: {settings.substrate}",
+            allowed="a stack with substrate: aws",
+            next_step="mlp images load",
         )
     names, url = pulled(settings, settings.aws)
     registry = Registry(url)
@@ -83,18 +88,20 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
         check_account(settings, stack)
         registry = Registry(url, *ecr_login(settings.aws.region))
     there, new = push_images(names, registry)
-    # Without a registry of its own, a stack pulls upstream's images from upstream.
+    # A stack without the setting `registry` pulls upstream images from upstream.
     if settings.registry is not None:
         new += push_upstream([(copy.source, copy.target) for copy in upstream_copies(url)], registry)
     file = pushed.path(settings.environment)
     pushed.write(file, url, there)
-    console.print(f"{len(new)} images were new to {url}", style="green")
-    console.print(f"Commit {file.relative_to(file.parent.parent)}: the stack deploys what it names.", markup=False)
+    console.print(f"{len(new)} images pushed to {url}", style="green")
+    console.print(
+        f"Next: commit {file.relative_to(file.parent.parent)}; the stack deploys the images in it.", markup=False
+    )
 
 
 @app.command("list")
 def list_() -> None:
-    """List every image with its reference, size, build time, and whether it is built."""
+    """List every image: reference, whether it is built, size, build time, description."""
     from rich.table import Table
 
     from artifacts.images import debian, store
@@ -113,7 +120,7 @@ def list_() -> None:
         table.add_row(name, reference(name), *figures, image.description)
     progress.console.print(table, soft_wrap=False)
     if (known := debian.lock()) is not None:
-        progress.console.print(f"Debian's package lists are of {known.generation} ({known.age_days} days old)")
+        progress.console.print(f"Debian package lists: {known.generation} ({known.age_days} days old)")
 
 
 @app.command()
@@ -125,14 +132,14 @@ def packages(name: Annotated[str, typer.Argument(help="A built image.")]) -> Non
 
     record = store.find(name)
     if record is None:
-        raise UserError(f"image {name} is not built", next_step=f"mlp images build {name}")
+        raise UserError(f"Image {name} is not built.", next_step=f"mlp images build {name}")
     for package, version in sorted(contents.packages(record.digest).items()):
         progress.console.print(f"{package} {version}", markup=False)
 
 
 @app.command()
 def lock() -> None:
-    """Resolve every image's requirements.in again into requirements.txt."""
+    """Compile every image's requirements.in to requirements.txt again."""
     from artifacts.images.lock import lock as pin
     from common import progress
 

@@ -1,4 +1,4 @@
-"""`mlp policy`: whether a stack keeps the rules, without an account or a cluster."""
+"""`mlp policy`: check the resources of a stack against the policy rules, without an account or a cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mlp.options import Stack
 def command(
     stack: Stack = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    rules: Annotated[bool, typer.Option("--rules", help="List the rules instead.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Only list the rules.")] = False,
 ) -> None:
-    """Hold everything that a stack would declare to the policy rules; ends with status 1 on a violation."""
+    """Check every resource that a stack would declare against the policy rules; exit with status 1 on a violation."""
     from policy.report import document, report, tables
 
     if rules:
@@ -33,20 +33,20 @@ def command(
         found = report(render_stack(stack))
         typer.echo(json.dumps(document(found), indent=1))
     else:
-        with progress.step(f"declare stack {stack} without touching anything", estimate=8):
+        with progress.step(f"Rendering the resources of stack {stack}", estimate=8):
             rendered = render_stack(stack)
         found = report(rendered)
         console.print(tables(found))
         console.print(
             f"{len(found.rules)} rules, {len(found.judged.violations)} violations,"
-            f" {len(found.judged.warnings)} warnings, {len(found.judged.excused)} findings excused with a reason"
+            f" {len(found.judged.warnings)} warnings, {len(found.judged.excused)} findings with an exception"
         )
     if not found.passed:
         raise typer.Exit(1)
 
 
 def _prepare(stack: str) -> None:
-    """See that the stack's values are right, and render upstream's manifests where they are missing."""
+    """Check the stack's values, and render upstream manifests that are missing."""
     from artifacts import manifests, toolchain
     from infra.settings import load_stack, stack_file
 

@@ -1,4 +1,4 @@
-"""`mlp preview`: what an update would change."""
+"""`mlp preview`: show what an update would change."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mlp.options import Stack
 
 def command(
     stack: Stack = "local",
-    diff: Annotated[bool, typer.Option(help="Print the engine's full diff as well.")] = False,
+    diff: Annotated[bool, typer.Option(help="Also print the engine's full diff.")] = False,
     emulate: Annotated[
-        bool, typer.Option(help="Preview a stack on AWS from nothing, against an emulated account on this machine.")
+        bool, typer.Option(help="Preview a new stack on AWS against an emulated, empty account on this machine.")
     ] = False,
 ) -> None:
-    """Show what an update would change; nothing is touched, and no cluster need exist."""
+    """Show what an update would change; change nothing. Needs no cluster."""
     from contextlib import nullcontext
 
     import providers
@@ -33,6 +33,6 @@ def command(
         toolchain.ensure([*providers.tools(), "helm-render"])
         manifests.ensure()
         if settings.local is not None:
-            images.resolve()  # so that the first preview names the images that the update will run
+            images.resolve()  # so that a preview and the update that follows name the same images
         changes = engine.preview(stack, diff=diff)
     console.print(", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "no resources")

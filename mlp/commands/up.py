@@ -1,4 +1,4 @@
-"""`mlp up`: from a bare machine, or an AWS account, to a platform that serves a prediction."""
+"""`mlp up`: deploy or update the platform, on a bare machine or in an AWS account, up to a served prediction."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 class Stages:
-    """Runs the stages of one `up` and keeps how long each took, in seconds."""
+    """Runs the stages of one `up` and records the seconds of each."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def run(self, name: str, work: Callable[[], T]) -> T:
-        """Run one stage under its heading."""
+        """Print the heading of a stage, run it, and record its duration."""
         console.rule(f"[bold]{name}[/]", align="left", style="dim")
         began = time.monotonic()
         result = work()
@@ -46,7 +46,7 @@ def _settings(stack: str) -> Settings:
 
 
 def _machine(stages: Stages) -> None:
-    """Bring this machine to a running, empty cluster; every part is skipped when it is there already."""
+    """Prepare this machine up to a running cluster with all images; skip parts that exist."""
     import node
     from artifacts import images, manifests, toolchain
     from artifacts.packages.debian import ensure_packages
@@ -64,10 +64,10 @@ def _machine(stages: Stages) -> None:
 
 
 def _compile(stages: Stages) -> None:
-    """Build the toolchain; beside it, whatever its finished programs allow.
+    """Build the toolchain; build images and start the cluster in parallel, as soon as their programs exist.
 
-    The compiler needs the processors. Images without a program of ours, and their import, wait for disk and network,
-    so both take little more together than the longer of them. The cluster's programs are built first.
+    The compiler uses the processors. Building and importing images that contain no compiled program waits for disk
+    and network, so both together take little longer than one of them. The programs of the cluster are built first.
     """
     import node
     from artifacts import images, toolchain
@@ -76,7 +76,7 @@ def _compile(stages: Stages) -> None:
     ready = images.ready()
     built = Background(lambda: images.ensure(ready))
     stages.run(
-        "toolchain: the cluster's programs; beside it, images",
+        "toolchain: programs of the cluster; in parallel, images",
         lambda: toolchain.ensure(TOOLS, ahead=toolchain.missing()),
     )
 
@@ -86,8 +86,8 @@ def _compile(stages: Stages) -> None:
         images.load(ready)
 
     loaded = Background(load)
-    stages.run("toolchain: the other programs; beside it, the cluster", lambda: toolchain.ensure(ahead=()))
-    stages.run("images and cluster beside the toolchain", loaded.join)
+    stages.run("toolchain: the other programs; in parallel, the cluster", lambda: toolchain.ensure(ahead=()))
+    stages.run("images and cluster", loaded.join)
 
 
 def _tools(stages: Stages) -> None:
@@ -120,9 +120,9 @@ def _closing(stack: str, stages: Stages, changes: dict[str, int], total: float) 
 
 
 def _example_and_smoke(settings: Settings, stack: str, stages: Stages) -> bool:
-    """Train and serve the example, then run the smoke checks; return whether they passed.
+    """Train and serve the example, then run the smoke checks; return whether the checks passed.
 
-    Where an application that the example needs is off, only checks that need no served model run.
+    When an application that the example needs is off, run only the checks that need no served model.
     """
     from examples.flights import REQUIRES
     from mlp.commands.smoke import run_smoke
@@ -132,7 +132,9 @@ def _example_and_smoke(settings: Settings, stack: str, stages: Stages) -> bool:
     on = {item.name: item.checks for item in settings.applications}
     missing = [name for name in REQUIRES if name not in on]
     if missing:
-        console.print(f"The example needs {', '.join(missing)}, off in this stack: nothing is trained or served.")
+        console.print(
+            f"Skipping the example: it needs {', '.join(missing)}, which this stack turns off in platform.applications."
+        )
     else:
         stages.run("example", lambda: run_workload("flights", stack))
     possible = WITHOUT_A_MODEL if missing else NAMES
@@ -143,13 +145,14 @@ def _example_and_smoke(settings: Settings, stack: str, stages: Stages) -> bool:
 def command(
     stack: Stack = "local",
     workload: Annotated[
-        bool, typer.Option(help="Train and serve the example (local stack), then run the smoke checks.")
+        bool, typer.Option(help="Train and serve the example, then run the smoke checks (local stack only).")
     ] = True,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Compare with cluster and account first: make again what was deleted.")
+        bool,
+        typer.Option("--refresh", help="Refresh the state from cluster and account first; recreate what was deleted."),
     ] = False,
 ) -> None:
-    """Bring the platform up, or up to date: again and again, from wherever an earlier run stopped."""
+    """Deploy the platform or update it; a repeated run continues where an earlier one stopped."""
     began = time.monotonic()
     stages = Stages()
     settings = _settings(stack)

@@ -8,15 +8,16 @@ import typer
 
 
 def command(
-    components: Annotated[list[str] | None, typer.Argument(help="Components; all when none is named.")] = None,
+    components: Annotated[list[str] | None, typer.Argument(help="Components; without an argument all.")] = None,
     update_pins: Annotated[
-        bool, typer.Option("--update-pins", help="Accept what is rendered now: rewrite artifacts/manifests/lock.yaml.")
+        bool,
+        typer.Option("--update-pins", help="Accept the rendered manifests: rewrite artifacts/manifests/lock.yaml."),
     ] = False,
     mirror: Annotated[
         str | None,
         typer.Option(
             envvar="MLP_UPSTREAM_MIRROR",
-            help="Base URL or folder, in the layout of a Go module proxy, that stands in for every source.",
+            help="Base URL or folder, in the layout of a Go module proxy, that replaces every source.",
         ),
     ] = None,
 ) -> None:

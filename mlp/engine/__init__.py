@@ -1,4 +1,4 @@
-"""Drives Pulumi through the Automation API with this checkout's own program."""
+"""Runs Pulumi's operations on this checkout's program, through the Automation API."""
 
 from mlp.engine.operations import destroy, outputs, preview, state_size, up
 

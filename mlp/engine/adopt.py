@@ -1,9 +1,9 @@
-"""Finds what a killed update had made in AWS and not recorded yet, and takes it into the state.
+"""Adopts resources that a killed update created in AWS but did not record: finds them and adds them to the state.
 
-Without it, the next update would fail on every name that is taken, and make a second one of everything that has none.
-Most Kubernetes objects need no such thing: the program sets their names, the provider applies them, and the field
-manager (`FIELD_MANAGER` in `components.kubernetes.provider`) is the same at the next try. The template of a Job cannot
-be changed: where the program has changed meanwhile, only a Job that the state knows of is replaced.
+Otherwise the next update would fail for every resource with a fixed name, and create a duplicate of every other one.
+Most Kubernetes objects need no adoption: the program sets their names, and the provider applies them with the same
+field manager (`FIELD_MANAGER` in `components.kubernetes.provider`). A Job is the exception. Its template is immutable,
+so when the program has changed in the meantime, the provider can only replace a Job that is in the state.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ IDENTITIES = Path(__file__).with_name("identities.yaml")
 
 @cache
 def identities() -> Mapping[str, Any]:
-    """Return how each type's resources are found, by type token."""
+    """Return the rules that find resources, by type token."""
     return yaml.safe_load(IDENTITIES.read_text(encoding="utf-8"))
 
 
 def adopt_pending(stack: auto.Stack) -> list[str]:
-    """Take into the state what pending creations did make; return the URNs looked for.
+    """Add the resources of pending creations to the state; return the URNs that were added.
 
-    What is not there after all is left out again by the refresh of exactly these resources.
+    A refresh of these resources then removes the ones that do not exist.
     """
     exported = stack.export_stack()
     deployment: dict[str, Any] = dict(exported.deployment or {})
@@ -62,13 +62,13 @@ def adopt_pending(stack: auto.Stack) -> list[str]:
     exported.deployment = deployment
     stack.import_stack(exported)
     urns = [entry["urn"] for entry in found]
-    console.print(f"  [yellow]looking for {len(urns)} resources that a killed update may have made[/]")
+    console.print(f"  [yellow]looking for {len(urns)} resources that a killed update may have created[/]")
     stack.refresh(target=urns, color="never")
     return urns
 
 
 def job(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a state's entry of a Job that may have been made, as the provider would have written it. Pure."""
+    """Return the state's entry of a Job that may exist, in the form that the provider writes. Pure."""
     inputs: Mapping[str, Any] = entry.get("inputs") or {}
     metadata = inputs["metadata"]
     known = {"__inputs": inputs, "__initialApiVersion": inputs["apiVersion"], "__fieldManager": FIELD_MANAGER}
@@ -78,13 +78,13 @@ def job(entry: Mapping[str, Any]) -> dict[str, Any]:
 def identify(
     rule: str | Mapping[str, Any], inputs: Mapping[str, Any], region: str | None, taken: set[Any]
 ) -> str | None:
-    """Return the identity that a resource with these inputs has or would have; None when AWS has none.
+    """Return the identity of the resource with these inputs; None when AWS does not have it.
 
     Args:
         rule: Entry of `identities.yaml`.
         inputs: Inputs of the resource.
-        region: Region to ask.
-        taken: Identities of recorded resources, which are somebody else's.
+        region: Region of the resource.
+        taken: Identities of recorded resources, which are excluded.
     """
     if isinstance(rule, str):
         return filled(rule, inputs)
@@ -114,7 +114,7 @@ def _asked(rule: Mapping[str, Any], inputs: Mapping[str, Any], region: str | Non
                 getattr(client, describe)(**{name: entry[field] for name, field in rule["by_each"].items()})
                 for entry in answer[rule["list"]]
             ]
-    except (BotoCoreError, ClientError):  # not there
+    except (BotoCoreError, ClientError):  # the resource does not exist
         return None
     return _picked(rule["at"], answer, inputs, taken)
 
@@ -131,8 +131,8 @@ def _picked(paths: str | list[str], answer: object, inputs: Mapping[str, Any], t
     return None
 
 
-def filled(template: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the data holds
-    """Return a template with inputs filled in; None when one of them is absent or no text."""
+def filled(template: Any, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - data of any shape
+    """Return a template with inputs filled in; None when an input is absent or not a scalar."""
     if isinstance(template, dict):
         parts: dict[str, Any] = {key: filled(item, inputs) for key, item in template.items()}
         return None if None in parts.values() else parts

@@ -1,4 +1,4 @@
-"""The environment of the Pulumi CLI, of ours and of a user's own: what `mlp` runs it with and `mlp env` prints."""
+"""Builds the environment of the Pulumi CLI, for `mlp` itself and for the shell commands that `mlp env` prints."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from common.errors import UserError
 from infra.state.recorded import folder_of
 
 SECRETS_PROVIDER = "MLP_SECRETS_PROVIDER"
-"""Variable that names who encrypts secrets in the state, as `mlp bootstrap` prints it."""
+"""Variable with the secrets provider that encrypts secrets in the state; `mlp bootstrap` prints its value."""
 
 PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 SHARED_BACKENDS = ("s3://", "gs://", "azblob://")
-"""Backends that keep state for several people and encrypt nothing themselves."""
+"""Backends that several people share and that do not encrypt secrets."""
 
 PARALLEL = 24
-"""Resource operations at once: most only wait for a pod, and two cores serve more than that."""
+"""Concurrent resource operations; most of them only wait for a pod, so two cores are enough."""
 
 ALWAYS = {
     "PULUMI_SKIP_UPDATE_CHECK": "true",
-    # The state knows who encrypts it; stack files need not.
+    # The state records its secrets provider; stack files need not.
     "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
     "PULUMI_PARALLEL": str(PARALLEL),
 }
-"""For any CLI, unless set otherwise."""
+"""Default variables of any CLI."""
 
 OURS = {
     "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    # Needs the schema of each type, which the stand-in for pulumi-random does not have.
+    # Code generation needs the schema of each type; this project's plugin for pulumi-random does not have one.
     "PULUMI_OPTION_GENERATE_CODE": "false",
 }
-"""For our CLI, unless set otherwise: its plugins lie in its home, and nowhere else."""
+"""Default variables of the CLI that this project builds; all its plugins are in its home folder."""
 
 
 def refuse_missing_secret(environment: Mapping[str, str]) -> None:
-    """Refuse to go on without anything that encrypts the secrets in the state.
+    """Refuse a shared backend without encryption of its secrets.
 
-    A passphrase that was made up on this machine would lock everybody else out of a shared backend.
+    A passphrase that is generated on this machine would lock everybody else out of a shared backend.
 
     Raises:
-        UserError: A shared backend without a secrets provider or a passphrase, or a passphrase file that is missing.
+        UserError: A shared backend has no secrets provider and no passphrase, or the passphrase file cannot be read.
     """
     backend = environment.get("PULUMI_BACKEND_URL", "")
     given = {SECRETS_PROVIDER, *PASSPHRASES} & environment.keys()
     if backend.startswith(SHARED_BACKENDS) and not given:
         raise UserError(
-            "Nothing encrypts the secrets in the shared state.",
+            "The secrets in the shared state would not be encrypted.",
             seen=f"PULUMI_BACKEND_URL={backend}, and no {SECRETS_PROVIDER}",
-            allowed=f"{SECRETS_PROVIDER}=awskms://..., or PULUMI_CONFIG_PASSPHRASE_FILE for everybody alike",
+            allowed=f"{SECRETS_PROVIDER}=awskms://..., or PULUMI_CONFIG_PASSPHRASE_FILE with a shared passphrase",
             next_step="mlp bootstrap --stack <stack> prints the value; export it and run the command again",
         )
     file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
@@ -62,8 +62,8 @@ def refuse_missing_secret(environment: Mapping[str, str]) -> None:
         raise UserError(
             "The passphrase that encrypts the secrets in the state cannot be read.",
             seen=f"PULUMI_CONFIG_PASSPHRASE_FILE={file}",
-            allowed="a readable file with the passphrase that the stack was made with",
-            next_step="correct the variable, or unset it for this checkout's own, .mlp/passphrase",
+            allowed="a readable file with the passphrase that the stack was created with",
+            next_step="correct the variable, or unset it to use this checkout's own passphrase, .mlp/passphrase",
         )
 
 
@@ -72,7 +72,7 @@ def _readable(file: str) -> bool:
 
 
 def passphrase_file() -> Path:
-    """Return the file with the passphrase that encrypts secrets in a file backend; made once, readable by its owner."""
+    """Return the file with the passphrase for secrets in a file backend; create it once, readable only by its owner."""
     path = paths.WORK / "passphrase"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,9 @@ def passphrase_file() -> Path:
 
 
 def backend_url(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the URL of the backend that keeps the state: the environment's, or this checkout's folder.
+    """Return the URL of the state's backend: PULUMI_BACKEND_URL, or this checkout's own folder.
 
-    A relative path is made absolute: `mlp` runs the engine in another folder than the user's shell.
+    A relative path becomes absolute, because `mlp` runs the engine in another folder than the user's shell.
     """
     given = environ.get("PULUMI_BACKEND_URL") or f"file://{paths.STATE}"
     folder = folder_of(given)
@@ -96,10 +96,10 @@ def backend_url(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def engine_environment() -> dict[str, str]:
-    """Return the variables that the CLI needs beside those that are set already.
+    """Return the variables that the CLI needs in addition to the current environment.
 
     Raises:
-        UserError: The installed Pulumi is too old, ours is not built, or nothing encrypts the state.
+        UserError: The installed Pulumi is too old, the project's own is not built, or secrets would not be encrypted.
     """
     from providers import cli, home
 

@@ -1,4 +1,4 @@
-"""What a killed update leaves behind: torn files, a lock that never expires, operations that are marked as pending."""
+"""Removes what a killed update leaves behind: truncated files, a lock that never expires, pending operations."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ def _alive(pid: int) -> bool:
 
 
 def drop_torn_attributes(backend_url: str) -> list[Path]:
-    """Remove attribute files of a file backend that a killed engine left half-written; return them.
+    """Delete the attribute files of a file backend that a killed engine left truncated; return their paths.
 
-    The engine's file backend replaces a checkpoint in one step, but not the `.attrs` file beside it, and refuses to
-    load a checkpoint whose attributes are torn ("failed to load checkpoint: EOF"). They hold nothing but the media
-    type, and may be missing.
+    The engine replaces a checkpoint atomically, but not its `.attrs` file, and refuses to load a checkpoint whose
+    attributes are truncated ("failed to load checkpoint: EOF"). They contain only the media type and are optional.
     """
     folder = folder_of(backend_url)
     if folder is None:
@@ -50,7 +49,7 @@ def drop_torn_attributes(backend_url: str) -> list[Path]:
 
 
 def lock_files(backend_url: str, stack: str) -> list[Path]:
-    """Return the locks of `stack` in a file backend; none elsewhere, where only their owner may judge them."""
+    """Return the lock files of `stack` in a file backend; empty for other backends."""
     folder = folder_of(backend_url)
     if folder is None:
         return []
@@ -58,10 +57,10 @@ def lock_files(backend_url: str, stack: str) -> list[Path]:
 
 
 def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:
-    """Cancel the lock of a process that is gone; refuse when its process lives.
+    """Remove the lock of a process that has exited on this machine.
 
     Raises:
-        UserError: Another process on this machine, or a process on another machine, holds the lock.
+        UserError: A running process on this machine, or a process on another machine, holds the lock.
     """
     for path in lock_files(backend_url, stack.name):
         lock: dict[str, Any] = {}
@@ -72,17 +71,17 @@ def clear_stale_lock(stack: auto.Stack, backend_url: str) -> None:
             raise UserError(
                 f"Another update of stack {stack.name} is running.",
                 seen=f"process {pid} on {host}, since {lock.get('timestamp', 'an unknown time')}",
-                next_step="wait for it, or end that process; then run the command again",
+                next_step="wait for its end, or end that process; then run the command again",
             )
-        console.print(f"  [yellow]cleared the lock of an update that was killed (process {pid})[/]")
+        console.print(f"  [yellow]removed the lock of a killed update (process {pid})[/]")
         path.unlink(missing_ok=True)
 
 
 def drop_pending_operations(stack: auto.Stack) -> None:
-    """Forget the operations that a killed update had under way.
+    """Remove the pending operations of a killed update from the state, after the adoption of what they created.
 
-    Every create of this program is repeatable: Kubernetes objects have fixed names and are applied by one field
-    manager, and what was made in AWS was adopted before. Without this, the engine warns of them at every later command.
+    They can run again: Kubernetes objects have fixed names and one field manager, and resources in AWS are adopted.
+    Otherwise the engine would warn of the pending operations at every later command.
     """
     exported = stack.export_stack()
     deployment = exported.deployment or {}
@@ -90,7 +89,7 @@ def drop_pending_operations(stack: auto.Stack) -> None:
     if not pending:
         return
     urns = [operation["resource"]["urn"].rsplit("::", 1)[-1] for operation in pending]
-    console.print(f"  [yellow]{len(pending)} operations were interrupted and are done again: {', '.join(urns[:5])}[/]")
+    console.print(f"  [yellow]{len(pending)} operations were interrupted and run again: {', '.join(urns[:5])}[/]")
     if adopt_pending(stack):
         exported = stack.export_stack()
     left = exported.deployment or {}

@@ -1,4 +1,4 @@
-"""Turns what the engine and the Kubernetes provider say about a failure into what a user needs of it."""
+"""Shortens the error messages of the engine and the Kubernetes provider to the reasons that a user needs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ BOILERPLATE = (
     re.compile(r"Server-Side Apply field conflict detected\. See \S+ for troubleshooting help\.\s*"),
     re.compile(r'The resource managed by field manager "[^"]*" had an apply conflict: '),
 )
-"""What precedes the reason in every message and says nothing about it."""
+"""Beginnings of messages that carry no information about the reason."""
 
 UNREADY = "failed to fully initialize or become live"
-"""Part of every message about an object that is there and was waited for in vain."""
+"""Part of every message about an object that exists but did not become ready in time."""
 
 SEVERAL = re.compile(r"^\d+ errors? occurred:\s*", re.MULTILINE)
 CONFLICT = "Apply failed with"
 
 TAKE_BACK = (
-    "somebody else has set these fields since; to take them back, run the command once more with"
+    "another field manager has changed these fields; to overwrite its values, run the command again with"
     " PULUMI_K8S_ENABLE_PATCH_FORCE=true"
 )
 
 
 def readable(message: str) -> str:
-    """Return a diagnostic with its reasons first, one a line, each once."""
+    """Return the reasons in a diagnostic, one on each line, without repetition."""
     text = SEVERAL.sub("", message.strip())
     for pattern in BOILERPLATE:
         text = pattern.sub("", text)

@@ -1,5 +1,5 @@
-# Git's clean filter for stacks/Pulumi.*.yaml: what the engine adds for this machine's backend stays out of commits.
-# A key stays in when the last commit has it, or when the file has encrypted values, which nobody can read without it.
+# Git's clean filter for stacks/Pulumi.*.yaml: leaves out the keys that the engine adds for this machine's backend.
+# Keeps a key that the last commit has, and every key of a file with encrypted values, which need it for decryption.
 # Usage: awk -v file=PATH -f stack_file.awk
 function key(line) {
     return match(line, /^(encryptionsalt|encryptedkey|secretsprovider):/) ? substr(line, 1, RLENGTH - 1) : ""

@@ -1,7 +1,7 @@
-"""Keeps committed stack files as they are while the plain CLI, which completes them, works on them.
+"""Keeps the additions of the plain CLI to stack files out of commits.
 
-A file backend needs a salt in `Pulumi.<stack>.yaml`, made for one machine's passphrase. The CLI writes it there. Git
-leaves it out by a clean filter, and the state, which knows it too, decides when the two disagree.
+With a file backend the CLI writes a salt to `Pulumi.<stack>.yaml`, which is valid for one machine's passphrase only. A
+clean filter of git leaves it out of commits. The state has the salt too; when file and state differ, the state counts.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ SALT = "encryptionsalt:"
 ENCRYPTED = "secure: "
 FILTER = "filter.mlp-stack.clean"
 COMMAND = "if test -f {0}; then awk -v file=%f -f {0}; else cat; fi".format("mlp/engine/stack_file.awk")
-"""Git runs it in a shell, at the top of a work tree; older commits have no such script."""
+"""Git runs this command in a shell at the top of a work tree; commits before the filter lack the script."""
 
 
 def keep_out_of_commits(root: Path) -> None:
-    """Tell git how to leave out what the CLI adds; a folder without git needs nothing."""
+    """Configure the clean filter in the repository; do nothing in a folder without git."""
     if _has_git(root) and _git(root, "config", "--local", FILTER).stdout.strip() != COMMAND:
         _git(root, "config", "--local", FILTER, COMMAND)
 
 
 def note_unchanged(root: Path, path: Path) -> None:
-    """Have git look at a stack file again: it takes one of another size for changed, whatever the filter leaves of it.
+    """Refresh git's index entry of a stack file, so that git does not report the additions of the CLI as a change.
 
-    What is staged stays as it is: nothing is done unless the filtered file equals it.
+    Git reports a file of another size as changed without running the filter. A staged change stays as it is: the entry
+    is refreshed only when the filtered file equals the index.
     """
     tracked = _has_git(root) and _git(root, "ls-files", "--error-unmatch", "--", str(path)).returncode == 0
     if tracked and _git(root, "diff", "--quiet", "--", str(path)).returncode == 0:
@@ -42,13 +43,13 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def agree(path: Path, salt: str | None) -> None:
-    """Make the salt in a stack file that of the state.
+    """Write the salt of the state to a stack file.
 
-    A file with encrypted values keeps its own: they were encrypted with it.
+    A file with encrypted values keeps its own salt, with which they were encrypted.
 
     Args:
         path: The stack file.
-        salt: What the state says; None when the state has no salt, or there is no state.
+        salt: Salt of the state; None when there is no state, or no salt in it.
     """
     text = path.read_text(encoding="utf-8")
     if ENCRYPTED in text:

@@ -1,4 +1,4 @@
-"""Writes the files of a new application, and adds it to the catalog and to the stacks."""
+"""Renders the files of a new application, and adds it to the catalog and to the stacks."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ SECTION = """  mlplatform:{name}:
 
 
 def words(name: str) -> dict[str, str]:
-    """Return what the templates fill in for an application called `name`."""
+    """Return the values of the templates' placeholders for application `name`."""
     return {"name": name, "title": name.capitalize(), "kind": name.capitalize(), "constant": name.upper()}
 
 
 def refuse_unusable(name: str, root: Path) -> None:
-    """Refuse a name that cannot become a package, a namespace and a key, or that is taken.
+    """Refuse a name that is not valid as a package, a namespace and a key, or that is in use.
 
     Raises:
-        UserError: Says which.
+        UserError: The name is not valid or in use.
     """
     if not NAME.fullmatch(name):
         raise UserError(
-            "This is no name for an application.",
+            "This name is not valid for an application.",
             seen=name,
-            allowed="2 to 30 lower-case letters and digits, a letter first",
+            allowed="2 to 30 lower-case letters and digits, starting with a letter",
             next_step="mlp new application NAME",
         )
     folder = root / "components" / "applications" / name
     if folder.exists() or (folder.parent / f"{name}.py").exists():
         raise UserError(
-            "There is something of this name already.",
+            "An application or a module of this name exists already.",
             seen=f"components/applications/{name}",
             allowed="a name that is not taken",
             next_step="mlp new application ANOTHER-NAME",
@@ -47,7 +47,7 @@ def refuse_unusable(name: str, root: Path) -> None:
 
 
 def files(name: str) -> dict[str, str]:
-    """Return the content of every new file by its path in the repository."""
+    """Return the content of every new file, by its path in the repository."""
     folder = f"components/applications/{name}"
     filled = {path.name: Template(path.read_text(encoding="utf-8")).substitute(words(name)) for path in _templates()}
     return {
@@ -82,7 +82,7 @@ def with_section(stack_file: str, name: str) -> str:
 
 
 def changes(name: str, root: Path) -> Mapping[Path, str]:
-    """Return the content of every file that is written, by its path.
+    """Return the content of every new or changed file, by its path.
 
     Raises:
         UserError: The name cannot be used.

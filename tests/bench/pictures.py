@@ -84,10 +84,9 @@ def latency(stack: str, path: Path, *, rate: float, seconds: float) -> None:
     from smoke import outputs
     from smoke.latency import judge, limits, measure, series
     from smoke.report import plot_latency
-    from smoke.run import outputs_file
     from smoke.served import Served, load_spec
 
-    served = Served(outputs.load(outputs_file(stack)), load_spec(None))
+    served = Served(outputs.load(stack), load_spec(None))
     budgets = served.outputs.budgets
     bodies = [json.dumps({"instances": [request]}).encode() for request in served.requests]
     samples, _ = measure(served.predict_url, bodies, budgets, rate=rate, seconds=seconds, confirm_seconds=seconds)

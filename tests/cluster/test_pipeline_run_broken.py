@@ -102,5 +102,5 @@ def test_the_workflow_controller_gone(apps: client.AppsV1Api) -> None:
     with without_deployment(apps, "workflow-controller", "kubeflow"):
         done = mlp("pipeline", "run", "flights", "--timeout", "65")
     assert done.returncode == 1
-    assert "no pod was made yet; the workflow controller makes them" in done.stdout
+    assert "no pod yet; the workflow controller creates the pods" in done.stdout
     assert "so it was cancelled" in done.stdout

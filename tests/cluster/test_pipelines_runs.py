@@ -121,7 +121,7 @@ def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
     assert runs.pods(run) == []
     again = mlp("pipeline", "cancel", run)
     assert again.returncode == 1
-    assert "the run has ended already" in again.stdout + again.stderr
+    assert "The run has already ended" in again.stdout + again.stderr
 
 
 def test_a_pod_that_only_argos_finalizer_keeps_is_removed(runs: Runs, first: str) -> None:
@@ -180,7 +180,7 @@ def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, first: s
             assert runs.ended(run).state == "SUCCEEDED", runs.messages(run)
             assert len(runs.steps(run)) == 3
     finally:
-        # Takes the workflows of its runs with it: one that is under way would stay RUNNING for ever.
+        # Takes the workflows of its runs with it: one that is under way would stay RUNNING.
         runs.api.delete_recurring_run(job.recurring_run_id)
 
 
@@ -213,6 +213,6 @@ def test_pods_of_an_ended_run_are_collected_and_then_its_workflow(runs: Runs) ->
     until("pods collected", lambda: not runs.pods(run), 120)
     said = mlp("pipeline", "logs", run).stdout
     assert "succeeded" in said
-    assert "no pods of its steps are left" in said
+    assert "The steps of this run have no pods" in said
     until("workflow collected", lambda: not runs.workflows(run), 120)
     assert runs.get(run).state == "SUCCEEDED", "the API remembers"

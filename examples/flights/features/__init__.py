@@ -1,1 +1,1 @@
-"""Feast repository of the flights workload: entities, feature views and the service a model asks for."""
+"""Feast repository of the flights workload: entities, feature views and the feature service."""

@@ -1,10 +1,9 @@
-"""Entities, feature views and the feature service, as Feast objects over parquet files at some base address.
+"""Defines entities, feature views and the feature service as Feast objects, over Parquet files at a base address.
 
-A route is the pair of the entities origin and destination: a Feast entity has exactly one join key.
+A Feast entity has exactly one join key, so a route is the pair of the entities origin and destination.
 
-Feature views have no TTL. The data end in 2013, and Feast holds the online store's rows against the wall clock:
-with any TTL every feature would have expired. What a TTL is for, not answering from stale rows, is seen to by the
-event timestamps that the freshness check reads.
+Feature views have no TTL. The data end in 2013, and Feast compares the timestamps in the online store with the clock:
+with any TTL every feature would have expired. The freshness check detects stale rows by their event timestamps.
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ ENTITIES = {
 
 
 def address(base: str, table: str) -> str:
-    """Return where a feature table lies under `base` (a folder, or `s3://bucket/prefix`)."""
+    """Return the address of a feature table below `base` (a folder, or `s3://bucket/prefix`)."""
     return f"{base.rstrip('/')}/{table}.parquet"
 
 
 def feature_views(base: str, endpoint: str | None) -> list[FeatureView]:
-    """Return the feature views over the tables under `base`.
+    """Return the feature views over the tables below `base`.
 
     Args:
-        base: Folder, or `s3://bucket/prefix`, of the parquet files.
+        base: Folder, or `s3://bucket/prefix`, of the Parquet files.
         endpoint: URL of an S3 service other than AWS; None on AWS and for folders.
     """
     views: list[FeatureView] = []
@@ -72,12 +71,12 @@ def feature_views(base: str, endpoint: str | None) -> list[FeatureView]:
 
 
 def repository(base: str, endpoint: str | None) -> list[Entity | FeatureView | FeatureService]:
-    """Return everything `FeatureStore.apply` gets; arguments as in `feature_views`."""
+    """Return all objects for `FeatureStore.apply`; arguments as in `feature_views`."""
     views = feature_views(base, endpoint)
     service = FeatureService(name=SERVICE, features=list(views), description="Features of the flight-delay model")
     return [*ENTITIES.values(), *views, service]
 
 
 def from_environment() -> list[Entity | FeatureView | FeatureService]:
-    """Return the repository over the features bucket the environment names (FEATURES_BUCKET, AWS_ENDPOINT_URL)."""
+    """Return the repository over the bucket in the environment variables FEATURES_BUCKET and AWS_ENDPOINT_URL."""
     return repository(f"s3://{os.environ['FEATURES_BUCKET']}/flights", os.environ.get("AWS_ENDPOINT_URL"))

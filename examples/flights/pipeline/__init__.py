@@ -1,5 +1,5 @@
 """The workload as a Kubeflow pipeline: load features, train, evaluate, register.
 
-`definition` wires the steps and is compiled to `flights.yaml`, which is what reviewers see and users submit;
-`components` are the steps as kfp sees them, `steps` what they do, `tracking` their runs in MLflow.
+`definition` connects the steps and is compiled to `flights.yaml`, the file that is reviewed and submitted.
+`components` contains the kfp components, `steps` their code, `tracking` their runs in MLflow.
 """

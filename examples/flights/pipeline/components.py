@@ -1,6 +1,6 @@
-"""The steps as kfp components. Their bodies travel inside the compiled pipeline, so they only call `steps`."""
+"""Defines the steps as kfp components. Their bodies are compiled into the pipeline, so they only call `steps`."""
 
-# ruff: noqa: ANN201 -- kfp reads annotations as objects: artifacts are typed by them, not by a checker
+# ruff: noqa: ANN201 -- kfp reads the annotations at run time as the types of artifacts
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
 IMAGE = "image.of/job:filled-at-submission"
-"""Stands in the compiled pipeline where the image of the checkout or the release goes."""
+"""Placeholder in the compiled pipeline for the image of the checkout or the release."""
 
 component = dsl.component(base_image=IMAGE, install_kfp_package=False)
 
@@ -24,7 +24,7 @@ def load_features(
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Loaded", [("data_digest", str), ("data_as_of", str), ("feature_service_version", str), ("base_rate", float)]
 ):
-    """Draw flights and join to each the features known at its departure (point in time, by Feast)."""
+    """Sample flights and join the features known at their departure (point-in-time join of Feast)."""
     from pathlib import Path
 
     from examples.flights.pipeline import steps
@@ -45,7 +45,7 @@ def train(
     train_set: Input[Dataset],
     model: Output[Model],
 ):
-    """Grow the model."""
+    """Train the model."""
     from pathlib import Path
 
     from examples.flights.pipeline import steps
@@ -73,7 +73,7 @@ def evaluate(
     roc_plot: Output[Artifact],
     calibration_plot: Output[Artifact],
 ) -> dict[str, float]:
-    """Judge the model on later flights; fails below the quality gate, with the reason."""
+    """Evaluate the model on later flights; fail when it does not pass the quality gate."""
     from pathlib import Path
 
     from examples.flights.pipeline import steps
@@ -107,7 +107,7 @@ def register(
     model: Input[Model],
     test_set: Input[Dataset],
 ) -> str:
-    """Register the model in MLflow with signature, lineage and alias; returns the version."""
+    """Register the model in MLflow with signature, lineage and alias; return the version."""
     from pathlib import Path
 
     from examples.flights.pipeline import steps

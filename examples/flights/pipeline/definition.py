@@ -1,9 +1,9 @@
-"""The pipeline: how the steps hang together, what each asks of the cluster, and how often it is tried again.
+"""Defines the pipeline: connections of the steps, their resources and retries.
 
-`python -m examples.flights.pipeline.definition` writes `flights.yaml` anew.
+`python -m examples.flights.pipeline.definition` compiles it to `flights.yaml`.
 """
 
-# ruff: noqa: ANN201, S106 -- kfp takes no return annotation of a pipeline; names of Secrets are no secrets
+# ruff: noqa: ANN201, S106 -- kfp refuses a return annotation of a pipeline; names of Secrets are not secrets
 
 from pathlib import Path
 
@@ -14,31 +14,31 @@ from examples.flights.pipeline import components, mounts
 from examples.flights.pipeline.tracking import RUN_ID_VARIABLE
 
 PACKAGE = Path(__file__).with_name("flights.yaml")
-"""The compiled pipeline, as reviewed."""
+"""The compiled pipeline, which is committed and reviewed."""
 
 PARAMS = parameters()
 
 ATTEMPTS = {"load-features": 2, "train": 2, "evaluate": 1, "register": 2}
-"""Retries of a step that dies. Evaluation has one: where the quality gate stops it, another attempt says the same."""
+"""Retries of a failed step. Evaluation has one: after a failed quality gate another attempt gives the same result."""
 
 RETRY_SECONDS = 3600
-"""Counted from the first attempt's creation; Argo ends whatever attempt still runs then, so it is longer than any."""
+"""Time from the creation of the first attempt after which Argo ends the running attempt; longer than all attempts."""
 
 SIZES = {"load-features": "1536Mi", "train": "1Gi", "evaluate": "1Gi", "register": "1Gi"}
-"""Memory above which the kernel ends a step."""
+"""Memory limit of each step."""
 
 
-def equip(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
-    """Give a step its name, size, retries, mounted settings and credentials."""
+def configure(task: dsl.PipelineTask, step: str) -> dsl.PipelineTask:
+    """Set a step's name, resources, retries, mounted settings and credentials."""
     task.set_display_name(step)
     task.set_cpu_request("250m").set_cpu_limit("2").set_memory_request("384Mi").set_memory_limit(SIZES[step])
     task.set_retry(ATTEMPTS[step], backoff_duration="5s", backoff_factor=2, backoff_max_duration=f"{RETRY_SECONDS}s")
-    # All folders that libraries write to beside their work are the pod's own.
+    # Folders that libraries write to are in an emptyDir of the pod.
     task.set_env_variable("HOME", "/tmp")  # noqa: S108 an emptyDir of the pod
     task.set_env_variable("MPLCONFIGDIR", "/tmp/matplotlib")  # noqa: S108 as above
     task.set_env_variable("PYTHONUNBUFFERED", "1")
     task.set_env_variable("FEAST_USAGE", "False")
-    # Half a minute of an MLflow that is away; by its client's default each attempt would wait for four.
+    # Wait half a minute for an MLflow that does not answer; the client's default is four minutes in each attempt.
     task.set_env_variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     task.set_env_variable("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     kubernetes.use_field_path_as_env(task, env_name=RUN_ID_VARIABLE, field_path="metadata.labels['pipeline/runid']")
@@ -64,7 +64,7 @@ def flights(
     seed: int = PARAMS.training.seed,
     accelerator: str = "nvidia.com/gpu",
     gpus: str = "0",
-    node_selector: dict[str, str] = {},  # noqa: B006 kfp compiles the default, nothing changes it
+    node_selector: dict[str, str] = {},  # noqa: B006 kfp compiles the default; no code changes it
     tolerations: list[dict[str, str]] = [],  # noqa: B006 as above
     min_auc: float = PARAMS.min_auc,
     min_brier_skill: float = PARAMS.min_brier_skill,
@@ -75,29 +75,29 @@ def flights(
     """Load features, train, evaluate and register.
 
     Args:
-        snapshot: Digest of the feature tables to use; whatever there is when empty.
-        fresh: Any text; a new one makes every step run again.
-        train_rows: Flights to learn from.
-        test_rows: Flights to judge by.
-        rounds: Trees.
+        snapshot: Digest of the feature tables that must be used; any tables when empty.
+        fresh: Any text; a new text makes every step run again.
+        train_rows: Number of training flights.
+        test_rows: Number of test flights.
+        rounds: Number of trees.
         learning_rate: LightGBM's learning_rate.
         num_leaves: LightGBM's num_leaves.
         seed: Seed of the training.
-        accelerator: Resource name of the GPU that training asks for.
-        gpus: How many of them, as text (the driver reads resources only from text); "0" for none.
+        accelerator: Resource name of the GPU for training.
+        gpus: Number of GPUs as text (the driver reads resources only from text); "0" for none.
         node_selector: Labels of nodes that training may run on.
         tolerations: Taints that training tolerates.
-        min_auc: Quality gate: least area under the ROC curve.
-        min_brier_skill: Quality gate: least Brier skill.
-        pipeline_id: Pipeline of which this is a run.
+        min_auc: Quality gate: smallest area under the ROC curve.
+        min_brier_skill: Quality gate: smallest Brier skill.
+        pipeline_id: Id of the pipeline of this run.
         git_commit: Commit of the submitting checkout.
-        alias: Alias that the registered version gets.
+        alias: Alias of the registered version.
     """
-    loaded = equip(
+    loaded = configure(
         components.load_features(snapshot=snapshot, fresh=fresh, train_rows=train_rows, test_rows=test_rows),
         "load-features",
     )
-    trained = equip(
+    trained = configure(
         components.train(
             rounds=rounds,
             learning_rate=learning_rate,
@@ -110,7 +110,7 @@ def flights(
     trained.set_accelerator_type(accelerator).set_accelerator_limit(gpus)
     kubernetes.add_node_selector_json(trained, node_selector)
     kubernetes.add_toleration_json(trained, tolerations)
-    judged = equip(
+    judged = configure(
         components.evaluate(
             base_rate=loaded.outputs["base_rate"],
             min_auc=min_auc,
@@ -120,7 +120,7 @@ def flights(
         ),
         "evaluate",
     )
-    equip(
+    configure(
         components.register(
             metrics=judged.outputs["Output"],
             pipeline_id=pipeline_id,

@@ -1,4 +1,4 @@
-"""Where a registered version came from, as tags that anybody can search for."""
+"""Lineage of a registered version, as searchable tags."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from examples.flights.features.catalog import SERVICE
 
 RUN_TAG = "pipeline_run_id"
-"""Tag of versions and runs: the pipeline run that made them."""
+"""Tag of versions and MLflow runs with the id of the pipeline run."""
 
 STEP_TAG = "pipeline_step"
-"""Tag of runs: the step that made it; the parent of all steps has the value `PARENT`."""
+"""Tag of MLflow runs with the step; the parent of all steps has the value `PARENT`."""
 
 PARENT = "pipeline"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
-    """What led to a version.
+    """Inputs of a version.
 
     Attributes:
-        run_id: Pipeline run.
-        pipeline_id: Pipeline in Kubeflow Pipelines; empty when a package was run without being uploaded.
+        run_id: Id of the pipeline run.
+        pipeline_id: Id of the pipeline in Kubeflow Pipelines; empty when a package was run without upload.
         data_digest: Digest of the feature tables.
-        data_as_of: Instant at which those stand.
+        data_as_of: Time of the snapshot in the feature tables.
         feature_service_version: Fingerprint of the feature service.
         git_commit: Commit of the checkout that submitted the run; empty when unknown.
-        model_digest: Digest of the model itself.
+        model_digest: Digest of the model.
     """
 
     run_id: str
@@ -38,7 +38,7 @@ class Lineage:
     model_digest: str
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of the version; nothing that is unknown."""
+        """Return the tags of the version, without unknown values."""
         tags = {
             RUN_TAG: self.run_id,
             "pipeline_id": self.pipeline_id,

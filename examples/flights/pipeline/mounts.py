@@ -1,7 +1,7 @@
-"""What a step's pod finds mounted, as files: addresses, names and credentials.
+"""Reads a step's settings and credentials from mounted files into environment variables.
 
-Files rather than variables, because which keys a Secret has depends on the substrate: with workload identity there
-are no access keys, and a variable taken from a key that is not there would keep the pod from starting.
+The pipeline mounts files, because the keys of a Secret depend on the substrate: with workload identity there are no
+access keys, and a variable from a missing key would prevent the start of the pod.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 SETTINGS = Path("/etc/platform/settings")
-"""ConfigMap `platform`."""
+"""Mount path of ConfigMap `platform`."""
 
 OBJECT_STORE = Path("/etc/platform/object-store")
-"""Secret `object-store`; optional."""
+"""Mount path of the optional Secret `object-store`."""
 
 MLFLOW = Path("/etc/platform/mlflow")
-"""Secret `mlflow-client`."""
+"""Mount path of Secret `mlflow-client`."""
 
 FEAST = Path("/etc/feast")
-"""Secret `feast-config`: `feature_store.yaml`."""
+"""Mount path of Secret `feast-config` with `feature_store.yaml`."""
 
 VARIABLES = (SETTINGS, OBJECT_STORE, MLFLOW)
-"""Folders of which each file is a variable."""
+"""Folders in which each file becomes a variable."""
 
 
 def read(folders: tuple[Path, ...] = VARIABLES, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Set a variable for every mounted file, unless the environment has it already."""
+    """Set a variable for every mounted file, unless the environment has the variable."""
     for folder in folders:
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            # Kubernetes keeps the files' versions in hidden folders beside the links to them.
+            # Kubernetes stores the versions of the files in hidden folders and links to them.
             if not file.name.startswith(".") and file.is_file():
                 environ.setdefault(file.name, file.read_text().strip())

@@ -1,4 +1,4 @@
-"""What the pipeline's steps do: files in, files out, and a run in MLflow each."""
+"""Code of the pipeline's steps: each reads files, writes files, and logs a run in MLflow."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 log = logging.getLogger("flights.pipeline")
 
 BEGAN = "flights pipeline: user code began"
-"""First line of every step's log; the time until it is what the platform adds to a step."""
+"""First line of every step's log; the time before it is overhead of the platform."""
 
 
 class SnapshotError(Exception):
-    """The feature tables are not those that the run was asked to use."""
+    """The feature tables differ from those in the run's arguments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What `load` found.
+    """Result of `load`.
 
     Attributes:
         data_digest: Digest of the feature tables.
-        data_as_of: Instant at which those stand.
+        data_as_of: Time of the snapshot in the feature tables.
         feature_service_version: Fingerprint of the feature service.
         base_rate: Share of late flights in the training set.
-        train_rows: Flights to learn from.
-        test_rows: Flights to judge by.
+        train_rows: Number of training flights.
+        test_rows: Number of test flights.
     """
 
     data_digest: str
@@ -51,7 +51,7 @@ class Loaded:
 
 
 def begin(step: str) -> None:
-    """Set the process up as a step: first line of the log, mounted settings, log format."""
+    """Prepare the process for a step: log format, first line of the log, mounted settings."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     logging.getLogger("flights").setLevel(logging.INFO)
     log.info("%s (%s)", BEGAN, step)
@@ -59,7 +59,7 @@ def begin(step: str) -> None:
 
 
 def with_training(params: Parameters, **changes: object) -> Parameters:
-    """Return the workload's parameters with some of training's; LightGBM's by their own names."""
+    """Return the workload's parameters with changed training parameters; other names are parameters of LightGBM."""
     names = {name for name in changes if name in Training.__dataclass_fields__}
     lightgbm = {**params.training.lightgbm, **{name: value for name, value in changes.items() if name not in names}}
     plain = {name: changes[name] for name in names}
@@ -67,42 +67,44 @@ def with_training(params: Parameters, **changes: object) -> Parameters:
 
 
 def check_snapshot(wanted: str, found: str, where: str) -> None:
-    """Refuse feature tables other than those that were asked for; any will do when `wanted` is empty.
+    """Refuse feature tables with another digest than `wanted`; accept any when `wanted` is empty.
 
     Raises:
-        SnapshotError: They are others; with both digests.
+        SnapshotError: The digests differ; names both.
     """
     if wanted and wanted != found:
         raise SnapshotError(
-            f"the run was asked to use feature tables {wanted[:12]}, {where} holds {found[:12]}; submit it again"
+            f"the run needs feature tables {wanted[:12]}, {where} contains {found[:12]}; submit the run again"
         )
 
 
 def load(snapshot: str, train_rows: int, test_rows: int, train_file: Path, test_file: Path) -> Loaded:
-    """Draw the flights, join to each what was known at its departure, and write both parts as parquet.
+    """Sample the flights, join the features known at their departure, and write both sets as Parquet.
 
     Args:
-        snapshot: Digest of the feature tables that must be used; whatever there is when empty.
-        train_rows: Flights to learn from.
-        test_rows: Flights to judge by.
-        train_file: Where the former are written.
-        test_file: Where the latter are written.
+        snapshot: Digest of the feature tables that must be used; any tables when empty.
+        train_rows: Number of training flights.
+        test_rows: Number of test flights.
+        train_file: Path of the training set.
+        test_file: Path of the test set.
 
     Raises:
-        SnapshotError: The features bucket holds other tables.
-        FeatureServiceError: The registered feature service is not the one of this code.
+        SnapshotError: The features bucket contains other tables.
+        FeatureServiceError: The registered feature service differs from this code's definitions.
     """
     begin("load-features")
     where = environment.read()
     folder = Folder(where.features_bucket, where.endpoint)
     manifest = folder.manifest()
     if not manifest:
-        raise FileNotFoundError(f"bucket {where.features_bucket} holds no features; run `mlp workload run flights`")
+        raise FileNotFoundError(
+            f"bucket {where.features_bucket} contains no feature tables; run `mlp workload run flights`"
+        )
     check_snapshot(snapshot, manifest["digest"], f"bucket {where.features_bucket}")
     params = with_training(parameters(), train_rows=train_rows, test_rows=test_rows)
     from examples.flights import registry
 
-    mark = registry.consistent(registry.open_store(where))
+    mark = registry.checked_fingerprint(registry.open_store(where))
     with tracking.step_run(params.experiment, "load-features"):
         import mlflow
 
@@ -132,7 +134,7 @@ def load(snapshot: str, train_rows: int, test_rows: int, train_file: Path, test_
 
 
 def fit(train_file: Path, model_file: Path, *, rounds: int, learning_rate: float, num_leaves: int, seed: int) -> str:
-    """Grow the model and write it in LightGBM's text form; return its digest."""
+    """Train the model and write it in LightGBM's text format; return its digest."""
     begin("train")
     import pandas as pd
 
@@ -160,19 +162,19 @@ def evaluate(
     min_auc: float,
     min_brier_skill: float,
 ) -> model.Quality:
-    """Judge the model, draw its plots, and stop the pipeline where it is too poor.
+    """Evaluate the model, draw its plots, and stop the pipeline when it fails the quality gate.
 
     Args:
-        model_file: What `fit` wrote.
-        test_file: Flights to judge by.
+        model_file: Path of the model.
+        test_file: Path of the test set.
         base_rate: Share of late flights in the training set.
-        roc_file: Where the ROC plot is written, as PNG.
-        calibration_file: Where the calibration plot is written, as PNG.
-        min_auc: Quality gate: least area under the ROC curve.
-        min_brier_skill: Quality gate: least Brier skill.
+        roc_file: Path of the ROC plot, a PNG.
+        calibration_file: Path of the calibration plot, a PNG.
+        min_auc: Quality gate: smallest area under the ROC curve.
+        min_brier_skill: Quality gate: smallest Brier skill.
 
     Raises:
-        QualityGateError: The model is too poor; metrics and plots are in MLflow all the same.
+        QualityGateError: The model fails the quality gate; metrics and plots are in MLflow.
     """
     begin("evaluate")
     import pandas as pd
@@ -193,10 +195,10 @@ def evaluate(
 
 
 def gate(metrics: dict[str, float], min_auc: float, min_brier_skill: float) -> None:
-    """Stop the pipeline at a model that is too poor.
+    """Check the quality gate.
 
     Raises:
-        QualityGateError: It is; the text names every line it is below.
+        QualityGateError: The model fails; the text names every metric below its limit.
     """
     missing = model.shortcomings(metrics, replace(parameters(), min_auc=min_auc, min_brier_skill=min_brier_skill))
     if missing:
@@ -213,7 +215,7 @@ def read_model(file: Path) -> Booster:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What the steps before know of a model's origin; fields as in `Lineage`."""
+    """Lineage from the earlier steps; fields as in `Lineage`."""
 
     pipeline_id: str
     data_digest: str
@@ -223,12 +225,12 @@ class Origin:
 
 
 def register(model_file: Path, test_file: Path, metrics: dict[str, float], origin: Origin, alias: str) -> str:
-    """Log the model, register it as a version with its lineage, and give it the alias; return the version.
+    """Log the model, register it as a version with its lineage, and set the alias; return the version.
 
-    A version that this pipeline run registered before it was interrupted is taken up, so that a retry makes no second.
+    A retry reuses a version that an interrupted attempt of this pipeline run registered.
 
     Raises:
-        FeatureServiceError: The feature service changed since the features were loaded.
+        FeatureServiceError: The feature service has changed since the features were loaded.
     """
     begin("register")
     import pandas as pd
@@ -269,6 +271,6 @@ def register(model_file: Path, test_file: Path, metrics: dict[str, float], origi
 
 
 def registered(client: object, name: str, run_id: str) -> str | None:
-    """Return the version that pipeline run `run_id` registered already; None when there is none."""
+    """Return the version that pipeline run `run_id` has registered; None before that."""
     found = client.search_model_versions(f"name='{name}' and tag.{RUN_TAG}='{run_id}'")  # type: ignore[attr-defined]
     return str(found[0].version) if found else None

@@ -1,7 +1,7 @@
-"""MLflow runs of a pipeline run: one parent, one child for every step that ran.
+"""Logs a pipeline run in MLflow: one parent run, and one nested run for every step that ran.
 
-Steps find their parent by the pipeline run's id, which is no input of theirs: inputs decide whether a step's earlier
-result is reused, and a run's id would make every run a new one.
+Steps find their parent by the id of the pipeline run. The id is not an input of a step: an earlier result is reused
+only for equal inputs, and the id is different in every run.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RUN_ID_VARIABLE = "KFP_RUN_ID"
-"""Set from a label of the pod."""
-
+"""Variable with the id of the pipeline run, set from a label of the pod."""
 
 REASON_TAG = "failure"
 REASON_CHARACTERS = 2000
-"""MLflow keeps 8000 of a tag."""
+"""Longest reason in a tag; MLflow's limit is 8000 characters."""
 
 
 class RunIdError(Exception):
-    """The step was not told which pipeline run it belongs to."""
+    """The id of the pipeline run is not in the environment."""
 
 
 def pipeline_run_id() -> str:
-    """Return the id of the pipeline run this process is a step of.
+    """Return the id of the pipeline run of this step.
 
     Raises:
-        RunIdError: The environment does not say.
+        RunIdError: The id is not in the environment.
     """
     run_id = os.environ.get(RUN_ID_VARIABLE)
     if not run_id:
@@ -50,7 +49,7 @@ def find(client: MlflowClient, experiment_id: str, run_id: str, step: str) -> li
 
 
 def parent(client: MlflowClient, experiment_id: str, run_id: str) -> str:
-    """Return the id of the MLflow run that all steps of a pipeline run are nested in; made by the first of them."""
+    """Return the id of the parent MLflow run of all steps of a pipeline run; create it when it does not exist."""
     found = find(client, experiment_id, run_id, PARENT)
     if found:
         client.update_run(found[0].info.run_id, status="RUNNING")
@@ -60,17 +59,17 @@ def parent(client: MlflowClient, experiment_id: str, run_id: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why a step failed, as a tag keeps it."""
+    """Return the reason of a step's failure as the value of a tag."""
     return f"{type(error).__name__}: {error}"[:REASON_CHARACTERS]
 
 
 @contextmanager
 def step_run(experiment: str, step: str) -> Iterator[ActiveRun]:
-    """Log into a run of its own while the block runs.
+    """Open a nested MLflow run for a step while the block runs.
 
-    A step that is tried again gets a new run; what an attempt that died left running is marked as killed. The parent
-    is finished after every step and taken up again by the next: which step is the last one that is not reused, none of
-    them knows. Why a step failed stays with both as a tag, longer than the logs of its pod.
+    A retried step gets a new run, and a run that a killed attempt left running is marked as killed. The parent is
+    finished after every step and resumed by the next, because no step knows whether it is the last one that runs. The
+    reason of a failure is set as a tag of both, where it outlasts the logs of the pod.
 
     Args:
         experiment: MLflow experiment.

@@ -20,7 +20,8 @@ from loopback import Answer, answering
 from client.reachable import FORGET, Server, require_cluster, server_of, silent_clusters, why_silent
 from common.errors import UserError
 from components.kubernetes.certificates import Issued, issue
-from infra.state.guards import check_in_program, check_state
+from infra.state import guards
+from infra.state.guards import LocalCluster, check_in_program, check_state
 
 URN = "urn:pulumi:local::mlplatform::pulumi:providers:kubernetes::kubernetes"
 
@@ -128,7 +129,7 @@ def test_on_aws_nobody_is_told_to_start_the_embedded_cluster() -> None:
 
 def test_a_preview_goes_on_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     check_state("preview", state(kubeconfig(unused())), "local", local=True)
-    assert "from the state alone" in capsys.readouterr().out
+    assert "uses the state alone" in capsys.readouterr().out
 
 
 def test_a_state_without_objects_and_an_unreadable_kubeconfig_pass() -> None:
@@ -163,3 +164,41 @@ def test_plain_pulumi_previews_and_refuses_an_update_in_the_program() -> None:
     check_in_program(state(kubeconfig(unused())), "dev", dry_run=True, local=False)
     with pytest.raises(UserError, match="nothing was touched"):
         check_in_program(state(kubeconfig(unused())), "dev", dry_run=False, local=False)
+
+
+def test_plain_pulumi_refuses_an_empty_state_over_a_running_platform(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.append(arguments)
+        raise UserError("The cluster runs a platform that is not in this state; nothing was touched.")
+
+    monkeypatch.setattr(guards, "refuse_unknown_platform", refuse)
+    path = tmp_path / "kubeconfig"
+    path.write_text(kubeconfig(base))
+    cluster = LocalCluster(str(path), "file:///mistyped")
+    with pytest.raises(UserError, match="runs a platform"):
+        check_in_program({}, "local", dry_run=False, local=True, cluster=cluster)
+    with pytest.raises(UserError, match="runs a platform"):
+        check_state("up", {}, "local", local=True, cluster=cluster)
+    assert asked == [({}, str(path), "file:///mistyped")] * 2
+
+    # A preview, another operation, a state with resources, and a cluster that was never started ask nothing.
+    check_in_program({}, "local", dry_run=True, local=True, cluster=cluster)
+    check_state("destroy", {}, "local", local=True, cluster=cluster)
+    check_in_program(state(kubeconfig(base)), "local", dry_run=False, local=True, cluster=cluster)
+    absent = LocalCluster(str(tmp_path / "absent"), "file:///mistyped")
+    check_in_program({}, "local", dry_run=False, local=True, cluster=absent)
+    assert len(asked) == 2
+
+
+def test_an_empty_state_and_a_silent_cluster_are_refused_with_the_way_to_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(kubeconfig(unused()))
+    monkeypatch.setattr("common.paths.KUBECONFIG", path)
+    with pytest.raises(UserError, match="mlp cluster start"):
+        check_in_program({}, "local", dry_run=False, local=True, cluster=LocalCluster(str(path), "file:///state"))

@@ -63,11 +63,11 @@ def test_the_job_s_word_is_read() -> None:
 
 def test_code_and_registry_must_mean_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "fingerprint", fixed("aa"))
-    monkeypatch.setattr(registry, "declared", lambda: "aa")
-    assert registry.consistent(object()) == "aa"  # type: ignore[arg-type]
-    monkeypatch.setattr(registry, "declared", lambda: "bb")
+    monkeypatch.setattr(registry, "fingerprint_of_code", lambda: "aa")
+    assert registry.checked_fingerprint(object()) == "aa"  # type: ignore[arg-type]
+    monkeypatch.setattr(registry, "fingerprint_of_code", lambda: "bb")
     with pytest.raises(registry.FeatureServiceError, match="registered as version aa, this code defines version bb"):
-        registry.consistent(object())  # type: ignore[arg-type]
+        registry.checked_fingerprint(object())  # type: ignore[arg-type]
 
 
 def test_the_challenger_stands_beside_the_champion() -> None:

@@ -120,7 +120,7 @@ def test_gate_stops_a_poor_model_with_the_reason(metrics: dict[str, float], said
 def test_other_feature_tables_are_refused_with_both_digests() -> None:
     steps.check_snapshot("", "b" * 64, "bucket features")
     steps.check_snapshot("b" * 64, "b" * 64, "bucket features")
-    with pytest.raises(steps.SnapshotError, match=r"aaaaaaaaaaaa, bucket features holds bbbbbbbbbbbb"):
+    with pytest.raises(steps.SnapshotError, match=r"aaaaaaaaaaaa, bucket features contains bbbbbbbbbbbb"):
         steps.check_snapshot("a" * 64, "b" * 64, "bucket features")
 
 

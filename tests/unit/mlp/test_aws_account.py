@@ -61,7 +61,7 @@ def test_no_credentials_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(UserError, match="does not take the credentials") as caught:
+    with pytest.raises(UserError, match="does not accept the credentials") as caught:
         account.check_account(settings("dev"), "dev")
     assert "aws sso login" in str(caught.value)
 

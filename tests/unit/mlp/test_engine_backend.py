@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from pulumi import automation as auto
 from pulumi.automation._cmd import CommandResult
+from pulumi.automation.events import EngineEvent
 
 from common.errors import UserError
+from common.progress import Step
 from infra.state import recorded
 from mlp.engine import environment, operations, workspace
+from mlp.engine.events import Recorder
 
 FORMS = ["file://{}", "file://{}?no_tmp_dir=true", "file://~", "file://./"]
 
@@ -78,3 +81,51 @@ def test_a_passphrase_file_is_a_file(home: Path) -> None:
     given = {"PULUMI_BACKEND_URL": "file:///state", "PULUMI_CONFIG_PASSPHRASE_FILE": str(home)}
     with pytest.raises(UserError, match="cannot be read"):
         environment.refuse_missing_secret(given)
+
+
+def test_an_interrupted_operation_is_not_reported_as_a_failure() -> None:
+    error = operations.failure("local", "up", ["Job seed: context canceled"], failed("error"), interrupted=True)
+    assert error.what == "up of stack local was interrupted."
+    assert error.next_step == "run the command again: it continues from here"
+    assert "correct" not in str(error)
+    assert "failed" not in str(error)
+
+
+def test_only_an_operation_that_changes_the_stack_continues_from_where_it_failed() -> None:
+    steps = {name: operations.failure("local", name, ["x"], failed("error")).next_step for name in operations.CONTINUE}
+    assert set(steps) == {"preview", "up", "destroy"}
+    assert not str(steps["preview"]).endswith("continues from here")
+    assert all(str(steps[name]).endswith("continues from here") for name in ("up", "destroy"))
+
+
+@pytest.mark.parametrize(
+    ("message", "interrupted", "errors"), [("update canceled\n", True, []), ("no image", False, ["no image"])]
+)
+def test_the_engine_s_message_tells_an_interruption_from_an_error(
+    message: str, interrupted: bool, errors: list[str]
+) -> None:
+    recorder = Recorder(Step("Update of stack local"))
+    recorder(EngineEvent.from_json({"diagnosticEvent": {"message": message, "severity": "error", "color": "never"}}))
+    assert recorder.interrupted is interrupted
+    assert recorder.errors == errors
+
+
+@pytest.mark.parametrize("entry", [{}, {"type": ""}, "torn"])
+def test_a_resource_without_a_type_is_a_damaged_state(entry: object) -> None:
+    with pytest.raises(UserError, match="is damaged; nothing was touched"):
+        recorded.refuse_foreign({"resources": [entry]}, "file:///state", "local")
+
+
+def test_settings_and_state_are_read_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def deployment(_backend: str, stack: str) -> dict[str, object]:
+        read.append(stack)
+        return {}
+
+    monkeypatch.setattr(recorded, "deployment", deployment)
+    sources = operations.StackSources("local", f"file://{home}")
+    assert sources.recorded == sources.recorded == {}
+    assert sources.settings is sources.settings
+    assert read == ["local"]
+    assert operations.StackSources("local", "s3://states").recorded is None

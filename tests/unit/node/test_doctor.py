@@ -185,4 +185,4 @@ def test_doctor_passes_a_fit_machine(monkeypatch: pytest.MonkeyPatch, capsys: py
     doctor.command()
     shown = capsys.readouterr().out
     assert "can run the platform" in shown
-    assert "still installs: runc" in shown
+    assert "will install: runc" in shown

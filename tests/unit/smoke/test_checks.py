@@ -41,7 +41,7 @@ def test_post_returns_the_object(server: str) -> None:
         ("/missing", r"HTTP 404.*no route"),
         ("/down", r"HTTP 503.*Redis does not answer"),
         ("/text", r"not JSON.*html"),
-        ("/list", "no JSON object"),
+        ("/list", "not a JSON object"),
     ],
 )
 def test_post_names_what_came_back(server: str, path: str, reason: str) -> None:

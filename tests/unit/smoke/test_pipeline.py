@@ -132,7 +132,7 @@ def test_the_registered_version(registry: Any, broken: list[str]) -> None:
 
 
 def test_a_run_that_registered_nothing_fails() -> None:
-    with pytest.raises(CheckFailed, match="no version with its id"):
+    with pytest.raises(CheckFailed, match="no version with the id of the run"):
         pipeline_run.registered(cast(Any, Registry(versions=0)), "r")
 
 
