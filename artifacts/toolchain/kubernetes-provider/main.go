@@ -8,12 +8,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version"
 )
 
+// parentPoll is the interval for checking whether the engine is still running, because it may be killed.
+const parentPoll = time.Second
+
 func main() {
+	go endWithParent(os.Getppid())
 	folder, err := folderOfExecutable()
 	if err != nil {
 		fail(err)
@@ -37,6 +42,16 @@ func folderOfExecutable() (string, error) {
 	}
 	path, err = filepath.EvalSymlinks(path)
 	return filepath.Dir(path), err
+}
+
+// endWithParent ends this process when the engine has ended. The provider itself notices only after five minutes, and
+// each one left behind takes 150 MiB.
+func endWithParent(parent int) {
+	for range time.Tick(parentPoll) {
+		if os.Getppid() != parent {
+			os.Exit(1)
+		}
+	}
 }
 
 func fail(err error) {
