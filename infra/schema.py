@@ -8,15 +8,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from components.applications.catalog import APPLICATIONS
-from components.applications.checks import missing_requirements, refuse_clashes
+from components.applications.checks import missing_requirements
 from components.applications.description import AnyApplication, Application
 from components.kubernetes import quantities
 from components.section import Quantity, Section, Size, refused
 from infra.aws.schema import Aws
 
 S = TypeVar("S", bound=Section)
-
-refuse_clashes(APPLICATIONS)
 
 REDIS_HEADROOM = 0.75
 """Share of Redis' memory limit that data may fill: rewriting the append-only file copies pages meanwhile."""

@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 
 from common import paths
 from common.errors import UserError
+from components.applications.catalog import APPLICATIONS
+from components.applications.checks import refuse_clashes
 from infra.schema import SETTINGS, Settings
 
 NAMESPACE = "mlplatform"
@@ -49,8 +51,10 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         stack: Name of the stack, for messages and the file that they point to.
 
     Raises:
-        UserError: Names every setting that is wrong, what was seen and what is allowed.
+        UserError: Names every setting that is wrong, what was seen and what is allowed; or the description of an
+            application that clashes with another.
     """
+    refuse_clashes(APPLICATIONS)
     try:
         return SETTINGS.model_validate(dict(values))
     except ValidationError as error:

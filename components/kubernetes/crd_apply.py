@@ -87,11 +87,18 @@ def missing(props: dict[str, Any]) -> list[str]:
     return [name for name in props.get("names") or [] if there.get(name, {}).get(DIGEST) != props["sha256"]]
 
 
-def remove(props: dict[str, Any]) -> None:
-    """Delete a bundle's definitions and wait until they are gone."""
+def remove(props: dict[str, Any], *, unused_only: bool) -> None:
+    """Delete a bundle's definitions and wait until they are gone.
+
+    Args:
+        props: Properties of the bundle.
+        unused_only: Leave definitions of which the cluster has an object.
+    """
     request = _client(props["kubeconfig"])
 
     def one(name: str) -> str:
+        if unused_only and _used(request, name):
+            return name
         request("DELETE", f"{COLLECTION}/{name}", [], None)
         _until(
             lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is not deleted yet"
@@ -99,6 +106,18 @@ def remove(props: dict[str, Any]) -> None:
         return name
 
     _parallel(one, props.get("names") or [])
+
+
+def _used(request: Callable[..., dict[str, Any] | None], name: str) -> bool:
+    """Return whether the cluster has an object of a definition."""
+    definition = request("GET", f"{COLLECTION}/{name}", [], None)
+    if definition is None:
+        return False
+    spec = definition["spec"]
+    version = next(item["name"] for item in spec["versions"] if item["served"])
+    path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
+    listed = request("GET", path, [("limit", "1")], None, names_only=True) or {}
+    return bool(listed.get("items"))
 
 
 def _await(name: str, live: dict[str, Any] | None, look: Callable[[], dict[str, Any] | None]) -> None:

@@ -37,7 +37,7 @@ class CrdBundleArgs:
 
 
 class CrdBundle(dynamic.Resource, module="mlplatform", name="CrdBundle"):
-    """Definitions of one component, established when the resource is made; kept on delete unless told otherwise."""
+    """Definitions of one component, established when the resource is made; those with objects stay on delete."""
 
     version: pulumi.Output[str]
     sha256: pulumi.Output[str]
@@ -91,14 +91,14 @@ class _Provider(dynamic.ResourceProvider):
 
     @override
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Leave the definitions, and so everybody's objects, unless told to delete them.
+        """Delete definitions of which the cluster has no object; delete all of them when `deleteCrds` is set.
+
+        With a definition its objects would go, and some of them may belong to somebody else.
 
         The Kubernetes provider's own variable says that a cluster which does not answer is gone for good.
         """
-        if not _props.get("deleteCrds"):
-            return
         try:
-            remove(_props)
+            remove(_props, unused_only=not _props.get("deleteCrds"))
         except Unreachable:
             if os.environ.get("PULUMI_K8S_DELETE_UNREACHABLE") != "true":
                 raise

@@ -102,8 +102,12 @@ def test_apply_upgrade_keep(stack: Stack, plane: ControlPlane, group: str, tmp_p
     schema = (plane.get(f"{CRDS}/kind11s.{group}") or {})["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert "colour" in schema["properties"]["spec"]["properties"]
 
+    kept = {"apiVersion": f"{group}/v1", "kind": "Kind0", "metadata": {"name": "kept"}, "spec": {"size": "1"}}
+    plane.put(f"/apis/{group}/v1/namespaces/default/kind0s/kept", kept)
     stack.destroy()
-    assert plane.get(f"{CRDS}/kind0s.{group}"), "definitions hold everybody's objects: they stay"
+    assert plane.get(f"{CRDS}/kind0s.{group}"), "a definition goes with its objects: one that has some stays"
+    assert plane.get(f"/apis/{group}/v1/namespaces/default/kind0s/kept")
+    assert plane.get(f"{CRDS}/kind1s.{group}") is None
 
 
 def test_delete_when_told(stack: Stack, plane: ControlPlane, group: str, tmp_path: Path) -> None:
