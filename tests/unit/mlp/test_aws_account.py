@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +13,6 @@ from infra.settings import load_stack
 from mlp import account, protection
 from mlp.commands import destroy, preview, up
 
-moto = pytest.importorskip("moto")
-
 
 def settings(stack: str) -> Settings:
     return load_stack(paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
@@ -23,16 +20,6 @@ def settings(stack: str) -> Settings:
 
 def unasked(*_: object) -> None:
     pytest.fail("went on to ask AWS, or to build")
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An emulated account, 123456789012 unless MOTO_ACCOUNT_ID says otherwise."""
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with moto.mock_aws():
-        yield monkeypatch
 
 
 def test_another_account_is_refused_with_key_value_and_remedy(aws: pytest.MonkeyPatch) -> None:

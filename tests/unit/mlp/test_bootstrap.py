@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,7 @@ from mlp import bootstrap
 from mlp.commands import bootstrap as command
 from mlp.engine import environment, workspace
 
-moto = pytest.importorskip("moto")
 STATE = bootstrap.State(account="123456789012", region="eu-central-1")
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with moto.mock_aws():
-        yield monkeypatch
 
 
 def in_account(monkeypatch: pytest.MonkeyPatch, account: str) -> None:

@@ -53,7 +53,7 @@ def test_a_warning_comes_in_time_and_fails_nothing() -> None:
     [warning] = reports.document(found)["warnings"]
     assert warning["message"] == "eks 1.36 leaves standard support on 2027-08-02, in 180 days"
     assert reports.document(found)["violations"] == []
-    for part in ("Warnings: no violations yet", "Cluster/cluster", "2027-08-02"):
+    for part in ("Warnings: not violations yet", "Cluster/cluster", "2027-08-02"):
         assert part in text(found)
 
 
