@@ -141,7 +141,7 @@ def test_a_state_without_objects_and_an_unreadable_kubeconfig_pass() -> None:
 def test_objects_are_forgotten_only_when_the_cluster_is_silent(base: str) -> None:
     preparation = check_state("destroy", state(kubeconfig(unused())), "local", local=True, forget_cluster=True)
     assert preparation.environment == {FORGET: "true"}
-    with pytest.raises(UserError, match="answers; nothing was forgotten"):
+    with pytest.raises(UserError, match="answers; nothing was removed from the state"):
         check_state("destroy", state(kubeconfig(base)), "local", local=True, forget_cluster=True)
 
 

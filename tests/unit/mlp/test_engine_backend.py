@@ -85,7 +85,7 @@ def test_a_passphrase_file_is_a_file(home: Path) -> None:
 
 def test_an_interrupted_operation_is_not_reported_as_a_failure() -> None:
     error = operations.failure("local", "up", ["Job seed: context canceled"], failed("error"), interrupted=True)
-    assert error.what == "up of stack local was interrupted."
+    assert error.what == "Update of stack local was interrupted."
     assert error.next_step == "run the command again: it continues from here"
     assert "correct" not in str(error)
     assert "failed" not in str(error)

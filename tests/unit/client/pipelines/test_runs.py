@@ -12,6 +12,7 @@ from kubernetes import client
 
 from client.pipelines import follow, overhead, pods, runs, server, submit
 from client.pipelines.package import PLACEHOLDER, load
+from client.platform import Platform
 from common.errors import UserError
 from examples.flights import submission
 from examples.flights.pipeline import steps as workload_steps
@@ -374,3 +375,10 @@ def test_lines_of_the_launcher_are_not_the_step_s_own() -> None:
     assert pods.step_lines(lines) == ["KeyError: 'late'"]
     fatal = "F1123 13:37:59.717095      17 main.go:1] failed to execute component"
     assert pods.step_lines([fatal]) == [fatal]
+
+
+def test_the_command_submits_the_committed_pipeline_with_the_platform_s_image() -> None:
+    found = pipeline.package_of("flights", Platform("local", {"images": {"job": "registry/job:1"}}))
+    assert found.text() == PACKAGE.with_image("registry/job:1").text()
+    with pytest.raises(UserError, match="does not exist"):
+        pipeline.package_of("trains", Platform("local", {}))
