@@ -178,7 +178,7 @@ def forget_environment(deployment: Mapping[str, Any], stack: str) -> dict[str, s
     """
     if not silent_clusters(deployment):
         raise UserError(
-            f"The cluster of stack {stack} answers; nothing was forgotten.",
+            f"The cluster of stack {stack} answers; nothing was removed from the state.",
             seen="--forget-cluster",
             allowed="a cluster that does not answer",
             next_step=f"mlp destroy --stack {stack}",

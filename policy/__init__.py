@@ -1,1 +1,1 @@
-"""What every resource of every stack must be: rules over rendered resources, exceptions with reasons, and scanners."""
+"""Policy of all stacks: rules over rendered resources, exceptions with reasons, and scanners."""

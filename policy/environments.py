@@ -1,4 +1,4 @@
-"""Virtual environments apart from the main one, for programs whose requirements disagree with ours; made on demand."""
+"""Creates separate virtual environments on demand, for programs whose requirements conflict with the project's."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PACK_REQUIREMENTS = Path(__file__).parent / "pack" / "requirements.txt"
 
 
 def place(name: str, requirements: Path) -> Path:
-    """Return the folder of an environment: another one for other requirements or another Python."""
+    """Return the folder of an environment; it is different for other requirements and for another Python."""
     content = requirements.read_bytes() + sys.version.encode()
     return FOLDER / f"{name}-{hashlib.sha256(content).hexdigest()[:KEY_LENGTH]}"
 
 
 def ensure(name: str, requirements: Path, *, estimate: float) -> Path:
-    """Return the Python of an environment that has exactly the requirements; make it when missing.
+    """Return the Python of an environment with exactly the requirements; create the environment when it is missing.
 
     Args:
-        name: What it is for.
-        requirements: Compiled file, with hashes.
-        estimate: Seconds that making it takes, to show.
+        name: Name of the program.
+        requirements: Compiled requirements file, with hashes.
+        estimate: Expected seconds of the creation, for the progress line.
 
     Raises:
         UserError: The requirements could not be installed.
@@ -39,20 +39,20 @@ def ensure(name: str, requirements: Path, *, estimate: float) -> Path:
     if folder.exists():
         return folder / "bin" / "python"
     building = folder.with_name(f".{folder.name}-{os.getpid()}")
-    with progress.step(f"Python environment of {name}", estimate=estimate):
+    with progress.step(f"Creating the Python environment of {name}", estimate=estimate):
         _run([sys.executable, "-m", "venv", "--without-pip", str(building)], name)
         install = ["pip", "install", "--quiet", "--require-hashes", "--python", str(building / "bin" / "python")]
         _run([str(paths.VENV / "bin" / "uv"), *install, "-r", str(requirements)], name)
-    # Scripts name the folder in their first line, so only `python -m` is used and the folder may be renamed.
+    # Installed scripts contain the path of the folder. Only `python -m` is used, so the folder can be renamed.
     try:
         building.rename(folder)
-    except OSError:  # another process was quicker
+    except OSError:  # another process created it first
         shutil.rmtree(building, ignore_errors=True)
     return folder / "bin" / "python"
 
 
 def ensure_policy_pack() -> Path:
-    """Make the policy pack's environment and return its link, the place that PulumiPolicy.yaml names.
+    """Create the policy pack's environment and return the link to it, whose path is in PulumiPolicy.yaml.
 
     Raises:
         UserError: The requirements could not be installed.
@@ -69,7 +69,7 @@ def _run(command: list[str], name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(
-            f"the Python environment of {name} could not be made",
+            f"The Python environment of {name} could not be created.",
             seen=done.stderr.strip()[-600:],
-            next_step="see that the Python package index answers, then run the command again",
+            next_step="check that the Python package index can be reached, then run the command again",
         )

@@ -1,4 +1,4 @@
-"""Exceptions to rules: data with a written reason each, from `exceptions.yaml`."""
+"""Reads the exceptions to rules from `exceptions.yaml`, and applies them to findings."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from policy.model import Finding
 
 FILE = Path(__file__).with_name("exceptions.yaml")
 SHORTEST_REASON = 30
-"""Characters of a reason that can be one."""
+"""Smallest number of characters in a reason."""
 
 
 class Exemption(BaseModel):
-    """One entry.
+    """One exception.
 
     Attributes:
         rule: Id of the rule.
-        resource: Subjects of its findings; `*` stands for anything.
-        stacks: Stacks in which it holds.
-        reason: Why.
+        resource: Subjects of its findings; `*` matches anything.
+        stacks: Stacks in which the exception is valid.
+        reason: Reason of the exception.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,25 +36,25 @@ class Exemption(BaseModel):
     reason: str = Field(min_length=SHORTEST_REASON)
 
     def excuses(self, finding: Finding, stack: str) -> bool:
-        """Whether it is about a finding in a stack."""
+        """Tell whether the exception applies to a finding in a stack."""
         about = finding.rule.id == self.rule and fnmatchcase(finding.subject, escaped(self.resource))
         return about and stack in self.stacks
 
 
 def escaped(pattern: str) -> str:
-    """Return a pattern in which `*` alone is special: names have brackets."""
+    """Return a pattern for `fnmatch` in which only `*` is special; names contain brackets."""
     return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Findings of one stack, apart.
+    """Findings of one stack, by their consequence.
 
     Attributes:
-        violations: What no exception covers.
-        excused: What one covers, with it.
-        unused: Exceptions for the stack that cover nothing.
-        warnings: What is no violation yet, and covered by none.
+        violations: Findings without an exception.
+        excused: Findings with an exception, and the exception.
+        unused: Exceptions for the stack that apply to no finding.
+        warnings: Findings that are not violations yet and have no exception.
     """
 
     violations: Sequence[Finding]
@@ -68,13 +68,13 @@ def exemptions(file: Path = FILE) -> tuple[Exemption, ...]:
     """Return all entries.
 
     Raises:
-        ValidationError: One lacks a part, or its reason is none.
+        ValidationError: An entry lacks a field, or its reason is too short.
     """
     return TypeAdapter(tuple[Exemption, ...]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
 def judge(findings: Iterable[Finding], entries: Iterable[Exemption], stack: str) -> Judged:
-    """Set the findings of a stack against the exceptions."""
+    """Apply the exceptions to the findings of a stack."""
     violations: list[Finding] = []
     warnings: list[Finding] = []
     excused: list[tuple[Finding, Exemption]] = []

@@ -1,4 +1,4 @@
-"""What rules look at and what they say: resources, stacks, rules, findings. Knows neither Pulumi nor a file format."""
+"""Data model of the policy: resources, stacks, rules, findings. Independent of Pulumi and of file formats."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 Data: TypeAlias = Any
-"""Plain data in a provider's own shape: mappings, lists, texts, numbers, `SecretText`, `UNKNOWN`."""
+"""Plain data in the provider's form: mappings, lists, strings, numbers, `SecretText`, `UNKNOWN`."""
 
 
 class Severity(enum.StrEnum):
-    """How bad a violation is; every one fails a run."""
+    """Severity of a violation; a violation of any severity fails a run."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -25,7 +25,7 @@ class Severity(enum.StrEnum):
 
 
 class Area(enum.StrEnum):
-    """What a rule guards."""
+    """Subject of a rule."""
 
     ENCRYPTION = "encryption"
     EXPOSURE = "exposure"
@@ -44,16 +44,16 @@ class Area(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Profile:
-    """What an environment demands beyond what all do.
+    """Requirements of an environment in addition to those of all environments.
 
     Attributes:
-        cloud: Whether it runs on AWS; else on a machine of its own, without a network to the outside.
-        multi_az: Stateful services stand in more than one zone.
-        protect_data: What holds data is protected against deletion, in Pulumi and in AWS.
-        final_snapshots: Databases and Redis leave a last snapshot when they are removed.
-        backup_days: Least retention of backups, in days; 0 where there are none.
-        replicas: Least number of replicas of what serves users.
-        tags: Tags that every AWS resource bears.
+        cloud: Whether it runs on AWS; otherwise on one machine, without a network to the outside.
+        multi_az: Stateful services run in more than one zone.
+        protect_data: Resources with data are protected against deletion, in Pulumi and in AWS.
+        final_snapshots: Databases and Redis leave a final snapshot when they are deleted.
+        backup_days: Shortest retention of backups, in days; 0 without backups.
+        replicas: Smallest number of replicas of a server for users.
+        tags: Tags that every AWS resource must have.
     """
 
     cloud: bool
@@ -67,18 +67,18 @@ class Profile:
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource as the engine gets it.
+    """One resource as the engine receives it.
 
     Attributes:
         type: Pulumi's type token, `aws:s3/bucket:Bucket`.
-        name: Its name in the program.
-        urn: Its URN.
-        inputs: Plain data in the provider's own spelling (`storageEncrypted`); secret strings are `SecretText`,
-            what a preview cannot know is `UNKNOWN`.
-        id: Its identity in the provider, as other resources refer to it; empty where unknown.
+        name: Name in the program.
+        urn: URN.
+        inputs: Plain data with the provider's spelling (`storageEncrypted`); secret strings are `SecretText`, values
+            that a preview cannot know are `UNKNOWN`.
+        id: Id in the provider, with which other resources refer to it; empty when unknown.
         protect: Whether Pulumi refuses to delete it.
         provider: Inputs of its provider.
-        marked: Whether secrets among its inputs are marked as such; the engine tells a policy pack nothing of it.
+        marked: Whether secrets in the inputs are marked; the engine does not pass the marks to a policy pack.
     """
 
     type: str
@@ -92,7 +92,7 @@ class Resource:
 
     @property
     def kind(self) -> str:
-        """Kind of a Kubernetes object or last part of any other type: `Deployment`, `Bucket`."""
+        """Kind of a Kubernetes object, or last part of any other type: `Deployment`, `Bucket`."""
         kind = self.inputs.get("kind")
         return kind if isinstance(kind, str) and self.kubernetes else self.type.rsplit(":", 1)[-1]
 
@@ -102,12 +102,12 @@ class Resource:
         return self.type.startswith("kubernetes:")
 
     def at(self, *path: str) -> Data:
-        """Return the input at `path`, None where there is none."""
+        """Return the input at `path`; None when it does not exist."""
         return at(self.inputs, *path)
 
 
 def at(node: Data, *path: str) -> Data:
-    """Return the value at `path` of nested mappings, None where there is none, UNKNOWN below what is unknown."""
+    """Return the value at `path` of nested mappings; None when it does not exist, UNKNOWN below an unknown value."""
     for key in path:
         if node is UNKNOWN:
             return UNKNOWN
@@ -116,20 +116,20 @@ def at(node: Data, *path: str) -> Data:
 
 
 class SecretText(str):
-    """Text that the engine keeps secret."""
+    """String that is a secret of the engine."""
 
     __slots__ = ()
 
 
 class NotKnown(Exception):
-    """A rule needs to look into what a preview cannot know, so it cannot judge the resource yet."""
+    """A rule needs a value that a preview cannot know, so the resource cannot be judged yet."""
 
 
 class Unknown:
-    """A value that a preview cannot know: it counts as set and as true; to look into it raises `NotKnown`."""
+    """A value that a preview cannot know. It counts as set and as true; reading its content raises `NotKnown`."""
 
     def __repr__(self) -> str:
-        """Return how messages show it."""
+        """Return the text for messages."""
         return "unknown"
 
     def _refuse(self, *_: object) -> Data:
@@ -142,7 +142,7 @@ class Unknown:
         return True
 
     def __getattr__(self, name: str) -> Data:
-        """Refuse methods of whatever it may turn out to be."""
+        """Refuse every method and attribute."""
         if name.startswith("__"):
             raise AttributeError(name)
         raise NotKnown
@@ -152,12 +152,12 @@ UNKNOWN = Unknown()
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is on, also as text (`"true"`), or not known yet."""
+    """Tell whether a flag is on, also as text (`"true"`), or not known yet."""
     return value is True or value is UNKNOWN or value == "true"
 
 
 def is_set(value: object) -> bool:
-    """Whether there is a value other than an empty one, or one that is not known yet."""
+    """Tell whether a value is not empty, or not known yet."""
     return value is UNKNOWN or bool(value)
 
 
@@ -166,10 +166,10 @@ class Stack:
     """All resources of one stack.
 
     Attributes:
-        name: Its name.
-        profile: What its environment demands.
+        name: Name of the stack.
+        profile: Requirements of its environment.
         resources: Its resources.
-        today: The day that support ends are held against; the clock's, in UTC, unless told otherwise.
+        today: Date with which ends of support are compared; by default the current date in UTC.
     """
 
     name: str
@@ -186,18 +186,18 @@ class Stack:
         return found
 
     def of(self, *types: str) -> Iterator[Resource]:
-        """Yield the resources of some types, in which `*` stands for anything."""
+        """Yield the resources of some types; `*` matches anything."""
         for kind, found in self.by_type.items():
             if any(fnmatchcase(kind, wanted) for wanted in types):
                 yield from found
 
     def about(self, target: Resource, kind: str, key: str) -> Iterator[Resource]:
-        """Yield the resources of type `kind` whose input `key` names `target`, by its id, ARN or name.
+        """Yield the resources of type `kind` whose input `key` refers to `target`, by its id, ARN or name.
 
-        Where that input is not known yet, the only one of its type is taken to be meant.
+        When that input is not known yet, the only resource of its type is assumed to refer to `target`.
 
         Raises:
-            NotKnown: Any of several may be meant.
+            NotKnown: Several resources may refer to `target`.
         """
         names = {target.id, target.at(key), target.at("arn")} - {"", None, UNKNOWN}
         named = [(other, other.at(key)) for other in self.of(kind)]
@@ -210,12 +210,12 @@ class Stack:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a rule found in one resource: which part of it, and what is wrong there.
+    """A problem in one part of a resource.
 
     Attributes:
-        where: The part.
-        message: What is wrong.
-        warning: Whether it will be wrong by a day to come and is not yet: a report shows it, nothing fails.
+        where: Part of the resource.
+        message: Description of the problem.
+        warning: Whether the problem begins at a later date; a report shows it and does not fail.
     """
 
     where: str
@@ -231,13 +231,13 @@ class Rule:
     """One rule.
 
     Attributes:
-        id: Short name; exceptions and reports use it.
-        area: What it guards.
-        severity: How bad a violation is.
-        title: What must hold, as a sentence.
-        remedy: What to do about a violation.
-        types: Resource types that it looks at; `*` stands for anything.
-        check: Yields what is wrong with one resource.
+        id: Short name, used in exceptions and reports.
+        area: Subject of the rule.
+        severity: Severity of a violation.
+        title: The requirement, as a sentence.
+        remedy: How to correct a violation.
+        types: Resource types that the rule checks; `*` matches anything.
+        check: Yields the problems of one resource.
     """
 
     id: str
@@ -249,17 +249,17 @@ class Rule:
     check: Check
 
     def problems(self, stack: Stack) -> Iterator[Finding]:
-        """Yield what breaks the rule in a stack."""
+        """Yield the violations of the rule in a stack."""
         for resource in stack.of(*self.types):
             with contextlib.suppress(NotKnown):
-                for problem in self.check(resource, stack):
-                    said = problem if isinstance(problem, Problem) else Problem("", problem)
-                    yield Finding(self, resource, said.where, said.message, warning=said.warning)
+                for found in self.check(resource, stack):
+                    problem = found if isinstance(found, Problem) else Problem("", found)
+                    yield Finding(self, resource, problem.where, problem.message, warning=problem.warning)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A violation: which rule, in which resource and part of it, and what is wrong."""
+    """A violation of a rule in one part of a resource."""
 
     rule: Rule
     resource: Resource
@@ -269,14 +269,14 @@ class Finding:
 
     @property
     def subject(self) -> str:
-        """`Kind/name` of the resource, and the part of it after `#`, as exceptions name it."""
+        """`Kind/name` of the resource, and the part after `#`, as in exceptions."""
         return f"{self.resource.kind}/{self.resource.name}" + (f"#{self.where}" if self.where else "")
 
 
 def rule(
     identity: str, area: Area, severity: Severity, title: str, *, remedy: str, types: Sequence[str]
 ) -> Callable[[Check], Rule]:
-    """Make a rule of a function."""
+    """Decorate a function that checks one resource, and return the rule."""
 
     def make(check: Check) -> Rule:
         return Rule(

@@ -1,14 +1,14 @@
-"""Turns what pulumi-policy hands to a policy pack into what rules look at."""
+"""Converts the resources that pulumi-policy passes to a policy pack into resources for rules."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from policy.model import UNKNOWN, Data, Finding, Resource, Stack
 from policy.profiles import STRICTEST, profile
+from policy.reading import provider_inputs
 
 
 class Options(Protocol):
@@ -38,7 +38,7 @@ class Registered(Protocol):
 
     @property
     def provider(self) -> Provider | None:
-        """Its provider, where it has one."""
+        """Its provider; None when it has no provider."""
         ...
 
 
@@ -50,7 +50,7 @@ class Made(Protocol):
 
 
 def plain(value: Data, unknown: type[Exception]) -> Data:
-    """Return plain data for one of pulumi-policy's proxies, which raise `unknown` for what a preview cannot know."""
+    """Return plain data for a proxy of pulumi-policy, which raises `unknown` for values that a preview cannot know."""
     if isinstance(value, Mapping):
         return {key: _read(lambda key=key: value[key], unknown) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -65,25 +65,17 @@ def _read(look: Callable[[], Data], unknown: type[Exception]) -> Data:
         return UNKNOWN
 
 
-def decoded(props: Mapping[str, Data]) -> dict[str, Data]:
-    """Return a provider's inputs; the engine hands structures to providers as JSON."""
-    return {
-        key: json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
-        for key, value in props.items()
-    }
-
-
 def stack_of(urn: str) -> str:
     """Return the stack's name in a URN: `urn:pulumi:STACK::PROJECT::TYPE::NAME`."""
     return urn.split("::", 1)[0].rsplit(":", 1)[-1]
 
 
 def registered(item: Registered, unknown: type[Exception]) -> Resource:
-    """Return a resource for what the engine tells when it is registered.
+    """Return the resource for a registration.
 
     Args:
         item: The resource, with its inputs.
-        unknown: What its proxies raise for what is not known yet.
+        unknown: Exception that its proxies raise for values that are not known yet.
     """
     return Resource(
         type=item.resource_type,
@@ -91,18 +83,18 @@ def registered(item: Registered, unknown: type[Exception]) -> Resource:
         urn=item.urn,
         inputs=plain(item.props, unknown),
         protect=item.opts.protect,
-        provider=decoded(plain(item.provider.props, unknown)) if item.provider else {},
+        provider=provider_inputs(plain(item.provider.props, unknown)) if item.provider else {},
         marked=False,
     )
 
 
 def stack(made: Iterable[Made], seen: Mapping[str, Resource], unknown: type[Exception]) -> Stack:
-    """Return a stack of the resources that are in it at the end, with their ids where those are known.
+    """Return the stack at the end of an operation, with the ids of resources where they are known.
 
     Args:
-        made: All of them, with outputs.
-        seen: Resources by URN, as they were registered.
-        unknown: What proxies raise for what is not known yet.
+        made: All resources of the stack, with outputs.
+        seen: Registered resources by URN.
+        unknown: Exception that proxies raise for values that are not known yet.
     """
     found = [replace(seen[item.urn], id=identity(item.props, unknown)) for item in made if item.urn in seen]
     name = stack_of(found[0].urn) if found else STRICTEST
@@ -110,12 +102,12 @@ def stack(made: Iterable[Made], seen: Mapping[str, Resource], unknown: type[Exce
 
 
 def identity(props: Mapping[str, Data], unknown: type[Exception]) -> str:
-    """Return a resource's id; empty where it has none yet."""
+    """Return a resource's id; empty when it is not known yet."""
     found = _read(lambda: props.get("id"), unknown)
     return found if isinstance(found, str) else ""
 
 
 def message(finding: Finding) -> str:
-    """Return a finding as the engine shows it: rule, part, what is wrong, what to do."""
+    """Return the text of a finding for the engine: rule, part, problem, remedy."""
     where = f" {finding.where}:" if finding.where else ""
     return f"{finding.rule.id} ({finding.rule.severity.value}):{where} {finding.message}; {finding.rule.remedy}"

@@ -1,4 +1,4 @@
-"""What each environment demands, from `profiles.yaml`."""
+"""Reads the requirements of each environment from `profiles.yaml`."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def profiles() -> dict[str, Profile]:
 
 
 def profile(stack: str) -> Profile:
-    """Return the profile of a stack: its own, else the strictest."""
+    """Return the profile of a stack; the strictest one for an unknown stack."""
     return profiles().get(stack, profiles()[STRICTEST])

@@ -1,4 +1,4 @@
-"""Reads what several rules look at alike: lists, IAM policy documents, pods."""
+"""Helpers that several rules share: they read lists, CIDRs, IAM policy documents, pods, provider inputs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from ipaddress import ip_network
 from policy.model import UNKNOWN, Data, Resource, at
 
 LEAST_PREFIX = {4: 8, 6: 16}
-"""Prefix length of the widest network that still names somebody, by IP version: two halves are everybody as well."""
+"""Shortest accepted prefix by IP version. A shorter one counts as open to everybody, like 0.0.0.0/1 and 128.0.0.0/1."""
+
+
+def provider_inputs(inputs: Mapping[str, Data]) -> dict[str, Data]:
+    """Return a provider's inputs with decoded structures; the engine passes structures to providers as JSON."""
+    return {
+        key: json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
+        for key, value in inputs.items()
+    }
 
 
 def open_to_all(network: Data) -> bool:
-    """Tell whether a CIDR lets in everybody, or so many that it names nobody; what is no CIDR does not."""
+    """Tell whether a CIDR is open to everybody or nearly everybody; False for a value that is not a CIDR."""
     if not isinstance(network, str):
         return False
     try:
@@ -25,7 +33,7 @@ def open_to_all(network: Data) -> bool:
 
 
 def entries(value: Data) -> list[Data]:
-    """Return a list's entries; of one value, that; none of nothing; of what is unknown, one unknown entry."""
+    """Return the entries of a list; a list of one for a single or unknown value; an empty list for None."""
     if value is None:
         return []
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
@@ -38,9 +46,9 @@ class Statement:
     Attributes:
         name: Its Sid, else its position.
         allows: Whether its effect is Allow.
-        actions: Its actions; `("*",)` where it has NotAction.
-        resources: Its resources; `("*",)` where it has NotResource.
-        principals: Everybody whom it names, `*` included; federated ones too.
+        actions: Its actions; `("*",)` for NotAction.
+        resources: Its resources; `("*",)` for NotResource.
+        principals: All its principals, federated ones included; `("*",)` for NotPrincipal.
         condition: Its conditions.
     """
 
@@ -53,7 +61,7 @@ class Statement:
 
 
 def statements(document: object) -> list[Statement]:
-    """Return the statements of a policy document, JSON or data; none of one that is absent or unknown."""
+    """Return the statements of a policy document, JSON or data; empty for an absent or unknown document."""
     if not document or document is UNKNOWN:
         return []
     data = json.loads(document) if isinstance(document, str) else document
@@ -76,13 +84,13 @@ def _statement(number: int, item: Mapping[str, Data]) -> Statement:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that a resource makes.
+    """A pod that a resource creates.
 
     Attributes:
         spec: Its spec.
         labels: Its labels.
-        ends: Whether it runs to its end, as those of Jobs do.
-        replicas: How many there are, None where nothing says.
+        ends: Whether it runs to completion, as the pods of Jobs do.
+        replicas: Number of such pods; None when the resource does not set it.
     """
 
     spec: Mapping[str, Data]
@@ -91,7 +99,7 @@ class Pod:
     replicas: int | None = 1
 
     def containers(self) -> Iterator[tuple[str, Mapping[str, Data], bool]]:
-        """Yield name, container and whether it must answer probes."""
+        """Yield the name of each container, the container, and whether it needs probes."""
         for container in self.spec.get("containers") or []:
             yield str(container.get("name")), container, not self.ends
         for container in self.spec.get("initContainers") or []:
@@ -104,13 +112,13 @@ WORKLOADS = (
     "kubernetes:core/v1:Pod",
     "kubernetes:serving.kserve.io/*:*",
 )
-"""Types that make pods."""
+"""Types that create pods."""
 
 ENVOY_PROXY = "kubernetes:gateway.envoyproxy.io/*:EnvoyProxy"
 
 
 def pod(resource: Resource) -> Pod | None:
-    """Return the pod that a resource makes, None where it makes none."""
+    """Return the pod that a resource creates; None for other resources."""
     kind, spec = resource.kind, resource.at("spec")
     if kind in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}:
         replicas = at(spec, "replicas") if kind != "DaemonSet" else None
@@ -127,7 +135,7 @@ def pod(resource: Resource) -> Pod | None:
 
 
 def proxy_deployment(resource: Resource) -> Mapping[str, Data]:
-    """Return how an EnvoyProxy's Envoys are deployed; Envoy Gateway itself adds what secures them."""
+    """Return the deployment settings of an EnvoyProxy's Envoys; Envoy Gateway adds their security settings."""
     return resource.at("spec", "provider", "kubernetes", "envoyDeployment") or {}
 
 
@@ -142,7 +150,7 @@ def _of_template(template: Data, *, ends: bool = False, replicas: Data = 1) -> P
 
 
 def texts(node: Data, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and text of every string below `node`."""
+    """Yield path and value of every string below `node`."""
     if isinstance(node, str):
         yield path, node
     elif isinstance(node, Mapping):

@@ -1,6 +1,6 @@
-"""Runs a stack's program against Pulumi's mocks and gives back every resource as the engine would get it.
+"""Runs a stack's program against Pulumi's mocks and returns every resource as the engine would receive it.
 
-No engine, no cluster and no account take part: what a provider would fill in is made up, from `outputs.yaml`.
+Needs no engine, no cluster and no account: the outputs of providers come from `outputs.yaml`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from typing_extensions import override
 
 from policy.model import UNKNOWN, Data, Resource, SecretText, Stack
 from policy.profiles import profile
+from policy.reading import provider_inputs
 
 OUTPUTS = Path(__file__).with_name("outputs.yaml")
 ACCOUNT, REGION = "000000000000", "eu-central-1"
 NAMING = ("bucket", "name", "identifier", "replicationGroupId", "clusterName", "nodeGroupName", "domainName")
-"""Inputs that hold a resource's physical name; the first that is set counts."""
+"""Inputs with a resource's physical name; the first one that is set counts."""
 
 SECRET = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270")
-"""Key and value by which the engine marks a secret (sdk/go/common/resource/properties.go)."""
+"""Key and value with which the engine marks a secret (sdk/go/common/resource/properties.go)."""
 
 
 @functools.cache
 def computed() -> Mapping[str, Mapping[str, Data]]:
-    """Return made-up attributes by resource type."""
+    """Return the attributes in `outputs.yaml`, by resource type."""
     return yaml.safe_load(OUTPUTS.read_text(encoding="utf-8"))
 
 
 def outputs(kind: str, name: str, inputs: Mapping[str, Data]) -> tuple[str, dict[str, Data]]:
-    """Return the id and the attributes that a provider would give a resource."""
+    """Return an id and attributes as a provider would return them for a resource."""
     physical = next((inputs[key] for key in NAMING if isinstance(inputs.get(key), str)), name)
     last = kind.rsplit(":", 1)[-1]
     own = computed().get(kind, {})
@@ -50,7 +51,7 @@ def outputs(kind: str, name: str, inputs: Mapping[str, Data]) -> tuple[str, dict
 
 
 def _over(value: Data, given: Data) -> Data:
-    """Return a made-up value, over what was given where both are mappings."""
+    """Return an attribute; merge it over the input when both are mappings."""
     return {**given, **value} if isinstance(value, Mapping) and isinstance(given, Mapping) else value
 
 
@@ -63,8 +64,8 @@ def _filled(node: Data, known: Mapping[str, str]) -> Data:
 
 
 def plain(value: Data, *, secret: bool = False) -> Data:
-    """Return a value of the engine as plain data: secret strings as `SecretText`, what is not known as `UNKNOWN`."""
-    if type(value).__name__ == "Unknown":  # pulumi.output's, which only a loaded SDK could compare with
+    """Return a value of the engine as plain data: secret strings as `SecretText`, unknown values as `UNKNOWN`."""
+    if type(value).__name__ == "Unknown":  # pulumi.output.Unknown; compared by name so that the SDK is not imported
         return UNKNOWN
     if isinstance(value, Mapping):
         if value.get(SECRET[0]) == SECRET[1]:
@@ -75,16 +76,8 @@ def plain(value: Data, *, secret: bool = False) -> Data:
     return SecretText(value) if secret and isinstance(value, str) else value
 
 
-def provider_inputs(inputs: Mapping[str, Data]) -> dict[str, Data]:
-    """Return a provider's inputs; the engine hands structures to providers as JSON."""
-    return {
-        key: json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
-        for key, value in inputs.items()
-    }
-
-
 def config(stack: str, file: Path) -> dict[str, str]:
-    """Return a stack's settings as the engine hands them to the program."""
+    """Return a stack's settings as the engine passes them to the program."""
     values = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
     full = {(key if ":" in key else f"mlplatform:{key}"): value for key, value in values.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in full.items()}
@@ -95,9 +88,9 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
 
     Args:
         name: Name of the stack.
-        program: Declares its resources.
-        settings: Its configuration, as the engine would hand it over.
-        made: Whether resources get ids and attributes, as in an update; else those are unknown, as in a first preview.
+        program: Declares the resources.
+        settings: Configuration, as the engine would pass it.
+        made: Whether resources have ids and attributes, as in an update; otherwise unknown, as in a first preview.
 
     Raises:
         UserError: A setting is wrong.
@@ -110,10 +103,10 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
             return outputs(args.typ, args.name, args.inputs) if made else ("", dict(args.inputs))
 
         def call(self, args: mocks.MockCallArgs) -> tuple[dict[Data, Data], list[tuple[str, str]] | None]:
-            raise AssertionError(f"{args.token} asks the provider; a program that is rendered must not")
+            raise AssertionError(f"{args.token} calls the provider; a rendered program must not")
 
     class Monitor(mocks.MockMonitor):
-        """Sees what the mocks are not told: options."""
+        """Records the resource options, which mocks do not receive."""
 
         @override
         def RegisterResource(self, request: Data) -> Data:
@@ -142,17 +135,17 @@ def render(name: str, program: Callable[[], object], settings: Mapping[str, str]
     asyncio.set_event_loop(asyncio.new_event_loop())
     mocks.set_mocks(answers, project="mlplatform", stack=name, preview=not made, monitor=Monitor(answers))
     pulumi.runtime.set_all_config(dict(settings))
-    # Mocks have no stack resource, so `pulumi.export` would go nowhere.
+    # Mocks have no stack resource, which `pulumi.export` needs.
     with mock.patch("pulumi.export"):
         mocks.test(program)()
     return Stack(name=name, profile=profile(name), resources=tuple(sorted(found, key=lambda item: item.urn)))
 
 
 def render_stack(name: str, *, made: bool = True) -> Stack:
-    """Return the resources of one of the repository's stacks, as in an update or, unless `made`, a first preview.
+    """Return the resources of a stack of this repository, as in an update or, unless `made`, in a first preview.
 
     Raises:
-        UserError: There is no such stack, or a setting is wrong.
+        UserError: The stack does not exist, or a setting is wrong.
     """
     from infra.program import program
     from infra.settings import load_stack, stack_file

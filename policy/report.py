@@ -1,4 +1,4 @@
-"""What the rules say of one stack, for people and for programs."""
+"""Reports the findings of the rules in one stack, as tables for users and as data for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: 
 
 @dataclass(frozen=True)
 class Report:
-    """Rules, the stack they looked at, and what they found."""
+    """Rules, the stack they checked, and their findings."""
 
     stack: Stack
     rules: Sequence[Rule]
@@ -29,12 +29,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong, and no exception is left over."""
+        """Whether there are no violations and no unused exceptions."""
         return not self.judged.violations and not self.judged.unused
 
 
 def report(stack: Stack, rules: Sequence[Rule] | None = None, entries: Iterable[Exemption] | None = None) -> Report:
-    """Hold a stack to the rules: to all of them, with the repository's exceptions, unless told otherwise."""
+    """Check a stack against rules, by default all of them, and apply exceptions, by default the repository's."""
     chosen = all_rules() if rules is None else rules
     findings = [finding for rule in chosen for finding in rule.problems(stack)]
     return Report(stack, chosen, judge(findings, exemptions() if entries is None else entries, stack.name))
@@ -72,17 +72,17 @@ def _entry(item: Finding) -> dict[str, str]:
 
 
 def tables(found: Report) -> RenderableType:
-    """Return the report as people read it."""
+    """Return the report as tables for users."""
     judged = found.judged
     parts: list[RenderableType] = [_summary(found)]
     if judged.excused:
         parts.append(_excused(judged))
     if judged.warnings:
-        parts.append(_findings("Warnings: no violations yet", judged.warnings))
+        parts.append(_findings("Warnings: not violations yet", judged.warnings))
     if judged.violations:
         parts.append(_findings("Violations", judged.violations))
     parts += [
-        Text(f"Exception {entry.rule} for {entry.resource} excuses nothing in stack {found.stack.name}: remove it.")
+        Text(f"Exception {entry.rule} for {entry.resource} matches no finding in stack {found.stack.name}: remove it.")
         for entry in judged.unused
     ]
     return Group(*parts)
@@ -91,7 +91,7 @@ def tables(found: Report) -> RenderableType:
 def _summary(found: Report) -> Table:
     title = f"Policy of stack {found.stack.name}: {len(found.stack.resources)} resources"
     table = Table(title=title, title_justify="left")
-    for column in ("area", "rules", "resources seen", "violations", "exceptions"):
+    for column in ("area", "rules", "resources checked", "violations", "exceptions"):
         table.add_column(column, justify="left" if column == "area" else "right")
     bad = Counter(item.rule.area for item in found.judged.violations)
     excused = Counter(item.rule.area for item, _ in found.judged.excused)
@@ -109,7 +109,7 @@ def _worst_first(item: Finding) -> tuple[int, str, str]:
 
 def _findings(title: str, found: Sequence[Finding]) -> Table:
     table = Table(title=title, title_justify="left", show_lines=True)
-    for column in ("severity", "rule", "resource", "what is wrong", "what to do"):
+    for column in ("severity", "rule", "resource", "problem", "remedy"):
         table.add_column(column, overflow="fold")
     for item in sorted(found, key=_worst_first):
         severity = Text(item.rule.severity.value, style=COLORS[item.rule.severity])

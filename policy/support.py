@@ -1,4 +1,4 @@
-"""Until when AWS supports what it offers for a time: the rows of support.yaml."""
+"""Reads the ends of AWS's standard support from support.yaml."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, HttpUrl, TypeAdapter
 FILE = Path(__file__).with_name("support.yaml")
 
 WARNING_DAYS = 180
-"""Days before an end from which on it is warned of: two quarters to plan, rehearse and carry out an upgrade."""
+"""Days before an end of support at which warnings begin: two quarters to plan, test and carry out an upgrade."""
 
 
 class Support(BaseModel):
-    """One row; the fields are described in support.yaml."""
+    """One row; support.yaml describes the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,7 +32,7 @@ def table(file: Path = FILE) -> Mapping[str, Mapping[str, Support]]:
     """Return the rows by product and version.
 
     Raises:
-        ValidationError: A row lacks a part.
+        ValidationError: A row lacks a field.
         ValueError: A version has two rows.
     """
     rows = TypeAdapter(dict[str, list[Support]]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))

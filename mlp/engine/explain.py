@@ -1,7 +1,7 @@
 """Explains why a Kubernetes object did not become ready: its pods, the end of their logs, warning events.
 
-The Kubernetes provider says only that it waited in vain. It shows the reasons as progress while it waits, and nothing
-keeps them.
+The Kubernetes provider reports only that it timed out. It shows the reasons as progress while it waits, and they are
+not stored.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ def reasons(api: ApiClient, kind: str, namespace: str, name: str) -> list[str]:
 
 def _logs(api: ApiClient, pod: Any) -> list[str]:  # noqa: ANN401 the client's models carry no usable types
     from kubernetes.client import ApiException
+    from urllib3.exceptions import HTTPError
 
     found: list[str] = []
     for item in filter(pods.has_log, pods.container_statuses(pod)):
         try:
             found.append(pods.log_end(api, pod, item, LOG_LINES, timeout=SECONDS))
-        except ApiException:  # the kubelet has removed the log
+        except (ApiException, HTTPError):  # there is no log, or the kubelet does not answer
             continue
     return found

@@ -113,7 +113,10 @@ CONTINUE = {
     "up": "correct the cause, then run the command again: it continues from here",
     "destroy": "correct the cause, then run the command again: it continues from here",
 }
-"""Next step after an operation that failed."""
+"""Next step after an operation that failed, by its name."""
+
+TITLES = {"preview": "Preview", "up": "Update", "destroy": "Destroy"}
+"""Beginning of a message about an operation, by its name."""
 
 
 def failure(stack: str, name: str, errors: Sequence[str], error: Exception, *, interrupted: bool = False) -> UserError:
@@ -135,13 +138,13 @@ def failure(stack: str, name: str, errors: Sequence[str], error: Exception, *, i
         )
     if interrupted:
         return UserError(
-            f"{name} of stack {stack} was interrupted.",
+            f"{TITLES[name]} of stack {stack} was interrupted.",
             seen=f"the log .mlp/logs/{log_name(stack, name)}",
             next_step="run the command again" + (": it continues from here" if name != "preview" else ""),
         )
     seen = "\n".join(errors[:8]) or engine_message(error)[-3000:]
     return UserError(
-        f"{name} of stack {stack} failed.",
+        f"{TITLES[name]} of stack {stack} failed.",
         seen=seen,
         next_step=f"read .mlp/logs/{log_name(stack, name)}, {CONTINUE[name]}",
     )

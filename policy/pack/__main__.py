@@ -1,9 +1,8 @@
 """The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy/pack`, after `eval "$(mlp env)"`.
 
-The engine tells a resource's inputs when it is registered, and the whole stack at the end with outputs only: none of
-those in a first preview, whose cluster does not exist. So one policy keeps the inputs, and the others judge them at the
-end. The stack is handed over once for each policy, and pulumi-policy converts it anew each time, so that a policy is an
-area of rules instead of one rule.
+The engine passes a resource's inputs at its registration, and the whole stack at the end with outputs only. In a first
+preview there are no outputs. So one policy stores the inputs, and the others check them at the end. pulumi-policy
+converts the whole stack again for each policy, so each policy covers an area of rules and not one rule.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from policy.pack_adapter import message, registered, stack
 from policy.rules import all_rules
 
 SEEN: dict[str, Resource] = {}
-"""Resources by URN, as they were registered."""
+"""Registered resources by URN."""
 
 
 def _keep(args: ResourceValidationArgs, _report: ReportViolation) -> None:
@@ -65,12 +64,12 @@ PolicyPack(
     enforcement_level=EnforcementLevel.MANDATORY,
     policies=[
         ResourceValidationPolicy(
-            name="inputs", description="Keeps what is registered, for the others.", validate=_keep
+            name="inputs", description="Stores the inputs of resources for the other policies.", validate=_keep
         ),
         *(_policy(area) for area in Area),
         StackValidationPolicy(
             name="warnings",
-            description="What leaves standard support within the next months; stops nothing.",
+            description="Versions that leave standard support within the next months; does not fail.",
             validate=_warn,
             enforcement_level=EnforcementLevel.ADVISORY,
         ),

@@ -1,4 +1,4 @@
-"""The rules, one file for each thing that they guard. `all_rules` is the registry."""
+"""The rules, grouped in files by subject. `all_rules` returns all of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = (
 
 @functools.cache
 def all_rules() -> tuple[Rule, ...]:
-    """Return every rule, in the order in which a report lists them.
+    """Return every rule, in the order of reports.
 
     Raises:
         ValueError: Two rules have the same id.

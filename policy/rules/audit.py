@@ -1,4 +1,4 @@
-"""What happened can be read afterwards."""
+"""Rules on audit logs, access logs, flow logs and budgets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def control_plane_logs(resource: Resource, _stack: Stack) -> Iterator[str]:
     "network-flow-logs",
     Area.AUDIT,
     Severity.MEDIUM,
-    "A VPC logs who spoke to whom",
+    "VPCs log network flows",
     remedy="declare a FlowLog with trafficType ALL or REJECT for the VPC",
     types=("aws:ec2/vpc:Vpc",),
 )
@@ -48,13 +48,13 @@ def network_flow_logs(resource: Resource, stack: Stack) -> Iterator[str]:
     types=("aws:cloudwatch/logGroup:LogGroup",),
 )
 def logs_expire(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """Without a retention, CloudWatch keeps and bills them for ever."""
+    """CloudWatch keeps and bills logs without a retention permanently."""
     if not is_set(resource.at("retentionInDays")):
         yield "retentionInDays is not set"
 
 
 def log_targets(stack: Stack) -> set[object]:
-    """Return what names the buckets that others write their access logs into."""
+    """Return the names or ids of the buckets that receive access logs."""
     return {other.at("targetBucket") for other in stack.of("aws:s3/bucketLogging:BucketLogging")}
 
 
@@ -62,12 +62,12 @@ def log_targets(stack: Stack) -> set[object]:
     "bucket-access-logs",
     Area.AUDIT,
     Severity.MEDIUM,
-    "Buckets log who read and wrote",
-    remedy="declare a BucketLogging into the bucket for logs",
+    "Buckets log every access",
+    remedy="declare a BucketLogging with the bucket for logs as its target",
     types=("aws:s3/bucket:Bucket",),
 )
 def bucket_access_logs(resource: Resource, stack: Stack) -> Iterator[str]:
-    """S3 server access logs; the bucket that takes them has none of its own, or they would never end."""
+    """S3 server access logs; the bucket that receives them is exempt, because its log would log itself."""
     logs = list(stack.about(resource, "aws:s3/bucketLogging:BucketLogging", "bucket"))
     if not logs and not {resource.id, resource.at("bucket"), UNKNOWN} & log_targets(stack):
         yield "no BucketLogging"
@@ -77,7 +77,7 @@ def bucket_access_logs(resource: Resource, stack: Stack) -> Iterator[str]:
     "databases-log",
     Area.AUDIT,
     Severity.LOW,
-    "Databases export their logs and measure what is slow",
+    "Databases export their logs and measure slow queries",
     remedy="set enabledCloudwatchLogsExports and performanceInsightsEnabled",
     types=("aws:rds/instance:Instance",),
 )
@@ -93,13 +93,13 @@ def databases_log(resource: Resource, _stack: Stack) -> Iterator[str]:
     "spending-is-watched",
     Area.AUDIT,
     Severity.MEDIUM,
-    "Budgets tell somebody before they are spent",
+    "Budgets notify a subscriber before they are spent",
     remedy="give the Budget notifications with a threshold below 100 percent and a subscriber",
     types=("aws:budgets/budget:Budget",),
 )
 def spending_is_watched(resource: Resource, _stack: Stack) -> Iterator[str]:
     """AWS Budgets."""
     early = [item for item in entries(resource.at("notifications")) if (at(item, "threshold") or 100) < 100]
-    told = ("subscriberEmailAddresses", "subscriberSnsTopicArns")
-    if not any(is_set(at(item, key)) for item in early for key in told):
+    subscribers = ("subscriberEmailAddresses", "subscriberSnsTopicArns")
+    if not any(is_set(at(item, key)) for item in early for key in subscribers):
         yield "no notification below 100 percent with a subscriber"

@@ -1,4 +1,4 @@
-"""One zone or one pod may fail."""
+"""Rules on redundancy: zones, replicas, disruption budgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCALERS = ("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", "kubernetes:keda
     "databases-in-two-zones",
     Area.AVAILABILITY,
     Severity.HIGH,
-    "Databases stand by in a second zone where the environment asks for it",
+    "Databases have a standby in a second zone where the profile requires it",
     remedy="set multiAz",
     types=("aws:rds/instance:Instance",),
 )
@@ -29,7 +29,7 @@ def databases_in_two_zones(resource: Resource, stack: Stack) -> Iterator[str]:
     "redis-in-two-zones",
     Area.AVAILABILITY,
     Severity.HIGH,
-    "Redis fails over to a second zone where the environment asks for it",
+    "Redis fails over to a second zone where the profile requires it",
     remedy="set multiAzEnabled, automaticFailoverEnabled and a replica",
     types=("aws:elasticache/replicationGroup:ReplicationGroup",),
 )
@@ -51,7 +51,7 @@ def redis_in_two_zones(resource: Resource, stack: Stack) -> Iterator[str]:
     "way-out-in-each-zone",
     Area.AVAILABILITY,
     Severity.MEDIUM,
-    "Each zone has its own way out where the environment asks for it",
+    "Each zone has its own NAT gateway where the profile requires it",
     remedy="declare a NatGateway for each zone with private subnets",
     types=("aws:ec2/vpc:Vpc",),
 )
@@ -79,11 +79,11 @@ def cluster_in_two_zones(resource: Resource, stack: Stack) -> Iterator[str]:
     named = set(entries(resource.at("vpcConfig", "subnetIds")))
     zones = {subnet.at("availabilityZone") for subnet in stack.of("aws:ec2/subnet:Subnet") if subnet.id in named}
     if named and zones and len(zones) < 2:
-        yield f"subnets stand in {', '.join(map(str, zones))} only"
+        yield f"all subnets are in {', '.join(map(str, zones))}"
 
 
 def same_namespace(one: Resource, other: Resource) -> bool:
-    """Whether two objects are, or may be, in one namespace."""
+    """Tell whether two objects are, or may be, in the same namespace."""
     names = {one.at("metadata", "namespace"), other.at("metadata", "namespace")}
     return len(names) == 1 or UNKNOWN in names
 
@@ -92,12 +92,12 @@ def same_namespace(one: Resource, other: Resource) -> bool:
     "drains-are-survived",
     Area.AVAILABILITY,
     Severity.MEDIUM,
-    "What has replicas keeps some of them while nodes are drained",
-    remedy="declare a PodDisruptionBudget whose selector meets the pods' labels",
+    "Workloads with several replicas keep some of them while nodes are drained",
+    remedy="declare a PodDisruptionBudget whose selector matches the pods' labels",
     types=("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", ENVOY_PROXY),
 )
 def drains_are_survived(resource: Resource, stack: Stack) -> Iterator[str]:
-    """PodDisruptionBudgets where there is more than one replica; Envoy Gateway makes its proxies' own."""
+    """PodDisruptionBudgets of workloads with more than one replica; Envoy Gateway creates that of its proxies."""
     if resource.kind == "EnvoyProxy":
         envoys = proxy_deployment(resource).get("replicas") or 1
         if envoys > 1 and not is_set(resource.at("spec", "provider", "kubernetes", "envoyPDB")):
@@ -118,19 +118,19 @@ def drains_are_survived(resource: Resource, stack: Stack) -> Iterator[str]:
     for budget in budgets:
         spec = budget.at("spec")
         if at(spec, "maxUnavailable") in (0, "0%") or at(spec, "minAvailable") in ("100%", found.replicas):
-            yield f"PodDisruptionBudget {budget.name} lets no node be drained"
+            yield f"PodDisruptionBudget {budget.name} prevents the draining of nodes"
 
 
 @rule(
     "servers-have-replicas",
     Area.AVAILABILITY,
     Severity.MEDIUM,
-    "What serves users has as many replicas as its environment asks for",
-    remedy="set replicas, or let an autoscaler with such a minimum own them",
+    "Servers for users have the number of replicas that the profile requires",
+    remedy="set replicas, or the minimum of an autoscaler",
     types=("kubernetes:apps/v1:Deployment", ENVOY_PROXY),
 )
 def servers_have_replicas(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Deployments that a Service of the same application selects, and the entrance's proxies."""
+    """Deployments that a Service of the same namespace selects, and the Envoys of the gateway."""
     if resource.kind == "EnvoyProxy":
         envoys = proxy_deployment(resource).get("replicas") or 1
         if envoys < stack.profile.replicas:

@@ -1,4 +1,4 @@
-"""Everything at rest is encrypted, with a key of the platform's own."""
+"""Rules on encryption at rest, with the platform's own keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEY = "aws:kms/key:Key"
 
 
 def lacks_key(resource: Resource, flag: str, key: str = "kmsKeyId") -> Iterator[str]:
-    """Yield what is wrong with a pair of a flag and a key."""
+    """Yield the problems of a resource whose encryption needs a flag and a key."""
     if not is_true(resource.at(flag)):
         yield f"{flag} is {resource.at(flag)}"
     elif not is_set(resource.at(key)):
@@ -37,7 +37,7 @@ def volumes_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
         return
     devices = entries(resource.at("blockDeviceMappings"))
     if not devices:
-        yield "no blockDeviceMappings: the image's own volumes come unencrypted"
+        yield "no blockDeviceMappings: the volumes of the image are not encrypted"
     for device in devices:
         if not is_true(at(device, "ebs", "encrypted")):
             yield f"{at(device, 'deviceName')}: ebs.encrypted is {at(device, 'ebs', 'encrypted')}"
@@ -47,7 +47,7 @@ def volumes_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "rds-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "Databases are encrypted with a key of the platform's own",
+    "Databases are encrypted with the platform's own key",
     remedy="set storageEncrypted and kmsKeyId",
     types=("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
 )
@@ -60,7 +60,7 @@ def rds_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "rds-insights-encrypted",
     Area.ENCRYPTION,
     Severity.MEDIUM,
-    "Performance Insights, which show statements, are encrypted with a key of the platform's own",
+    "Performance Insights, which show statements, are encrypted with the platform's own key",
     remedy="set performanceInsightsKmsKeyId",
     types=("aws:rds/instance:Instance",),
 )
@@ -74,7 +74,7 @@ def rds_insights_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "redis-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "Redis is encrypted at rest with a key of the platform's own",
+    "Redis is encrypted at rest with the platform's own key",
     remedy="set atRestEncryptionEnabled and kmsKeyId",
     types=("aws:elasticache/replicationGroup:ReplicationGroup",),
 )
@@ -87,7 +87,7 @@ def redis_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "files-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "File systems are encrypted with a key of the platform's own",
+    "File systems are encrypted with the platform's own key",
     remedy="set encrypted and kmsKeyId",
     types=("aws:efs/fileSystem:FileSystem",),
 )
@@ -100,7 +100,7 @@ def files_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "buckets-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "Buckets encrypt with a key of the platform's own",
+    "Buckets are encrypted with the platform's own key",
     remedy="declare a BucketServerSideEncryptionConfiguration with aws:kms and kmsMasterKeyId",
     types=("aws:s3/bucket:Bucket",),
 )
@@ -122,7 +122,7 @@ def buckets_encrypted(resource: Resource, stack: Stack) -> Iterator[str]:
     "registry-encrypted",
     Area.ENCRYPTION,
     Severity.MEDIUM,
-    "Image repositories are encrypted with a key of the platform's own",
+    "Image repositories are encrypted with the platform's own key",
     remedy="set encryptionConfigurations with encryptionType KMS and kmsKey",
     types=("aws:ecr/repository:Repository",),
 )
@@ -137,7 +137,7 @@ def registry_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "logs-encrypted",
     Area.ENCRYPTION,
     Severity.MEDIUM,
-    "Log groups are encrypted with a key of the platform's own",
+    "Log groups are encrypted with the platform's own key",
     remedy="set kmsKeyId",
     types=("aws:cloudwatch/logGroup:LogGroup",),
 )
@@ -151,8 +151,8 @@ def logs_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "messages-encrypted",
     Area.ENCRYPTION,
     Severity.MEDIUM,
-    "Secrets, topics and queues are encrypted with a key of the platform's own",
-    remedy="set kmsKeyId (of a topic kmsMasterKeyId)",
+    "Secrets, topics and queues are encrypted with the platform's own key",
+    remedy="set kmsKeyId (for topics and queues kmsMasterKeyId)",
     types=("aws:secretsmanager/secret:Secret", "aws:sns/topic:Topic", "aws:sqs/queue:Queue"),
 )
 def messages_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
@@ -166,7 +166,7 @@ def messages_encrypted(resource: Resource, _stack: Stack) -> Iterator[str]:
     "kubernetes-secrets-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "EKS encrypts Secrets with a key of the platform's own",
+    "EKS encrypts Secrets with the platform's own key",
     remedy="set encryptionConfig with resources [secrets] and provider.keyArn",
     types=("aws:eks/cluster:Cluster",),
 )
@@ -186,7 +186,7 @@ def kubernetes_secrets_encrypted(resource: Resource, _stack: Stack) -> Iterator[
     types=(KEY,),
 )
 def keys_rotate(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """KMS rotation; asymmetric keys cannot."""
+    """KMS rotation; KMS does not rotate asymmetric keys."""
     if not is_true(resource.at("enableKeyRotation")) and not is_set(resource.at("customerMasterKeySpec")):
         yield f"enableKeyRotation is {resource.at('enableKeyRotation')}"
 
@@ -195,7 +195,7 @@ def keys_rotate(resource: Resource, _stack: Stack) -> Iterator[str]:
     "storage-classes-encrypted",
     Area.ENCRYPTION,
     Severity.HIGH,
-    "Volumes that Kubernetes makes on EBS are encrypted",
+    "Volumes that Kubernetes creates on EBS are encrypted",
     remedy='set the StorageClass parameter encrypted: "true"',
     types=("kubernetes:storage.k8s.io/v1:StorageClass",),
 )

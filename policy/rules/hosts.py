@@ -1,4 +1,4 @@
-"""Instances: their metadata service, and that they are made from templates that rules see."""
+"""Rules on instances: metadata service, launch templates, no remote access."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INSTANCES = ("aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:Instance
     "metadata-needs-session",
     Area.IDENTITY,
     Severity.HIGH,
-    "Instance metadata is given to sessions only (IMDSv2)",
+    "Instance metadata requires a session token (IMDSv2)",
     remedy="set metadataOptions.httpTokens to required",
     types=INSTANCES,
 )
@@ -33,7 +33,7 @@ def metadata_needs_session(resource: Resource, _stack: Stack) -> Iterator[str]:
     types=INSTANCES,
 )
 def metadata_out_of_reach(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """A hop limit of 1 ends at the node, before any pod's network."""
+    """A response with hop limit 1 does not reach the network of pods."""
     limit = resource.at("metadataOptions", "httpPutResponseHopLimit")
     if limit is not UNKNOWN and limit != 1:
         yield f"metadataOptions.httpPutResponseHopLimit is {limit}"
@@ -43,12 +43,12 @@ def metadata_out_of_reach(resource: Resource, _stack: Stack) -> Iterator[str]:
     "node-groups-use-templates",
     Area.IDENTITY,
     Severity.HIGH,
-    "Node groups start from a launch template, and nobody logs in to their nodes",
-    remedy="set launchTemplate, and no remoteAccess",
+    "Node groups use a launch template and have no remote access",
+    remedy="set launchTemplate, and remove remoteAccess",
     types=("aws:eks/nodeGroup:NodeGroup",),
 )
 def node_groups_use_templates(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """Without a template of its own, a node group takes AWS's defaults: IMDSv1, hop limit 2."""
+    """A node group without a launch template has AWS's defaults: IMDSv1, hop limit 2."""
     if not is_set(at(resource.at("launchTemplate"), "id")) and not is_set(at(resource.at("launchTemplate"), "name")):
         yield "launchTemplate is not set"
     if is_set(resource.at("remoteAccess")):

@@ -1,4 +1,4 @@
-"""Least privilege in AWS: who may do what, and who may become whom."""
+"""Rules on least privilege in AWS: policies, trust, credentials, access to the cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESOURCE_POLICIES = (
 
 
 def permissions(resource: Resource) -> Iterator[Statement]:
-    """Yield the statements by which a role or policy grants permissions."""
+    """Yield the statements with which a role or policy grants permissions."""
     if not resource.type.endswith(":Role"):
         yield from statements(resource.at("policy"))
     for inline in entries(resource.at("inlinePolicies")):
@@ -36,12 +36,12 @@ def permissions(resource: Resource) -> Iterator[Statement]:
     "actions-named",
     Area.IDENTITY,
     Severity.CRITICAL,
-    "Policies name the actions that they allow",
-    remedy="list the actions; `service:*` and `*` need a written reason",
+    "Policies list the actions that they allow",
+    remedy="list the actions; `service:*` and `*` need an exception with a reason",
     types=PERMISSIONS,
 )
 def actions_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """No action that is all of a service."""
+    """No action that covers a whole service."""
     for item in permissions(resource):
         if item.allows:
             for action in item.actions:
@@ -50,7 +50,7 @@ def actions_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
 
 
 def too_wide(target: str) -> bool:
-    """Whether a resource pattern leaves open which resource of a service is meant: its part after the account."""
+    """Tell whether a resource pattern matches every resource of a kind, by its part after the account."""
     parts = target.split(":", 5)
     return target == "*" or (len(parts) == 6 and re.fullmatch(r"[*/]+|[a-z-]+[:/]\*", parts[5]) is not None)
 
@@ -59,12 +59,12 @@ def too_wide(target: str) -> bool:
     "resources-named",
     Area.IDENTITY,
     Severity.HIGH,
-    "Policies name the resources that they allow actions on",
-    remedy="name ARNs; actions that know no resource need a written reason, and a condition where there is one",
+    "Policies list the resources on which they allow actions",
+    remedy="list ARNs; actions that do not support resources need an exception, and a condition where possible",
     types=PERMISSIONS,
 )
 def resources_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """No resource that is all of a kind."""
+    """No resource that covers a whole kind."""
     for item in permissions(resource):
         if item.allows and (wide := [target for target in item.resources if too_wide(target)]):
             shown = ", ".join(item.actions[:4]) + (", ..." if len(item.actions) > 4 else "")
@@ -75,8 +75,8 @@ def resources_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
     "principals-named",
     Area.IDENTITY,
     Severity.CRITICAL,
-    "Resource policies allow nobody unnamed",
-    remedy="name the principals, or the account by a condition on aws:PrincipalAccount or aws:SourceArn",
+    "Resource policies list their principals",
+    remedy="list the principals, or limit the account with a condition on aws:PrincipalAccount or aws:SourceArn",
     types=RESOURCE_POLICIES,
 )
 def principals_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -90,7 +90,7 @@ CONFINING = {"aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:SourceArn", "aws
 
 
 THROUGH_MOUNT_TARGET = "elasticfilesystem:AccessedViaMountTarget"
-"""True for clients of a file system that its mount targets' security groups let in; NFS clients have no other name."""
+"""Condition for clients that use a mount target, whose security group limits them; NFS clients have no identity."""
 
 
 def _confined(item: Statement) -> bool:
@@ -103,8 +103,8 @@ def _confined(item: Statement) -> bool:
     "roles-trust-named",
     Area.IDENTITY,
     Severity.CRITICAL,
-    "Roles are assumed by named principals, from outside by exact subjects only",
-    remedy="name the service or ARN; give a federated principal StringEquals conditions on sub and aud",
+    "Roles list who may assume them, federated principals by exact subject",
+    remedy="list the service or ARN; add StringEquals conditions on sub and aud for a federated principal",
     types=("aws:iam/role:Role",),
 )
 def roles_trust_named(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -131,8 +131,8 @@ ADMINISTRATORS = re.compile(r"/(AdministratorAccess|PowerUserAccess|IAMFullAcces
     "no-administrators",
     Area.IDENTITY,
     Severity.CRITICAL,
-    "No role gets an administrator's policy",
-    remedy="attach a policy that names what the role does",
+    "No role has an administrator's policy",
+    remedy="attach a policy that lists the actions of the role",
     types=(
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         "aws:iam/policyAttachment:PolicyAttachment",
@@ -140,17 +140,17 @@ ADMINISTRATORS = re.compile(r"/(AdministratorAccess|PowerUserAccess|IAMFullAcces
     ),
 )
 def no_administrators(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """AWS's own wide policies."""
+    """AWS's managed policies with wide permissions."""
     for arn in [*entries(resource.at("policyArn")), *entries(resource.at("managedPolicyArns"))]:
         if ADMINISTRATORS.search(str(arn)):
-            yield f"has {arn}"
+            yield f"has the policy {arn}"
 
 
 @rule(
     "no-standing-credentials",
     Area.IDENTITY,
     Severity.HIGH,
-    "No user or access key that lives on",
+    "There are no users and no permanent access keys",
     remedy="use a role: Pod Identity for pods, the identity provider for people and pipelines",
     types=("aws:iam/user:User", "aws:iam/accessKey:AccessKey", "aws:iam/userLoginProfile:UserLoginProfile"),
 )
@@ -163,15 +163,15 @@ def no_standing_credentials(resource: Resource, _stack: Stack) -> Iterator[str]:
     "cluster-access-by-entries",
     Area.IDENTITY,
     Severity.HIGH,
-    "Who may enter the cluster stands in access entries",
+    "Only access entries grant access to the cluster",
     remedy="set accessConfig.authenticationMode to API and bootstrapClusterCreatorAdminPermissions to false",
     types=("aws:eks/cluster:Cluster",),
 )
 def cluster_access_by_entries(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """EKS authentication mode; the aws-auth ConfigMap is invisible to previews."""
+    """EKS authentication mode; a preview does not show the aws-auth ConfigMap."""
     mode = resource.at("accessConfig", "authenticationMode")
     if mode not in {"API", UNKNOWN}:
         yield f"accessConfig.authenticationMode is {mode}"
     creator = resource.at("accessConfig", "bootstrapClusterCreatorAdminPermissions")
     if creator is None or (creator is not UNKNOWN and is_set(creator)):
-        yield "whoever creates the cluster stays its administrator"
+        yield "the identity that creates the cluster stays its administrator"

@@ -1,4 +1,4 @@
-"""What runs is what was reviewed: pinned images, add-ons and registries."""
+"""Rules on images, add-ons and registries: pinned versions and immutable tags."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from policy.reading import WORKLOADS, pod, texts
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 BY_CONTENT = re.compile(r":[0-9a-f]{12,64}$")
-PINNED = "by digest (name@sha256:...) or by a tag made from its content (name:<12 or more hex digits>)"
+PINNED = "by digest (name@sha256:...) or by a tag from its content (name:<12 or more hex digits>)"
 
 
 def is_pinned(image: object) -> bool:
-    """Whether a reference always means the same image."""
+    """Tell whether a reference always refers to the same image."""
     return image is UNKNOWN or (
         isinstance(image, str) and (DIGEST.search(image) is not None or BY_CONTENT.search(image) is not None)
     )
@@ -24,8 +24,8 @@ def is_pinned(image: object) -> bool:
     "images-pinned",
     Area.IMAGES,
     Severity.HIGH,
-    f"Images are named {PINNED}",
-    remedy="name the image's digest; a version tag can be moved",
+    f"Images are referenced {PINNED}",
+    remedy="reference the image by digest; a version tag can be moved",
     types=WORKLOADS,
 )
 def images_pinned(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -40,12 +40,12 @@ def images_pinned(resource: Resource, _stack: Stack) -> Iterator[Problem]:
     "image-settings-pinned",
     Area.IMAGES,
     Severity.HIGH,
-    "Images that controllers are told to use are pinned too",
-    remedy="name the image's digest in the argument, variable or configuration",
+    "Images in the settings of controllers are pinned",
+    remedy="reference the image by digest in the argument, variable or configuration",
     types=("kubernetes:*",),
 )
 def image_settings_pinned(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """`image` keys and *_IMAGE variables, anywhere but in a container's own image field."""
+    """`image` keys and *_IMAGE variables, except the image field of a container."""
     for path, text in texts(resource.inputs):
         key = path.rsplit(".", 1)[-1]
         if key == "image" and ".containers." not in path.replace("initContainers", "containers") and text:
@@ -66,7 +66,7 @@ def _names_image(resource: Resource, path: str) -> bool:
     "repositories-immutable",
     Area.IMAGES,
     Severity.HIGH,
-    "Tags of our repositories never move, and images are scanned when pushed",
+    "Tags in repositories are immutable, and images are scanned when pushed",
     remedy="set imageTagMutability to IMMUTABLE and imageScanningConfiguration.scanOnPush",
     types=("aws:ecr/repository:Repository",),
 )
@@ -82,7 +82,7 @@ def repositories_immutable(resource: Resource, _stack: Stack) -> Iterator[str]:
     "addons-pinned",
     Area.IMAGES,
     Severity.MEDIUM,
-    "EKS add-ons have a stated version",
+    "EKS add-ons have a pinned version",
     remedy="set addonVersion",
     types=("aws:eks/addon:Addon",),
 )

@@ -1,4 +1,4 @@
-"""Pod Security's `restricted` level and a little more, for every pod of the program.
+"""Rules on pods: Pod Security's `restricted` level, and read-only root file systems.
 
 The fields and values are those of the Kubernetes documentation, "Pod Security Standards", policy v1.36.
 """
@@ -15,13 +15,13 @@ ALLOWED_VOLUMES = {
     *("secret", "name"),
 }
 FIRST_USER_ID = 1000
-"""Below stand the users of the system, on most distributions."""
+"""Smallest user id of an ordinary user; smaller ids belong to system users on most distributions."""
 
 Judge = Callable[[Pod, Mapping[str, Data]], str | None]
 
 
 def _container_rule(identity: str, severity: Severity, title: str, remedy: str) -> Callable[[Judge], Rule]:
-    """Make a rule of a function that says what is wrong with one container of a pod."""
+    """Decorate a function that returns the problem of one container of a pod, and return the rule."""
 
     def make(judge: Judge) -> Rule:
         def check(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ def _container_rule(identity: str, severity: Severity, title: str, remedy: str) 
 
 
 def effective(found: Pod, container: Mapping[str, Data], *path: str) -> Data:
-    """Return a security setting of a container: its own, else its pod's."""
+    """Return a security setting of a container; the pod's when the container does not set it."""
     own = at(container, "securityContext", *path)
     return own if own is not None else at(found.spec, "securityContext", *path)
 
@@ -49,7 +49,7 @@ def effective(found: Pod, container: Mapping[str, Data], *path: str) -> Data:
     "set runAsNonRoot, and runAsUser to a user of the image",
 )
 def pods_not_root(found: Pod, container: Mapping[str, Data]) -> str | None:
-    """`restricted`: running as non-root; and a numeric user that is none of the system's."""
+    """`restricted`: running as non-root; in addition, no system user."""
     if effective(found, container, "runAsNonRoot") is not True:
         return "runAsNonRoot is not true"
     user = effective(found, container, "runAsUser")
@@ -70,7 +70,9 @@ def pods_no_escalation(_found: Pod, container: Mapping[str, Data]) -> str | None
     return None if value is False else f"allowPrivilegeEscalation is {value}"
 
 
-@_container_rule("pods-no-capabilities", Severity.HIGH, "Containers have no capabilities", "drop ALL and add none")
+@_container_rule(
+    "pods-no-capabilities", Severity.HIGH, "Containers have no capabilities", "drop ALL and add no capability"
+)
 def pods_no_capabilities(_found: Pod, container: Mapping[str, Data]) -> str | None:
     """`restricted`: capabilities (NET_BIND_SERVICE alone may be added)."""
     capabilities = at(container, "securityContext", "capabilities")
@@ -95,17 +97,17 @@ def pods_seccomp(found: Pod, container: Mapping[str, Data]) -> str | None:
 @_container_rule(
     "pods-read-only-root",
     Severity.MEDIUM,
-    "Containers cannot change their own files",
+    "Containers have a read-only root file system",
     "set readOnlyRootFilesystem, and mount an emptyDir where the program writes",
 )
 def pods_read_only_root(_found: Pod, container: Mapping[str, Data]) -> str | None:
-    """More than `restricted` asks."""
+    """Not part of `restricted`."""
     value = at(container, "securityContext", "readOnlyRootFilesystem")
     return None if value is True else f"readOnlyRootFilesystem is {value}"
 
 
 @_container_rule(
-    "pods-no-host-ports", Severity.HIGH, "Containers take no port of their node", "use a Service instead of hostPort"
+    "pods-no-host-ports", Severity.HIGH, "Containers use no port of their node", "use a Service instead of hostPort"
 )
 def pods_no_host_ports(_found: Pod, container: Mapping[str, Data]) -> str | None:
     """`baseline`: host ports."""
@@ -118,7 +120,7 @@ def pods_no_host_ports(_found: Pod, container: Mapping[str, Data]) -> str | None
     Area.PODS,
     Severity.CRITICAL,
     "Pods share no namespace and no path with their node",
-    remedy="drop hostNetwork, hostPID, hostIPC and hostPath volumes",
+    remedy="remove hostNetwork, hostPID, hostIPC and hostPath volumes",
     types=WORKLOADS,
 )
 def pods_apart_from_host(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -143,7 +145,7 @@ def pods_apart_from_host(resource: Resource, _stack: Stack) -> Iterator[Problem]
     types=("kubernetes:core/v1:Namespace",),
 )
 def namespaces_restricted(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """What admission holds every pod to, those of users included."""
+    """Level that admission enforces for every pod, also for pods of users."""
     level = at(resource.at("metadata", "labels"), "pod-security.kubernetes.io/enforce")
     if level not in {"restricted", UNKNOWN}:
         yield f"enforces {level}"

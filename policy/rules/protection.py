@@ -1,4 +1,4 @@
-"""What holds data is not deleted by mistake."""
+"""Rules against accidental deletion and accidental upgrades."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DATA = (
     "aws:kms/key:Key",
     "aws:ecr/repository:Repository",
 )
-"""Types that hold data, or without which data cannot be read."""
+"""Types with data, or without which data cannot be read."""
 
 
 @rule(
     "data-protected",
     Area.PROTECTION,
     Severity.HIGH,
-    "Pulumi refuses to delete what holds data, where the environment protects data",
-    remedy="set protect on the resource itself: a component's own does not reach what it is asked to delete",
+    "Pulumi refuses to delete resources with data, where the profile protects data",
+    remedy="set protect on the resource itself: protect on its component does not prevent its deletion",
     types=DATA,
 )
 def data_protected(resource: Resource, stack: Stack) -> Iterator[str]:
-    """`protect` on leaves."""
+    """Resource option `protect`."""
     if stack.profile.protect_data and not resource.protect:
         yield "is not protected"
 
@@ -36,12 +36,12 @@ def data_protected(resource: Resource, stack: Stack) -> Iterator[str]:
     "deletion-protected",
     Area.PROTECTION,
     Severity.HIGH,
-    "AWS refuses to delete databases and the cluster, where the environment protects data",
+    "AWS refuses to delete databases and the cluster, where the profile protects data",
     remedy="set deletionProtection",
     types=("aws:rds/instance:Instance", "aws:rds/cluster:Cluster", "aws:eks/cluster:Cluster"),
 )
 def deletion_protected(resource: Resource, stack: Stack) -> Iterator[str]:
-    """AWS's own protection, which holds against every other tool as well."""
+    """AWS's own protection, which applies to every tool."""
     if stack.profile.protect_data and not is_true(resource.at("deletionProtection")):
         yield f"deletionProtection is {resource.at('deletionProtection')}"
 
@@ -50,8 +50,8 @@ def deletion_protected(resource: Resource, stack: Stack) -> Iterator[str]:
     "full-stores-are-kept",
     Area.PROTECTION,
     Severity.HIGH,
-    "Buckets and repositories are not deleted with what they hold, where the environment protects data",
-    remedy="set forceDestroy (of a repository forceDelete) to false",
+    "Buckets and repositories with content are not deleted, where the profile protects data",
+    remedy="set forceDestroy (for a repository forceDelete) to false",
     types=("aws:s3/bucket:Bucket", "aws:ecr/repository:Repository"),
 )
 def full_stores_are_kept(resource: Resource, stack: Stack) -> Iterator[str]:
@@ -65,12 +65,12 @@ def full_stores_are_kept(resource: Resource, stack: Stack) -> Iterator[str]:
     "keys-can-be-rescued",
     Area.PROTECTION,
     Severity.MEDIUM,
-    "A deleted key can be rescued for some time: the longest where the environment protects data",
-    remedy="set deletionWindowInDays to 30 (elsewhere at least 7)",
+    "A key can be restored after its deletion, for the longest time where the profile protects data",
+    remedy="set deletionWindowInDays to 30 (to at least 7 where data is not protected)",
     types=("aws:kms/key:Key",),
 )
 def keys_can_be_rescued(resource: Resource, stack: Stack) -> Iterator[str]:
-    """KMS; AWS waits 30 days unless told otherwise."""
+    """KMS; the default is 30 days."""
     days, least = resource.at("deletionWindowInDays"), 30 if stack.profile.protect_data else 7
     if isinstance(days, int | float) and days < least:
         yield f"deletionWindowInDays is {days}, less than {least}"
@@ -80,8 +80,8 @@ def keys_can_be_rescued(resource: Resource, stack: Stack) -> Iterator[str]:
     "upgrades-are-chosen",
     Area.PROTECTION,
     Severity.MEDIUM,
-    "Major versions change only on purpose",
-    remedy="state the engine's version, and leave allowMajorVersionUpgrade off",
+    "Versions are pinned, and major upgrades are not automatic",
+    remedy="set the engine's version, and leave allowMajorVersionUpgrade off",
     types=("aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup", "aws:eks/cluster:Cluster"),
 )
 def upgrades_are_chosen(resource: Resource, _stack: Stack) -> Iterator[str]:
@@ -97,7 +97,7 @@ def upgrades_are_chosen(resource: Resource, _stack: Stack) -> Iterator[str]:
     "security-patches-arrive",
     Area.PROTECTION,
     Severity.MEDIUM,
-    "Databases take their engine's patches",
+    "Databases install patches of their engine",
     remedy="leave autoMinorVersionUpgrade on",
     types=("aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup"),
 )

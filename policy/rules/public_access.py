@@ -1,4 +1,4 @@
-"""Nothing is reachable by the public unless a person wrote down why."""
+"""Rules against public access: buckets, API server, security groups, databases, instances, load balancers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def buckets_block_public_access(resource: Resource, stack: Stack) -> Iterator[st
     "buckets-without-acls",
     Area.EXPOSURE,
     Severity.HIGH,
-    "Buckets belong to their owner alone, without access control lists",
+    "Buckets are owned by the account alone, without access control lists",
     remedy="declare BucketOwnershipControls with BucketOwnerEnforced, and no acl",
     types=(BUCKET, "aws:s3/bucketAcl:BucketAcl"),
 )
@@ -51,12 +51,12 @@ def buckets_without_acls(resource: Resource, stack: Stack) -> Iterator[str]:
     "cluster-endpoint-private",
     Area.EXPOSURE,
     Severity.CRITICAL,
-    "The API server answers inside the VPC, and outside of it to listed networks only",
+    "The API server is private, or open to listed networks only",
     remedy="set endpointPrivateAccess, and endpointPublicAccess to false or publicAccessCidrs to your own networks",
     types=("aws:eks/cluster:Cluster",),
 )
 def cluster_endpoint_private(resource: Resource, _stack: Stack) -> Iterator[str]:
-    """EKS endpoint; without a list AWS opens it to everybody."""
+    """EKS endpoint; without a list of networks AWS opens it to everybody."""
     vpc = resource.at("vpcConfig")
     if not is_true(at(vpc, "endpointPrivateAccess")):
         yield "endpointPrivateAccess is not true"
@@ -65,15 +65,15 @@ def cluster_endpoint_private(resource: Resource, _stack: Stack) -> Iterator[str]
     networks = at(vpc, "publicAccessCidrs")
     if not is_set(networks):
         yield "endpointPublicAccess without publicAccessCidrs is open to 0.0.0.0/0"
-    yield from (f"publicAccessCidrs has {network}" for network in entries(networks) if open_to_all(network))
+    yield from (f"publicAccessCidrs contains {network}" for network in entries(networks) if open_to_all(network))
 
 
 @rule(
     "ingress-not-from-everywhere",
     Area.EXPOSURE,
     Severity.CRITICAL,
-    "Security groups let nobody in from everywhere",
-    remedy="name the networks or security groups that may come in",
+    "Security groups are not open to every network",
+    remedy="list the networks or security groups that may connect",
     types=(
         "aws:ec2/securityGroup:SecurityGroup",
         "aws:ec2/securityGroupRule:SecurityGroupRule",
@@ -88,19 +88,19 @@ def ingress_not_from_everywhere(resource: Resource, _stack: Stack) -> Iterator[s
         rules = [resource.inputs] if resource.at("type") in {None, "ingress"} else []
     for item in rules:
         for key in ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6"):
-            yield from (f"{key} has {network}" for network in entries(at(item, key)) if open_to_all(network))
+            yield from (f"{key} contains {network}" for network in entries(at(item, key)) if open_to_all(network))
 
 
 @rule(
     "default-security-group-closed",
     Area.EXPOSURE,
     Severity.MEDIUM,
-    "A VPC's default security group lets nothing in or out",
+    "A VPC's default security group allows no traffic",
     remedy="declare a DefaultSecurityGroup for the VPC without ingress and egress",
     types=("aws:ec2/vpc:Vpc",),
 )
 def default_security_group_closed(resource: Resource, stack: Stack) -> Iterator[str]:
-    """The group that whatever names none is put into."""
+    """Default security group, which applies to resources without a security group."""
     found = list(stack.about(resource, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "vpcId"))
     if not found:
         yield "no DefaultSecurityGroup"
@@ -126,7 +126,7 @@ def databases_private(resource: Resource, _stack: Stack) -> Iterator[str]:
     "nodes-without-public-addresses",
     Area.EXPOSURE,
     Severity.HIGH,
-    "Instances get no public address",
+    "Instances have no public address",
     remedy="set mapPublicIpOnLaunch of the subnet, and associatePublicIpAddress of the launch template, to false",
     types=("aws:ec2/subnet:Subnet", "aws:ec2/launchTemplate:LaunchTemplate"),
 )
@@ -145,8 +145,8 @@ def _sources(spec: object) -> bool:
 
 
 INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-internal"
-"""Read by the controller that is there, AWS's cloud controller manager in EKS' control plane. `...-scheme: internal` is
-of the AWS Load Balancer Controller, which is not installed: it would change nothing, and the balancer be public."""
+"""Annotation of the installed controller, AWS's cloud controller manager in EKS' control plane. `...-scheme: internal`
+belongs to the AWS Load Balancer Controller, which is not installed; with it the load balancer would be public."""
 
 
 @rule(
@@ -158,17 +158,17 @@ of the AWS Load Balancer Controller, which is not installed: it would change not
     types=("kubernetes:core/v1:Service", "kubernetes:gateway.envoyproxy.io/*:EnvoyProxy"),
 )
 def load_balancers_listed(resource: Resource, _stack: Stack) -> Iterator[str | Problem]:
-    """Services, and the one that Envoy Gateway makes for its proxies."""
+    """Services, and the one that Envoy Gateway creates for its proxies."""
     service = resource.at("spec")
     notes = resource.at("metadata", "annotations")
     if resource.kind == "EnvoyProxy":
         service = resource.at("spec", "provider", "kubernetes", "envoyService")
         notes = at(service, "annotations")
         if service is None:
-            yield "no envoyService: Envoy Gateway makes a public load balancer unless told otherwise"
+            yield "no envoyService: Envoy Gateway creates a public load balancer by default"
             return
     kind = at(service, "type") or ("LoadBalancer" if resource.kind == "EnvoyProxy" else "ClusterIP")
     if kind == "NodePort":
-        yield "type is NodePort: every node's address is an entrance"
+        yield "type is NodePort, which opens a port on every node"
     if kind == "LoadBalancer" and not is_true(at(notes, INTERNAL)) and not _sources(service):
-        yield "type is LoadBalancer, neither internal nor with loadBalancerSourceRanges"
+        yield "type is LoadBalancer, without the internal annotation and without limited loadBalancerSourceRanges"

@@ -1,4 +1,4 @@
-"""Least privilege in Kubernetes."""
+"""Rules on least privilege in Kubernetes: roles and bindings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BINDINGS = (
     "roles-name-what-they-grant",
     Area.IDENTITY,
     Severity.HIGH,
-    "Kubernetes roles name groups, resources and verbs",
-    remedy="list what the application reads and writes",
+    "Kubernetes roles list groups, resources and verbs",
+    remedy="list the resources that the application reads and writes",
     types=ROLES,
 )
 def roles_name_what_they_grant(resource: Resource, _stack: Stack) -> Iterator[Problem]:
@@ -27,7 +27,8 @@ def roles_name_what_they_grant(resource: Resource, _stack: Stack) -> Iterator[Pr
     for number, item in enumerate(entries(resource.at("rules"))):
         for key in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
             if "*" in entries(at(item, key)):
-                yield Problem(f"rules.{number}", f"{key} has * (resources {', '.join(entries(at(item, 'resources')))})")
+                resources = ", ".join(entries(at(item, "resources")))
+                yield Problem(f"rules.{number}", f"{key} contains * (resources {resources})")
 
 
 ESCALATING = {"escalate", "bind", "impersonate"}
@@ -37,12 +38,12 @@ ESCALATING = {"escalate", "bind", "impersonate"}
     "roles-cannot-grow",
     Area.IDENTITY,
     Severity.HIGH,
-    "No Kubernetes role lets its holder take more",
-    remedy="drop the verbs escalate, bind and impersonate",
+    "No Kubernetes role lets its holder gain permissions",
+    remedy="remove the verbs escalate, bind and impersonate",
     types=ROLES,
 )
 def roles_cannot_grow(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """Verbs that make administrators."""
+    """Verbs with which a holder becomes an administrator."""
     for number, item in enumerate(entries(resource.at("rules"))):
         if found := ESCALATING & set(entries(at(item, "verbs"))):
             yield Problem(f"rules.{number}", f"has {', '.join(sorted(found))}")
@@ -52,17 +53,17 @@ def roles_cannot_grow(resource: Resource, _stack: Stack) -> Iterator[Problem]:
     "no-cluster-admins",
     Area.IDENTITY,
     Severity.CRITICAL,
-    "No ServiceAccount is a cluster administrator, and nobody unnamed has a role",
-    remedy="bind a role that names what the application does, to its own ServiceAccount",
+    "No binding grants administrator rights or binds a shared or anonymous subject",
+    remedy="bind a role with the permissions of the application, to its own ServiceAccount",
     types=BINDINGS,
 )
 def no_cluster_admins(resource: Resource, _stack: Stack) -> Iterator[str]:
     """Bindings."""
     if resource.at("roleRef", "name") in {"cluster-admin", "admin"}:
-        yield f"binds {resource.at('roleRef', 'name')}"
+        yield f"binds role {resource.at('roleRef', 'name')}"
     for subject in entries(resource.at("subjects")):
         name = at(subject, "name")
         if name in {"system:anonymous", "system:unauthenticated", "system:authenticated", "system:masters"}:
-            yield f"binds {name}"
+            yield f"binds subject {name}"
         if at(subject, "kind") == "ServiceAccount" and name == "default":
             yield "binds the ServiceAccount default, which every pod of its namespace may use"

@@ -1,4 +1,4 @@
-"""Secrets stand in Secrets, and the engine knows that they are secret."""
+"""Rules on secrets: stored only in Secrets, marked as secret in the state."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ VALUES = (
     "no-secrets-in-variables",
     Area.SECRETS,
     Severity.CRITICAL,
-    "No variable and no argument of a container holds a secret in plain text",
-    remedy="put it into a Secret and refer to it with valueFrom.secretKeyRef, or mount it",
+    "No variable and no argument of a container contains a secret in plain text",
+    remedy="put the value into a Secret and refer to it with valueFrom.secretKeyRef, or mount the Secret",
     types=WORKLOADS,
 )
 def no_secrets_in_variables(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """Whoever may read pods reads their variables and arguments."""
+    """Variables and arguments are visible to everybody who may read pods."""
     found = pod(resource)
     for name, container, _ in found.containers() if found else ():
         for item in container.get("env") or []:
             value = item.get("value")
             if value and (isinstance(value, SecretText) or NAMES.search(item["name"]) or _looks_secret(value)):
-                yield Problem(f"{name}.env.{item['name']}", "holds a secret")
+                yield Problem(f"{name}.env.{item['name']}", "contains a secret")
         for key in ("command", "args"):
             for number, word in enumerate(container.get(key) or []):
                 if isinstance(word, SecretText) or _looks_secret(word):
-                    yield Problem(f"{name}.{key}.{number}", "holds a secret")
+                    yield Problem(f"{name}.{key}.{number}", "contains a secret")
 
 
 _CONTAINER_WORDS = re.compile(r"ontainers\.\d+\.(env|command|args)\.")
-"""Where `no-secrets-in-variables` looks."""
+"""Paths that `no-secrets-in-variables` checks."""
 
 
 def _looks_secret(text: object) -> bool:
@@ -51,17 +51,17 @@ def _looks_secret(text: object) -> bool:
     "no-secrets-outside-secrets",
     Area.SECRETS,
     Severity.CRITICAL,
-    "No ConfigMap, annotation, tag or user data holds a secret",
-    remedy="put it into a Secret, or wrap it with pulumi.Output.secret",
+    "No ConfigMap, annotation, tag or user data contains a secret",
+    remedy="put the value into a Secret, or wrap it with pulumi.Output.secret",
     types=("kubernetes:core/v1:ConfigMap", "kubernetes:apps/v1:*", "aws:*"),
 )
 def no_secrets_outside_secrets(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """Plain text that looks like a secret, and secrets where anybody reads them."""
+    """Plain text that looks like a secret, and secrets in readable fields."""
     readable = ("data", "binaryData") if resource.kind == "ConfigMap" else ("metadata", "tags", "userData")
     for path, text in texts(resource.inputs):
         if isinstance(text, SecretText):
             if path.startswith(readable):
-                yield Problem(path, "is a secret in a place that anybody reads")
+                yield Problem(path, "is a secret in a field that is not protected")
         elif _looks_secret(text) and not _CONTAINER_WORDS.search(path):
             yield Problem(path, "looks like a secret")
 
@@ -70,8 +70,8 @@ def no_secrets_outside_secrets(resource: Resource, _stack: Stack) -> Iterator[Pr
     "secrets-are-known-as-such",
     Area.SECRETS,
     Severity.CRITICAL,
-    "What a Secret or a password field holds is a secret of the stack",
-    remedy="wrap the value with pulumi.Output.secret: otherwise it stands in the state in plain text",
+    "Values of Secrets and password fields are marked as secret",
+    remedy="wrap the value with pulumi.Output.secret; otherwise the state contains it in plain text",
     types=(
         "kubernetes:core/v1:Secret",
         "aws:rds/instance:Instance",
@@ -80,7 +80,7 @@ def no_secrets_outside_secrets(resource: Resource, _stack: Stack) -> Iterator[Pr
     ),
 )
 def secrets_are_known_as_such(resource: Resource, _stack: Stack) -> Iterator[Problem]:
-    """Marks of the engine; a policy pack sees values without them, so it sees none of this."""
+    """Secret marks of the engine; a policy pack does not receive the marks, so it skips this rule."""
     if not resource.marked:
         return
     for key in ("stringData", "data", "password", "authToken", "secretString"):

@@ -1,4 +1,4 @@
-"""Versions are those that AWS supports, today and for some time to come."""
+"""Rule on versions in AWS's standard support."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from policy.model import UNKNOWN, Area, Problem, Resource, Severity, Stack, rule
 from policy.support import WARNING_DAYS, table
 
 ENGINES = {"aws:rds/instance:Instance": None, "aws:elasticache/replicationGroup:ReplicationGroup": "redis"}
-"""Types whose input `engine` names the product, with AWS's default of it."""
+"""Types whose input `engine` is the product, with AWS's default for that input."""
 
 PARTS = {"eks": 2, "mysql": 2}
-"""Parts of a version that make it a major one: `8.4.6` is 8.4, `17.6` is 17."""
+"""Number of parts in a major version: 8.4 for `8.4.6`, 17 for `17.6`."""
 
 
 def product_of(resource: Resource) -> tuple[object, object]:
-    """Return what a resource runs, by its name in support.yaml, and the full version of it."""
+    """Return the product of a resource, as in support.yaml, and its full version."""
     if resource.type in ENGINES:
         return resource.at("engine") or ENGINES[resource.type], resource.at("engineVersion")
     return "eks", resource.at("version")
 
 
 def major(product: str, version: str) -> str:
-    """Return the part of a version by which AWS ends support."""
+    """Return the major version, for which AWS announces the end of support."""
     return ".".join(version.split(".")[: PARTS.get(product, 1)])
 
 
@@ -31,20 +31,20 @@ def major(product: str, version: str) -> str:
     Area.SUPPORT,
     Severity.HIGH,
     "Kubernetes, databases and Redis run versions in AWS's standard support",
-    remedy="raise the version in the stack's settings, as docs/aws.md says; a new version needs a row in "
+    remedy="raise the version in the stack's settings as described in docs/aws.md; a new version needs a row in "
     "policy/support.yaml",
     types=("aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", *ENGINES),
 )
 def versions_supported(resource: Resource, stack: Stack) -> Iterator[Problem]:
-    """After the end, AWS charges for extended support, or upgrades by itself; before it, this warns."""
+    """After the end of support AWS charges for extended support or upgrades automatically; warn in time."""
     product, version = product_of(resource)
-    # That there is a version at all is another rule's; a node group without one gets the cluster's.
+    # Another rule requires a version; a node group without a version has that of the cluster.
     if version is None or UNKNOWN in (product, version):
         return
     wanted = major(str(product), str(version))
     row = table().get(str(product), {}).get(wanted)
     if row is None:
-        yield Problem("", f"{product} {wanted} has no row in policy/support.yaml: nobody knows its end of support")
+        yield Problem("", f"{product} {wanted} has no row in policy/support.yaml: its end of support is not known")
     elif row.ends is not None and row.ends < stack.today:
         yield Problem("", f"{product} {wanted} left standard support on {row.ends} ({row.source})")
     elif row.ends is not None and (row.ends - stack.today).days <= WARNING_DAYS:

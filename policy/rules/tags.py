@@ -1,4 +1,4 @@
-"""Every AWS resource says whose it is, and what pays for it."""
+"""Rules on tags of AWS resources, which name their owner and cost center."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def untaggable() -> frozenset[str]:
     "tagged",
     Area.TAGS,
     Severity.LOW,
-    "AWS resources bear the environment's tags",
-    remedy="set them as the provider's defaultTags",
+    "AWS resources have the tags of the profile",
+    remedy="set the tags as the provider's defaultTags",
     types=("aws:*",),
 )
 def tagged(resource: Resource, stack: Stack) -> Iterator[str]:
@@ -44,8 +44,8 @@ def tagged(resource: Resource, stack: Stack) -> Iterator[str]:
     "instances-tagged",
     Area.TAGS,
     Severity.LOW,
-    "What launch templates start bears the tags as well",
-    remedy="set tagSpecifications for instance and volume: a provider's defaultTags do not reach them",
+    "Instances and volumes from launch templates have the tags of the profile",
+    remedy="set tagSpecifications for instance and volume: a provider's defaultTags do not apply to them",
     types=("aws:ec2/launchTemplate:LaunchTemplate",),
 )
 def instances_tagged(resource: Resource, stack: Stack) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Everything on the wire is encrypted."""
+"""Rules on encryption in transit, and authentication of Redis."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ SECURE = "aws:SecureTransport"
 
 
 def refuses_plain(document: object) -> bool:
-    """Whether a resource policy denies everybody who comes without TLS."""
+    """Tell whether a resource policy denies every request without TLS."""
     return document is UNKNOWN or any(
         not item.allows and "*" in item.principals and str(at(item.condition, "Bool", SECURE)).lower() == "false"
         for item in statements(document)
     )
+
+
+def plain_requests(resource: Resource, stack: Stack, policy_type: str, key: str) -> Iterator[str]:
+    """Yield a problem unless a resource policy of `policy_type` denies requests without TLS."""
+    if not any(refuses_plain(policy.at("policy")) for policy in stack.about(resource, policy_type, key)):
+        yield f"no {policy_type.rsplit(':', 1)[-1]} denies requests with {SECURE} false"
 
 
 @rule(
@@ -29,9 +35,7 @@ def refuses_plain(document: object) -> bool:
 )
 def buckets_refuse_plain_http(resource: Resource, stack: Stack) -> Iterator[str]:
     """S3 bucket policy."""
-    found = stack.about(resource, "aws:s3/bucketPolicy:BucketPolicy", "bucket")
-    if not any(refuses_plain(policy.at("policy")) for policy in found):
-        yield f"no BucketPolicy denies what comes with {SECURE} false"
+    yield from plain_requests(resource, stack, "aws:s3/bucketPolicy:BucketPolicy", "bucket")
 
 
 @rule(
@@ -44,13 +48,11 @@ def buckets_refuse_plain_http(resource: Resource, stack: Stack) -> Iterator[str]
 )
 def files_refuse_plain_nfs(resource: Resource, stack: Stack) -> Iterator[str]:
     """EFS file system policy."""
-    found = stack.about(resource, "aws:efs/fileSystemPolicy:FileSystemPolicy", "fileSystemId")
-    if not any(refuses_plain(policy.at("policy")) for policy in found):
-        yield f"no FileSystemPolicy denies what comes with {SECURE} false"
+    yield from plain_requests(resource, stack, "aws:efs/fileSystemPolicy:FileSystemPolicy", "fileSystemId")
 
 
 FORCED = {"postgres": ("rds.force_ssl", {"1"}), "mysql": ("require_secure_transport", {"1", "ON"})}
-"""Parameter that makes TLS mandatory, and its values, by engine."""
+"""Parameter that enforces TLS, and its values, by engine."""
 
 
 @rule(
@@ -67,7 +69,7 @@ def databases_force_tls(resource: Resource, stack: Stack) -> Iterator[str]:
     if resource.at("engine") is UNKNOWN:
         return
     if wanted is None:
-        yield f"engine {resource.at('engine')} is none of {', '.join(FORCED)}"
+        yield f"engine {resource.at('engine')} is not one of {', '.join(FORCED)}"
         return
     name = resource.at("parameterGroupName")
     groups = [
@@ -84,8 +86,8 @@ def databases_force_tls(resource: Resource, stack: Stack) -> Iterator[str]:
     "redis-tls",
     Area.TRANSIT,
     Severity.HIGH,
-    "Redis speaks TLS only",
-    remedy="set transitEncryptionEnabled, and transitEncryptionMode required",
+    "Redis refuses connections without TLS",
+    remedy="set transitEncryptionEnabled, and transitEncryptionMode to required",
     types=("aws:elasticache/replicationGroup:ReplicationGroup",),
 )
 def redis_tls(resource: Resource, _stack: Stack) -> Iterator[str]:
@@ -93,14 +95,14 @@ def redis_tls(resource: Resource, _stack: Stack) -> Iterator[str]:
     if not is_true(resource.at("transitEncryptionEnabled")):
         yield f"transitEncryptionEnabled is {resource.at('transitEncryptionEnabled')}"
     if resource.at("transitEncryptionMode") == "preferred":
-        yield "transitEncryptionMode preferred lets clients in without TLS"
+        yield "transitEncryptionMode is preferred, which accepts clients without TLS"
 
 
 @rule(
     "redis-authenticates",
     Area.IDENTITY,
     Severity.HIGH,
-    "Redis asks clients who they are",
+    "Redis authenticates its clients",
     remedy="set authToken or userGroupIds",
     types=("aws:elasticache/replicationGroup:ReplicationGroup",),
 )
@@ -111,29 +113,29 @@ def redis_authenticates(resource: Resource, _stack: Stack) -> Iterator[str]:
 
 
 PLAIN = {
-    r"sslmode=(disable|allow|prefer)\b": "asks Postgres for no TLS",
-    r"\bredis://": "speaks to Redis without TLS",
-    r"\bmysql://[^ ]*tls=false": "asks MySQL for no TLS",
-    r"http://[a-z0-9.-]*\.amazonaws\.com": "speaks to AWS without TLS",
+    r"sslmode=(disable|allow|prefer)\b": "connects to Postgres without mandatory TLS",
+    r"\bredis://": "connects to Redis without TLS",
+    r"\bmysql://[^ ]*tls=false": "connects to MySQL without TLS",
+    r"http://[a-z0-9.-]*\.amazonaws\.com": "connects to AWS without TLS",
 }
 
 UNVERIFIED = {
-    r"sslmode=(require|verify-ca)\b": "encrypts without knowing whom it talks to",
-    r"\"tls\": *\"(skip-verify|preferred)\"": "encrypts without knowing whom it talks to",
+    r"sslmode=(require|verify-ca)\b": "uses TLS without verifying the server",
+    r"\"tls\": *\"(skip-verify|preferred)\"": "uses TLS without verifying the server",
 }
-"""What turns TLS into a talk with anybody, in a connection string or a configuration file."""
+"""Patterns of TLS without verification, in a connection string or a configuration file."""
 
 
 @rule(
     "connections-use-tls",
     Area.TRANSIT,
     Severity.HIGH,
-    "No configured connection goes without TLS, or to a database that is not verified",
+    "Configured connections use TLS and verify the server",
     remedy="use sslmode=verify-full, rediss:// and https://",
     types=("kubernetes:*",),
 )
 def connections_use_tls(resource: Resource, stack: Stack) -> Iterator[Problem]:
-    """Connection strings in Secrets, ConfigMaps and pods; inside one machine there is no wire."""
+    """Connection strings in Secrets, ConfigMaps and pods; on a single machine there is no network to protect."""
     if not stack.profile.cloud:
         return
     patterns = PLAIN | UNVERIFIED
@@ -159,33 +161,36 @@ def _ports(listeners: list[Data]) -> str:
     "gateways-use-tls",
     Area.TRANSIT,
     Severity.HIGH,
-    "The entrance serves users over TLS",
+    "Gateways serve users over TLS",
     remedy="give the Gateway a listener with protocol HTTPS, or its load balancer a certificate",
     types=("kubernetes:gateway.networking.k8s.io/*:Gateway",),
 )
 def gateways_use_tls(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Gateway API listeners, or the load balancer before Envoy; a machine of its own has no wire."""
+    """Gateway API listeners, or the load balancer in front of Envoy; not on a single machine."""
     listeners = entries(resource.at("spec", "listeners"))
     notes = [item.at(*ENVOY_SERVICE, "annotations") for item in stack.of(ENVOY_PROXY)]
     if any(is_set(at(note, CERTIFICATE)) and at(note, PORTS) == _ports(listeners) for note in notes):
         return
     if stack.profile.cloud and not any(at(item, "protocol") in {"HTTPS", "TLS", UNKNOWN} for item in listeners):
-        yield f"listeners speak {', '.join(str(at(item, 'protocol')) for item in listeners) or 'nothing'}"
+        protocols = ", ".join(str(at(item, "protocol")) for item in listeners)
+        yield f"listeners use {protocols}" if protocols else "there are no listeners"
 
 
 @rule(
     "certificates-checked",
     Area.TRANSIT,
     Severity.HIGH,
-    "Nobody is told to trust any certificate",
-    remedy="give the client the authority that signed the certificate",
+    "Clients verify certificates",
+    remedy="configure the certificate authority of the server",
     types=("kubernetes:*",),
 )
 def certificates_checked(resource: Resource, _stack: Stack) -> Iterator[Problem]:
     """Switches that turn verification off."""
     pattern = re.compile(r"insecure-skip-tls-verify[=: ]*true|ssl_cert_reqs=none|verify_ssl: *false", re.IGNORECASE)
     yield from (
-        Problem(path, "turns verification off") for path, text in texts(resource.inputs) if pattern.search(text)
+        Problem(path, "turns certificate verification off")
+        for path, text in texts(resource.inputs)
+        if pattern.search(text)
     )
     if resource.at("spec", "insecureSkipTLSVerify") is True:
-        yield Problem("spec.insecureSkipTLSVerify", "turns verification off")
+        yield Problem("spec.insecureSkipTLSVerify", "turns certificate verification off")

@@ -1,1 +1,1 @@
-"""Well-kept scanners beside our own rules: kubeconform over Kubernetes objects, checkov over AWS resources."""
+"""Third-party scanners in addition to the rules: kubeconform for Kubernetes objects, checkov for AWS resources."""

@@ -1,4 +1,4 @@
-"""checkov over the AWS resources of a stack. It has an environment of its own: its requirements disagree with ours."""
+"""Runs checkov on the AWS resources of a stack, in a separate Python environment."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ OFFLINE = {"LOG_LEVEL": "ERROR", "CHECKOV_OPENAI_API_KEY": "", "BC_API_KEY": ""}
 
 @dataclass(frozen=True)
 class Scan:
-    """What checkov says of a plan.
+    """Result of checkov for a plan.
 
     Attributes:
-        passed: Number of checks passed.
-        failed: Checks failed.
-        resources: Number of resources that it saw.
+        passed: Number of passed checks.
+        failed: Failed checks.
+        resources: Number of resources that checkov read.
     """
 
     passed: int
@@ -37,11 +37,11 @@ def scan(plan: Data, folder: Path) -> Scan:
 
     Args:
         plan: The plan, as `terraform show -json` prints it.
-        folder: Where it is written for checkov.
+        folder: Folder for the plan's file.
 
     Raises:
         UserError: checkov could not be installed.
-        RuntimeError: checkov itself failed, or could not read the plan.
+        RuntimeError: checkov failed, or could not read the plan.
     """
     python = environments.ensure("checkov", REQUIREMENTS, estimate=ESTIMATE_SECONDS)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,10 +62,10 @@ def scan(plan: Data, folder: Path) -> Scan:
 
 
 def parsed(answer: Data) -> Scan:
-    """Return what an answer of checkov says.
+    """Return the result in checkov's output.
 
     Raises:
-        RuntimeError: It could not read the plan.
+        RuntimeError: checkov could not read the plan.
     """
     summary = answer.get("summary", answer)
     if summary.get("parsing_errors") or not summary.get("resource_count"):

@@ -1,4 +1,4 @@
-"""kubeconform over the Kubernetes objects of a stack."""
+"""Runs kubeconform on the Kubernetes objects of a stack."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from policy.scanners.schemas import LOCATION
 
 @dataclass(frozen=True)
 class Invalid:
-    """An object that its schema refuses."""
+    """An object that does not match its schema."""
 
     subject: str
     message: str
 
 
 def plain_numbers(value: Data) -> Data:
-    """Return data with whole numbers as such: the engine knows floating-point numbers only."""
+    """Return data with whole numbers as integers; the engine converts all numbers to floating point."""
     if isinstance(value, dict):
         return {key: plain_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -35,16 +35,16 @@ def objects(stack: Stack) -> list[Resource]:
 
 
 def validate(found: Iterable[Resource], schemas: Path, folder: Path) -> list[Invalid]:
-    """Return what the schemas refuse; a kind without a schema counts as refused.
+    """Return the objects that do not match their schemas; an object of a kind without a schema counts as invalid.
 
     Args:
         found: Objects.
-        schemas: Folder of schemas, one file a kind.
-        folder: Where the objects are written for kubeconform.
+        schemas: Folder of schemas, one file for each kind.
+        folder: Folder for the objects' files.
 
     Raises:
         UserError: kubeconform is not built.
-        RuntimeError: kubeconform itself failed.
+        RuntimeError: kubeconform failed.
     """
     from artifacts.toolchain import binary
 

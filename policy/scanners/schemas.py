@@ -1,6 +1,6 @@
-"""JSON schemas of Kubernetes objects, from an API server's OpenAPI document and from CustomResourceDefinitions.
+"""Builds JSON schemas for kubeconform from an API server's OpenAPI document and from CustomResourceDefinitions.
 
-kubeconform wants one file a kind. Fields that a schema does not know are refused, as server-side apply refuses them.
+kubeconform reads one file for each kind. The schemas refuse unknown fields, as server-side apply does.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from policy.model import Data
 
 REFERENCE = "#/definitions/"
 LOCATION = "{{ .ResourceKind }}_{{ .Group }}_{{ .ResourceAPIVersion }}.json"
-"""Name of a kind's file, as kubeconform's template."""
+"""Template of kubeconform for the name of a kind's file."""
 
 SCALARS = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["string", "integer"]},
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": ["string", "number"]},
 }
-"""Types that the document describes as text, though numbers are taken as well."""
+"""Types that the document describes as strings although numbers are valid too."""
 
 OPEN = "x-kubernetes-preserve-unknown-fields"
 EITHER = "x-kubernetes-int-or-string"
 
 
 def file_name(group: str, version: str, kind: str) -> str:
-    """Return the name of a kind's file; kubeconform gives the core group its version's name."""
+    """Return the name of a kind's file; for the core group kubeconform uses the version as the group."""
     return f"{kind.lower()}_{group or version}_{version}.json"
 
 
 def closed(schema: Data) -> Data:
     """Return a schema that refuses unknown fields, in the dialect of JSON Schema.
 
-    Parts under anyOf, oneOf, allOf and not only constrain what is described beside them; they stay open.
+    Schemas below anyOf, oneOf, allOf and not stay open: they only constrain fields that are described elsewhere.
     """
     if not isinstance(schema, Mapping):
         return schema
@@ -53,12 +53,12 @@ def closed(schema: Data) -> Data:
 
 
 def of_openapi(document: Data) -> dict[str, Data]:
-    """Return the files for the kinds of an API server's `/openapi/v2`."""
+    """Return the schema files of the kinds in an API server's `/openapi/v2`."""
     definitions = {name: SCALARS.get(name) or closed(item) for name, item in document["definitions"].items()}
     files: dict[str, Data] = {}
     for name, item in document["definitions"].items():
         kinds = item.get("x-kubernetes-group-version-kind", [])
-        if len(kinds) != 1:  # DeleteOptions and its like, which belong to every group
+        if len(kinds) != 1:  # types such as DeleteOptions, which belong to every group
             continue
         schema = {"$ref": f"{REFERENCE}{name}", "definitions": closure(name, definitions)}
         files[file_name(kinds[0]["group"], kinds[0]["version"], kinds[0]["kind"])] = schema
@@ -66,7 +66,7 @@ def of_openapi(document: Data) -> dict[str, Data]:
 
 
 def closure(name: str, definitions: Mapping[str, Data]) -> dict[str, Data]:
-    """Return a definition and all that it refers to: a small file is read quickly."""
+    """Return a definition with all definitions that it refers to, so that each file is small."""
     found: dict[str, Data] = {}
     waiting = [name]
     while waiting:
@@ -78,7 +78,7 @@ def closure(name: str, definitions: Mapping[str, Data]) -> dict[str, Data]:
 
 
 def references(schema: Data) -> list[str]:
-    """Return the names of the definitions that a schema refers to."""
+    """Return the names of the definitions that a schema references."""
     if isinstance(schema, Mapping):
         own = schema.get("$ref")
         below = [name for value in schema.values() for name in references(value)]
@@ -87,7 +87,7 @@ def references(schema: Data) -> list[str]:
 
 
 def of_crds(crds: Iterable[Data]) -> dict[str, Data]:
-    """Return the files for the kinds of CustomResourceDefinitions."""
+    """Return the schema files of the kinds in CustomResourceDefinitions."""
     files: dict[str, Data] = {}
     for crd in crds:
         spec = crd["spec"]

@@ -1,4 +1,4 @@
-"""Explained skips of scanners' checks, from `skips.yaml`."""
+"""Reads the skipped checks of scanners, with reasons, from `skips.yaml`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = Path(__file__).with_name("skips.yaml")
 
 @dataclass(frozen=True)
 class Failed:
-    """A check of a scanner that a resource failed."""
+    """A failed check of a scanner on a resource."""
 
     check: str
     title: str
@@ -26,7 +26,7 @@ class Failed:
 
 
 class Skip(BaseModel):
-    """One entry: a check, the resources and stacks in which it does not hold, and why."""
+    """One skipped check, with its resources, stacks and reason."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +43,7 @@ def skips() -> tuple[Skip, ...]:
 
 
 def unexplained(found: Iterable[Failed], entries: Iterable[Skip], stack: str) -> tuple[list[Failed], list[Skip]]:
-    """Return the failed checks that no entry explains, and the entries for the stack that explain none."""
+    """Return the failed checks without an entry, and the entries for the stack that match no failed check."""
     own = [entry for entry in entries if stack in entry.stacks]
     left: list[Failed] = []
     used: set[Skip] = set()

@@ -1,4 +1,4 @@
-"""AWS resources as a Terraform plan, the form that scanners of infrastructure read."""
+"""Converts AWS resources to a Terraform plan, the format that infrastructure scanners read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = Path(__file__).with_name("terraform.yaml")
 
 @dataclass(frozen=True)
 class Names:
-    """What terraform.yaml says."""
+    """Content of terraform.yaml."""
 
     bare: frozenset[str]
     types: Mapping[str, str]
@@ -47,7 +47,7 @@ def type_of(token: str) -> str:
 
 
 def label(name: str) -> str:
-    """Return a resource's name as Terraform allows names."""
+    """Return a resource's name with only the characters that Terraform allows."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
@@ -57,7 +57,7 @@ def address(resource: Resource) -> str:
 
 
 def singular(word: str) -> str:
-    """Return the name of one of several blocks."""
+    """Return the singular of the name of a list of blocks."""
     if word in names().plural:
         return word
     return f"{word[:-3]}y" if word.endswith("ies") else word.removesuffix("s")
@@ -80,7 +80,7 @@ def values(inputs: Mapping[str, Data]) -> dict[str, Data]:
 
 
 def known_values(resources: Sequence[Resource]) -> dict[str, list[str]]:
-    """Return what refers to which resource: ids and ARNs, to references such as `aws_kms_key.data.arn`."""
+    """Return the references, such as `aws_kms_key.data.arn`, for ids, ARNs and bucket names of resources."""
     found: dict[str, list[str]] = {}
     for resource in resources:
         identity, made = outputs(resource.type, resource.name, resource.inputs)
@@ -92,7 +92,7 @@ def known_values(resources: Sequence[Resource]) -> dict[str, list[str]]:
 
 
 def expressions(node: Mapping[str, Data], known: Mapping[str, list[str]], own: str) -> dict[str, Data]:
-    """Return the references that stand behind a resource's attributes, as a plan's configuration tells them."""
+    """Return the references in a resource's attributes, in the form of a plan's configuration."""
     made: dict[str, Data] = {}
     for key, value in node.items():
         if key in names().maps:
@@ -115,7 +115,7 @@ def _texts(value: Data) -> Iterator[str]:
 def plan(stack: Stack) -> dict[str, Data]:
     """Return a Terraform plan that creates the AWS resources of a stack.
 
-    The format is that of `terraform show -json`, version 1.2, as far as scanners read it.
+    The format is that of `terraform show -json`, version 1.2, limited to the fields that scanners read.
     """
     resources = [item for item in stack.resources if item.type.startswith("aws:")]
     known = known_values(resources)

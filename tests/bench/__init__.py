@@ -1,1 +1,1 @@
-"""Measurements: every number of the README comes from here or from a smoke report, never from a timed test."""
+"""Measurements; every figure in the documentation comes from here or from a smoke report, never from a timed test."""

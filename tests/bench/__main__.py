@@ -1,4 +1,4 @@
-"""`make bench`: the platform's own figures, then the latency of serving beside its neighbours."""
+"""`make bench`: measures the platform, then compares the latency of serving with other servers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(
     aws: Annotated[bool, typer.Option(help="Compare a preview of prod with the engine's own time too.")] = True,
     growth: Annotated[bool, typer.Option(help="Measure the engine at 30, 100 and 300 objects too.")] = False,
 ) -> None:
-    """Measure and print; reports are written under .mlp/reports/."""
+    """Measure, print the figures, and write reports to .mlp/reports/."""
     figures = platform.from_nothing() if fresh else []
     platform.show(figures + platform.measure())
     if aws:

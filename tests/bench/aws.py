@@ -1,10 +1,9 @@
-"""`python -m tests.bench.aws`: what a preview of an AWS stack costs beside the engine's own time for as many resources.
+"""`python -m tests.bench.aws`: compares the preview of an AWS stack with the engine's time for as many resources.
 
-The preview is that of `prod` from nothing, against an emulated account. Beside it, in the same run, the same engine
-previews a program with as many resources of the smallest kind there is (`random.RandomId`), a tenth of them
-components with ten children each as the platform has, and one resource of each other plugin that the platform loads:
-starting a plugin is the engine's own time too. Memory is the highest sum over the Python process, the engine and its
-plugins; the emulated account is not counted.
+It previews a new stack `prod` against an emulated account. In the same run, the same engine previews a program with as
+many resources of a small kind (`random.RandomId`): a tenth of them are components with ten children each, as in the
+platform, and one resource of each other plugin is included, because starting a plugin is part of the engine's time.
+Memory is the highest sum over the Python process, the engine and its plugins, without the emulated account.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ IMPORT_SECONDS, MOCKS_SECONDS = 2.0, 30.0
 STACKS = ("dev", "staging", "prod")
 SAMPLE_SECONDS = 0.1
 DEBUG = pulumi.log.debug
-"""As the SDK has it; the trivial program runs as the SDK comes, without what `infra.sdk_speed` changes."""
+"""Parallelism of the SDK; the trivial program runs without the changes of `infra.sdk_speed`."""
 
 PLUGINS = 5
-"""Resources by which the other plugins are loaded: two providers and three resources."""
+"""Number of resources that load the other plugins: two providers and three resources."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Cost:
 
 
 class Nothing(dynamic.ResourceProvider):
-    """A dynamic provider that makes nothing."""
+    """A dynamic provider that creates nothing."""
 
 
 class One(dynamic.Resource, name="One"):
@@ -61,7 +60,7 @@ class One(dynamic.Resource, name="One"):
 
 
 def one_of_each_plugin() -> None:
-    """Declare one resource of each plugin that the platform loads beside `random`."""
+    """Declare one resource of each plugin that the platform loads in addition to `random`."""
     account = pulumi.ResourceOptions(provider=aws.Provider("aws", region=REGION))
     aws.cloudwatch.LogGroup("one", name="one", opts=account)
     cluster = pulumi.ResourceOptions(provider=k8s.Provider("kubernetes", kubeconfig="{}"))
@@ -70,7 +69,7 @@ def one_of_each_plugin() -> None:
 
 
 def trivial(count: int) -> Callable[[], None]:
-    """Return a program of `count` resources: components with ten random identities each, and one of each plugin."""
+    """Return a program of `count` resources: components with ten random ids each, and one resource of each plugin."""
 
     def program() -> None:
         pulumi.log.debug = DEBUG
@@ -86,7 +85,7 @@ def trivial(count: int) -> Callable[[], None]:
 
 
 def measured(work: Callable[[], object]) -> Cost:
-    """Run `work` and return what it cost this process and those it started."""
+    """Run `work` and return the time and memory of this process and its children."""
     highest, over, process = 0, threading.Event(), psutil.Process()
 
     def watch() -> None:
@@ -113,14 +112,14 @@ def measured(work: Callable[[], object]) -> Cost:
 
 
 def alone(code: str) -> float:
-    """Return the wall seconds of a Python process of its own, its start included."""
+    """Return the wall seconds of a new Python process, its start included."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return time.monotonic() - began
 
 
 def without_engine() -> list[Figure]:
-    """Return what the program costs by itself: its import, and all AWS stacks against mocks."""
+    """Return the seconds of the program alone: its import, and all AWS stacks against mocks."""
     with step("the program alone"):
         imported = min(alone("import infra.program") for _ in range(3))
         mocked = alone(f"from policy.render import render_stack; [render_stack(name) for name in {STACKS}]")
@@ -131,7 +130,7 @@ def without_engine() -> list[Figure]:
 
 
 def measure(stack: str = "prod", rounds: int = 3) -> list[Figure]:
-    """Return the figures of one stack: the best of some rounds of each, taken in turn."""
+    """Return the figures of one stack: the best of several rounds, in rotation."""
     from artifacts import manifests
 
     manifests.ensure()

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.engine`: how preview, up, refresh and destroy grow with the number of Kubernetes objects.
+"""`python -m tests.bench.engine`: measures preview, up, refresh and destroy for growing numbers of Kubernetes objects.
 
 A control plane on loopback, the real engine, a file backend, the offline plugins, and the CRD bundles that
 `mlp vendor` has rendered.
@@ -29,7 +29,7 @@ OPERATIONS = ("preview of all", "up", "preview of nothing", "up of nothing", "re
 def main(
     objects: Annotated[list[int] | None, typer.Option(help="Numbers of ConfigMaps to measure.")] = None,
 ) -> None:
-    """Measure each number of objects in a stack of its own and print seconds and the size of the state."""
+    """Measure a stack for each number of objects; print the seconds and the size of the state."""
     table = Table("objects", *(f"{name}, s" for name in OPERATIONS), "state, kB")
     with tempfile.TemporaryDirectory() as place, control_plane(Path(place)) as plane:
         for count in objects or [30, 100, 300]:

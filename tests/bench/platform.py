@@ -1,4 +1,4 @@
-"""What a user of the command line waits for, and what the platform costs: seconds, memory, state."""
+"""Measures the platform for a user of the command line: seconds, memory, size of the state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number beside what it must reach."""
+    """One measured number and its target."""
 
     name: str
     value: float
@@ -31,7 +31,7 @@ class Figure:
 
     @property
     def ok(self) -> bool:
-        """True when there is no target, or it is met."""
+        """True when there is no target, or the figure meets it."""
         return self.target is None or self.value <= self.target
 
 
@@ -39,7 +39,7 @@ def timed(command: list[str]) -> tuple[float, str]:
     """Run a command and return its wall seconds and output.
 
     Raises:
-        UserError: It failed; the end of its output is shown.
+        UserError: The command failed; contains the end of its output.
     """
     with step(" ".join(command)):
         began = time.monotonic()
@@ -51,12 +51,12 @@ def timed(command: list[str]) -> tuple[float, str]:
 
 
 def up_report() -> dict[str, Any]:
-    """Return what the last `mlp up` of stack `local` wrote about itself."""
+    """Return the report of the last `mlp up` of stack `local`."""
     return json.loads((paths.REPORTS / "up-local.json").read_text())
 
 
 def from_nothing() -> list[Figure]:
-    """Remove stack and cluster, keep toolchain and images, and bring everything up again."""
+    """Delete stack and cluster, keep toolchain and images, and deploy everything again."""
     mlp = [str(paths.VENV / "bin" / "mlp")]
     timed([*mlp, "destroy", "--stack", "local"])
     timed([*mlp, "cluster", "reset"])

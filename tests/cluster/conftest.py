@@ -1,4 +1,4 @@
-"""The platform under test: brought up by the same command that a user types."""
+"""The platform under test, deployed with the command that a user types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cluster.support import mlp
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what stops and restarts the node last: every other test needs the platform as it is."""
+    """Run tests that stop and restart the node last, because every other test needs the running platform."""
     items.sort(key=lambda item: item.get_closest_marker("restarts_node") is not None)
 
 
@@ -50,5 +50,5 @@ def served(platform: dict[str, Any]) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def keys() -> dict[str, str]:
-    """Join keys of a flight that the online store knows."""
+    """Join keys of a flight whose features are in the online store."""
     return deploy.example()

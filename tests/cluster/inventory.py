@@ -1,4 +1,4 @@
-"""What is on a cluster, what a stack's state says of it, and which data must outlive any update."""
+"""Lists the objects in a cluster, the resources in a stack's state, and the data that must survive any update."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _kinds(api: client.ApiClient) -> dict[str, str]:
 
 
 def declared(api: client.ApiClient) -> set[tuple[str, str]]:
-    """Return every object that the program made, as (kind, `namespace/name`): it owns fields of them."""
+    """Return every object that the program created, as (kind, `namespace/name`), by its field manager."""
     found = set[tuple[str, str]]()
     for path, kind in _kinds(api).items():
         for item in _get(api, path).get("items") or []:
@@ -56,7 +56,7 @@ def declared(api: client.ApiClient) -> set[tuple[str, str]]:
 
 
 def recorded(stack: str) -> dict[str, Any]:
-    """Return the stack's deployment: its resources, and operations that are marked as under way."""
+    """Return the stack's deployment: resources and pending operations."""
     deployment: Any = open_stack(stack, writes=False).export_stack().deployment
     return deployment
 
@@ -71,9 +71,9 @@ def objects(deployment: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def downstream(deployment: dict[str, Any], roots: set[tuple[str, str]]) -> list[str]:
-    """Return the URNs of `roots` and of everything that depends on them or is a part of what does."""
+    """Return the URNs of `roots` and of everything that depends on them or is part of a dependent resource."""
     gone: list[str] = []
-    for entry in deployment["resources"]:  # a resource stands after all that it depends on
+    for entry in deployment["resources"]:  # a resource comes after all its dependencies
         kind, identity = entry["type"].rsplit(":", 1)[-1], entry.get("id", "")
         above = {entry.get("parent"), *entry.get("dependencies", [])}
         if (kind, identity) in roots or above & set(gone):
@@ -82,7 +82,7 @@ def downstream(deployment: dict[str, Any], roots: set[tuple[str, str]]) -> list[
 
 
 def data(platform: dict[str, Any], core: client.CoreV1Api) -> dict[str, set[str]]:
-    """Return what users would miss: registered versions, runs, features, objects, volumes."""
+    """Return the users' data: registered versions, runs, features, objects, volumes."""
     with online_store(core) as store:
         keys: Any = store.keys()
     root = secret(core, "data", "s3-root")

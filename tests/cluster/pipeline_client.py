@@ -1,4 +1,4 @@
-"""What became of runs: state, steps, pods, workflow."""
+"""Reads runs of pipelines: state, steps, pods, workflow."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 ALIVE = ("Pending", "Running")
 
 EXECUTOR = re.compile(r"\.executor(\(\d+\))?$")
-"""End of a node's name."""
+"""End of the name of a node that runs a step."""
 
 PATIENCE_SECONDS = 600.0
 """Longest time for a run of a few steps on a busy machine; measured is a tenth."""
 
 
 def fresh() -> str:
-    """Return a seed that no cache knows."""
+    """Return a seed without cached results."""
     return uuid.uuid4().hex
 
 
@@ -36,7 +36,7 @@ class Runs:
     """Client of runs.
 
     Attributes:
-        api: Client of Pipelines, by way of the gateway.
+        api: Client of Pipelines, through the gateway.
         core: Client of pods.
         objects: Client of workflows.
         namespace: Namespace of runs.
@@ -53,7 +53,7 @@ class Runs:
         return started.run_id
 
     def get(self, run: str) -> V2beta1Run:
-        """Return what the API says about a run."""
+        """Return a run from the API."""
         return self.api.get_run(run)
 
     def ended(self, run: str, seconds: float = PATIENCE_SECONDS) -> V2beta1Run:
@@ -61,7 +61,7 @@ class Runs:
         return self.until(run, lambda found: found.state in ENDED, seconds)
 
     def until(self, run: str, holds: Callable[[V2beta1Run], bool], seconds: float = PATIENCE_SECONDS) -> V2beta1Run:
-        """Wait until the API says something about a run."""
+        """Wait until the API returns a run for which `holds` is true."""
         deadline = time.monotonic() + seconds
         while not holds(found := self.get(run)):
             assert time.monotonic() < deadline, f"run {run} is {found.state} after {seconds:g} s: {self.messages(run)}"
@@ -73,7 +73,7 @@ class Runs:
         return self.core.list_namespaced_pod(self.namespace, label_selector=f"pipeline/runid={run}").items
 
     def steps(self, run: str) -> list[client.V1Pod]:
-        """Return the pods that run steps' own code; a step that may be tried again numbers its attempts."""
+        """Return the pods that run steps' own code; the attempts of a step with retries have numbers."""
         template = "workflows.argoproj.io/node-name"
         return [pod for pod in self.pods(run) if EXECUTOR.search((pod.metadata.annotations or {})[template])]
 
@@ -82,7 +82,7 @@ class Runs:
         return self.workflows(run)[0]
 
     def workflows(self, run: str) -> list[dict[str, Any]]:
-        """Return the workflow of a run, as a list: of none before it is made, and after it was collected."""
+        """Return the workflow of a run as a list; empty before it exists and after garbage collection."""
         label = f"pipeline/runid={run}"
         found = self.objects.list_namespaced_custom_object(
             "argoproj.io", "v1alpha1", self.namespace, "workflows", label_selector=label
@@ -90,16 +90,16 @@ class Runs:
         return found["items"]
 
     def messages(self, run: str) -> str:
-        """Return what the workflow says about its nodes."""
+        """Return the messages of the workflow's nodes."""
         nodes = self.workflow(run).get("status", {}).get("nodes", {}).values()
         return "; ".join(f"{node['displayName']}: {node['message']}" for node in nodes if node.get("message"))
 
     def shorten(self, run: str, seconds: int) -> None:
-        """Give a run less time than the platform does."""
+        """Set a shorter deadline for a run than the platform's."""
         self.patch(run, {"activeDeadlineSeconds": seconds})
 
     def patch(self, run: str, spec: Mapping[str, Any]) -> None:
-        """Change what a run's workflow asks for."""
+        """Change the spec of a run's workflow."""
         self.objects.patch_namespaced_custom_object(
             "argoproj.io",
             "v1alpha1",
@@ -111,7 +111,7 @@ class Runs:
 
 
 def connect(platform: dict[str, Any]) -> Runs:
-    """Return a client as a user makes one, from the platform's outputs."""
+    """Return a client made from the platform's outputs, as a user would."""
     outputs = Outputs.model_validate(platform)
     token = outputs.secret("pipelines")["KF_PIPELINES_TOKEN"]
     connection = api_client(platform["kubeconfig"])

@@ -1,6 +1,6 @@
-"""Pipelines of tests.
+"""Sample pipelines for tests.
 
-Without `from __future__ import annotations`: kfp reads the annotations themselves.
+This file has no `from __future__ import annotations`, because kfp reads annotations as objects.
 """
 
 from kfp import dsl
@@ -31,13 +31,13 @@ def double(value: int, data: dsl.Input[dsl.Dataset]) -> int:
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def measure(value: int, seed: str, metrics: dsl.Output[dsl.Metrics]) -> None:
-    """Record a metric; `seed` keeps a run from reusing what another one recorded."""
+    """Record a metric; `seed` prevents the reuse of another run's result."""
     metrics.log_metric("value", float(value))
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def fail(reason: str) -> None:
-    """Raise."""
+    """Raise an exception."""
     raise RuntimeError(reason)
 
 
@@ -52,7 +52,7 @@ def sleep(seconds: int) -> None:
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def eat(mebibytes: int) -> None:
-    """Take more memory than there is."""
+    """Use more memory than the limit."""
     print("hungry", flush=True)  # noqa: T201 - a step's log is what it prints
     print(len(bytearray(b"x" * 2**20) * mebibytes))  # noqa: T201 - never reached
 
@@ -69,12 +69,12 @@ def write_late(seconds: int, data: dsl.Output[dsl.Dataset]) -> None:
 
 @dsl.component(base_image="mlplatform.local/absent:0", install_kfp_package=False)
 def absent() -> None:
-    """Never run: nobody has the image."""
+    """Never runs: the image does not exist."""
 
 
 @dsl.pipeline(name="three-steps")
 def three_steps(seed: str) -> None:
-    """Hand an artifact and a parameter on."""
+    """Pass an artifact and a parameter on."""
     made = number(seed=seed)
     doubled = double(value=made.outputs["Output"], data=made.outputs["data"])
     measure(value=doubled.output, seed=seed)
@@ -94,19 +94,19 @@ def one_step(seed: str) -> None:
 
 @dsl.pipeline(name="retried")
 def retried(seconds: int) -> None:
-    """Sleep; a step that dies is tried again once."""
+    """Sleep; retry a failed step once."""
     sleep(seconds=seconds).set_retry(1, backoff_duration="1s")
 
 
 @dsl.pipeline(name="persistent")
 def persistent(seconds: int) -> None:
-    """Write an artifact late; tried again until the object store takes it."""
+    """Write an artifact late; retry until the object store accepts it."""
     write_late(seconds=seconds).set_retry(5, backoff_duration="5s")
 
 
 @dsl.pipeline(name="hungry")
 def hungry(mebibytes: int) -> None:
-    """Take more memory than the step may; it is tried again once."""
+    """Use more memory than the limit of the step; retry once."""
     eat(mebibytes=mebibytes).set_memory_limit("256Mi").set_retry(1, backoff_duration="1s")
 
 
@@ -118,7 +118,7 @@ def sleeping(seconds: int) -> None:
 
 @dsl.pipeline(name="unknown-image")
 def unknown_image() -> None:
-    """Wait for an image that nobody has."""
+    """Wait for an image that does not exist."""
     absent()
 
 

@@ -1,4 +1,4 @@
-"""Smoke checks as tests use them: run one, look at its rows, run it again once its target is mended."""
+"""Smoke checks for tests: run one, read its rows, run it again after the outage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from smoke.result import CheckResult, Row
 from smoke.run import run_checks
 
 SECONDS = 3.0
-"""Length of the latency check: its verdict on a slow or absent store does not need more."""
+"""Length of the latency check; enough for the verdict on a slow or missing store."""
 
 
 def smoke(check: str) -> CheckResult:
@@ -27,6 +27,6 @@ def breaches(result: CheckResult) -> list[Row]:
 
 
 def row(result: CheckResult, head: str) -> Row:
-    """Return the one row whose name begins with `head`."""
+    """Return the row whose name begins with `head`."""
     (found,) = [row for row in result.rows if row.name.startswith(head)]
     return found

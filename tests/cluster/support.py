@@ -1,4 +1,4 @@
-"""What several tests of the running platform need: patience with a deadline, and parts of the platform taken away."""
+"""Helpers for tests of the running platform: waits with a deadline, and temporary outages of applications."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ GONE_SECONDS = 120.0
 """Longest time for a pod to end, or to be ready again."""
 
 RETURN_SECONDS = 30.0
-"""Longest time for an application to be well again once what it needs is back; measured is far less."""
+"""Longest time for an application to recover after its dependency is back; measured is far less."""
 
 soak = pytest.mark.skipif("MLP_TEST_SOAK" not in os.environ, reason="takes minutes: make soak")
-"""Marks a test of several minutes that says nothing about other tests' parts."""
+"""Mark of a test that takes several minutes."""
 
 PREDICT = "/v1/models/flights:predict"
 
@@ -38,7 +38,7 @@ def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def until(what: str, holds: Callable[[], object], seconds: float = RETURN_SECONDS) -> float:
-    """Wait for a condition; return the seconds it took."""
+    """Wait for a condition; return the seconds."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < seconds, f"not {what} within {seconds:g} s"
@@ -47,12 +47,12 @@ def until(what: str, holds: Callable[[], object], seconds: float = RETURN_SECOND
 
 
 def predict(served: httpx.Client, *instances: dict[str, Any], **more: Any) -> httpx.Response:
-    """Ask for predictions by V1; an answer that never came fails the test."""
+    """Request predictions with V1; a connection error fails the test."""
     return served.post(PREDICT, json={"instances": list(instances), **more})
 
 
 def answers(served: httpx.Client, keys: dict[str, str]) -> bool:
-    """Tell whether a prediction is to be had; a refused or broken connection counts as none."""
+    """Tell whether a prediction request succeeds; False for a refused or broken connection."""
     try:
         return predict(served, keys).status_code == 200
     except httpx.TransportError:
@@ -78,7 +78,7 @@ def online_store(core: client.CoreV1Api, password: str | None = None) -> redis.R
 
 @contextmanager
 def without(apps: client.AppsV1Api, name: str, namespace: str = "data") -> Iterator[None]:
-    """Scale a StatefulSet of one pod to nothing for the duration of the block, and wait until its pod is back."""
+    """Scale a StatefulSet of one pod to zero while the block runs, and wait until its pod is back."""
 
     def scale(replicas: int) -> None:
         apps.patch_namespaced_stateful_set_scale(name, namespace, {"spec": {"replicas": replicas}})
@@ -97,7 +97,7 @@ def without(apps: client.AppsV1Api, name: str, namespace: str = "data") -> Itera
 
 
 def note(name: str, value: float | str) -> None:
-    """Keep a measured figure for the report; no test judges it."""
+    """Record a measured figure for the report; no test checks it."""
     path = paths.REPORTS / "cluster-tests.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     figures = json.loads(path.read_text()) if path.is_file() else {}

@@ -1,4 +1,4 @@
-"""Requests that cannot be answered, through the gateway: a 4xx that names the field, never a default prediction."""
+"""Invalid requests through the gateway: a 4xx status that names the field, never a default prediction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEN_MEGABYTES = 10 << 20
 
 
 def refused(answer: httpx.Response) -> dict[str, Any]:
-    """Return the error document of an answer that holds no prediction."""
+    """Return the error document of a response without a prediction."""
     document = answer.json()
     assert 400 <= answer.status_code < 500, answer.text
     assert document["error"]
@@ -40,7 +40,7 @@ def test_an_unknown_key_is_named_with_its_view(served: httpx.Client, keys: dict[
     assert document["view"] in document["error"]
 
 
-def test_one_unknown_key_among_many_refuses_all_and_says_which(served: httpx.Client, keys: dict[str, str]) -> None:
+def test_one_unknown_key_among_many_refuses_all_and_names_it(served: httpx.Client, keys: dict[str, str]) -> None:
     answer = predict(served, keys, {**keys, "tailnum": "NOSUCH"}, keys)
     document = refused(answer)
     assert (answer.status_code, document["instance"]) == (404, 1)
@@ -60,7 +60,7 @@ def test_a_wrong_type_is_named(served: httpx.Client, keys: dict[str, str], key: 
 
 
 def test_a_feature_in_place_of_the_stored_one_is_refused(served: httpx.Client, keys: dict[str, str]) -> None:
-    """Features come from the store alone: a client that sends its own is told, not silently ignored."""
+    """Features come only from the store: a request with its own features is refused, not silently ignored."""
     document = refused(predict(served, {**keys, "late_share_30d": 0.5}))
     assert (document["code"], document["field"]) == ("unknown_field", "late_share_30d")
 
@@ -109,7 +109,7 @@ def test_ten_megabytes_are_refused_with_the_limit(served: httpx.Client, path: st
 
 
 def test_a_body_without_a_length_is_refused_at_the_limit(served: httpx.Client) -> None:
-    """Chunked: its size is known only while it arrives."""
+    """A chunked body, whose size is known only at its end."""
     answer = served.post(PREDICT, content=(b"x" * 65_536 for _ in range(160)), headers=JSON)
     assert (answer.status_code, refused(answer)["code"]) == (413, "body_too_large")
 

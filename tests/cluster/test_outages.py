@@ -1,4 +1,4 @@
-"""What a user meets when a store is gone: a 503 with the reason, at once, and service again soon after its return."""
+"""Outages of stores: requests fail at once with 503 and the reason, and succeed soon after the store is back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
 def running(core: client.CoreV1Api, namespace: str) -> list[str]:
-    """Return the predictor's pods that are not on their way out."""
+    """Return the predictor's pods that are not terminating."""
     pods = core.list_namespaced_pod(namespace, label_selector=SELECTOR).items
     return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
 
@@ -39,7 +39,7 @@ def searched(mlflow: httpx.Client) -> int:
 
 
 def refused(mlflow: httpx.Client) -> bool:
-    """Whether MLflow answers 503 and names Postgres; it never answers as if all were well."""
+    """Tell whether MLflow answers 503 and names Postgres; an answer as if Postgres were up fails the test."""
     try:
         answer = mlflow.get(SEARCH)
     except httpx.TransportError:
@@ -73,7 +73,7 @@ def test_without_redis_a_request_gets_503_with_the_reason(
 def test_a_redis_that_hangs_is_refused_within_the_timeout(
     served: httpx.Client, keys: dict[str, str], core: client.CoreV1Api
 ) -> None:
-    """A server that holds commands back keeps its connections open: only a deadline ends the wait."""
+    """A server that delays commands keeps its connections open: only a deadline ends the wait."""
     with online_store(core) as store:
         store.client_pause(3000)
     document = predict(served, keys).json()
@@ -88,14 +88,14 @@ def test_without_postgres_a_running_predictor_goes_on(
     with without(apps, "postgres"):
         assert predict(served, keys).status_code == 200
         assert served.get("/v2/health/ready").status_code == 200
-        # The first call may only find its pooled connection cut; the next one says which server is away.
+        # The first call may fail on its pooled connection; the next one names the server.
         until("refused by the name of the server", lambda: refused(mlflow))
     seconds = until("MLflow answers again", lambda: searched(mlflow) == 200)
     note("MLflow after postgres is ready again, s", seconds)
     assert predict(served, keys).status_code == 200
 
 
-def test_a_predictor_that_starts_without_postgres_says_so_until_it_is_back(
+def test_a_predictor_that_starts_without_postgres_answers_503_until_it_is_back(
     platform: dict[str, Any],
     served: httpx.Client,
     keys: dict[str, str],
@@ -107,21 +107,21 @@ def test_a_predictor_that_starts_without_postgres_says_so_until_it_is_back(
         (old,) = running(core, namespace)
         core.delete_namespaced_pod(old, namespace, grace_period_seconds=0)
 
-        said: list[str] = []
+        responses: list[str] = []
 
         def explained() -> bool:
-            """The old process may answer for as long as it takes to end."""
+            """The old process may answer until it ends."""
             try:
                 answer = predict(served, keys)
-                said.append(f"{answer.status_code} {answer.text}")
+                responses.append(f"{answer.status_code} {answer.text}")
                 error = str(answer.json().get("error"))
             except (httpx.TransportError, ValueError):
                 return False
             return answer.status_code == 503 and "registry cannot be read" in error
 
         until("a 503 that names the registry", explained, GONE_SECONDS)
-        assert "port 5432" in said[-1]
+        assert "port 5432" in responses[-1]
         for _ in range(20):
             explained()
-        assert not [answer for answer in said[-20:] if "predictions" in answer]
+        assert not [answer for answer in responses[-20:] if "predictions" in answer]
     note("prediction after postgres is ready again, s", until("served again", lambda: answers(served, keys)))

@@ -1,4 +1,4 @@
-"""The reference pipeline on the platform: a whole run, what a changed input runs again, and what stops a run."""
+"""The reference pipeline on the platform: a whole run, reuse after a changed input, reasons that stop a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cluster.pipeline_client import connect
 from tests.cluster.support import mlp, soak, until
 
 LABEL = "mlplatform/accelerator"
-"""Of nodes with GPUs, as the stacks on AWS label them."""
+"""Label of nodes with GPUs in the stacks on AWS."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_quality_gate_stops_a_run_with_the_reason(report: dict[str, Any]) ->
 
 @contextmanager
 def node_with_a_gpu(core: client.CoreV1Api) -> Iterator[None]:
-    """Let the node say that it has a GPU and a label, for the duration of the block."""
+    """Give the node a GPU and a label while the block runs."""
     (node,) = core.list_node().items
     name, path = node.metadata.name, "/status/capacity/nvidia.com~1gpu"
     core.patch_node_status(name, [{"op": "add", "path": path, "value": "1"}])
@@ -115,11 +115,11 @@ def test_a_wrong_parameter_is_refused_before_anything_is_submitted(platform: dic
     assert mlp("pipeline", "list", "--json").stdout == before
 
 
-def test_the_standard_client_works_beside(platform: dict[str, Any]) -> None:
+def test_the_standard_client_works_too(platform: dict[str, Any]) -> None:
     from smoke.outputs import Outputs
 
     secret = Outputs.model_validate(platform).secret("pipelines")
-    # As documented: no token among the arguments, where everybody on the machine could read it.
+    # As documented, without the token in the arguments, which every user of the machine can read.
     environment = {"KFP_ENDPOINT": secret["KF_PIPELINES_ENDPOINT"], "KFP_EXISTING_TOKEN": secret["KF_PIPELINES_TOKEN"]}
     command = [str(paths.ROOT / ".mlp/venv/bin/kfp"), "--output", "json", "run", "list"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **environment})

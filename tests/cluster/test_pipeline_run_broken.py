@@ -1,4 +1,4 @@
-"""Each part that a pipeline run needs taken away: the check `pipeline-run` fails, for that reason."""
+"""Without one of the applications that a pipeline run needs, the check `pipeline-run` fails with that reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cluster.support import GONE_SECONDS, mlp, soak, until, without
 
 
 def broken() -> dict[str, Any]:
-    """Return the check's report; it must fail."""
+    """Run the check, which must fail; return its report."""
     done = mlp("smoke", "pipeline-run", "--json")
     (check,) = json.loads(done.stdout)["checks"]
     assert done.returncode == 1
@@ -23,13 +23,13 @@ def broken() -> dict[str, Any]:
 
 
 def reason() -> str:
-    """Return why the check fails; it must."""
+    """Run the check, which must fail; return the reason."""
     return str(broken()["reason"])
 
 
 @contextmanager
 def without_deployment(apps: client.AppsV1Api, name: str, namespace: str) -> Iterator[None]:
-    """Scale a Deployment to nothing for the duration of the block."""
+    """Scale a Deployment to zero while the block runs."""
     wanted = apps.read_namespaced_deployment(name, namespace).spec.replicas
 
     def scale(replicas: int) -> None:
@@ -60,17 +60,17 @@ def test_s3_gone(apps: client.AppsV1Api) -> None:
 @soak
 def test_mysql_gone(apps: client.AppsV1Api) -> None:
     with without(apps, "mysql"):
-        said = reason()
-    assert "Kubeflow Pipelines" in said
-    assert ":3306" in said
+        message = reason()
+    assert "Kubeflow Pipelines" in message
+    assert ":3306" in message
 
 
 @soak
 def test_mlflow_gone(apps: client.AppsV1Api) -> None:
     with without_deployment(apps, "mlflow", "mlflow"):
-        said = reason()
-    assert "load-features" in said
-    assert "mlflow" in said
+        message = reason()
+    assert "load-features" in message
+    assert "mlflow" in message
 
 
 @soak
@@ -82,14 +82,14 @@ def test_feast_gone(apps: client.AppsV1Api) -> None:
 @soak
 def test_ml_metadata_gone(apps: client.AppsV1Api) -> None:
     with without_deployment(apps, "metadata-grpc-service", "kubeflow"):
-        said = reason()
-    assert "driver" in said
-    assert "rpc error: code = Unavailable" in said
+        message = reason()
+    assert "driver" in message
+    assert "rpc error: code = Unavailable" in message
 
 
 @soak
 def test_kserve_gone(apps: client.AppsV1Api) -> None:
-    """The last part of the chain: what was found before stays in the report."""
+    """KServe is the last in the chain: the rows found before stay in the report."""
     with without_deployment(apps, "kserve-controller-manager", "kserve"):
         check = broken()
     assert "cannot be deployed" in check["reason"]

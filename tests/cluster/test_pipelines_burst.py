@@ -1,4 +1,4 @@
-"""Many runs at once, while each server that they need is killed once: all succeed, none is lost."""
+"""Many concurrent runs while each server that they need is killed once: all runs succeed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.cluster.pipeline_client import ENDED, connect, fresh
 from tests.cluster.support import note, until
 
 RUNS = int(os.environ.get("MLP_TEST_RUNS", "4"))
-"""`make soak` submits 20."""
+"""Number of runs; `make soak` submits 20."""
 
 VICTIMS = (("kubeflow", "workflow-controller"), ("kubeflow", "ml-pipeline"), ("data", "mysql"))
-"""Namespace and component of each server, in the order in which they are killed."""
+"""Namespace and component of each server, in the order of the kills."""
 
 BACK_SECONDS = 180.0
 SECONDS_PER_RUN = 60.0
-"""Longest time for each run; on two cores a run of one step took 12 s of them."""
+"""Longest time for each run; a run of one step took 12 s on two cores."""
 
 
 def pods(core: client.CoreV1Api, namespace: str, application: str) -> list[client.V1Pod]:
@@ -32,7 +32,7 @@ def is_ready(pod: client.V1Pod) -> bool:
 
 
 def killed(core: client.CoreV1Api, namespace: str, application: str) -> None:
-    """Kill a server, and wait until another one is ready."""
+    """Kill a server, and wait until another pod is ready."""
     (old,) = pods(core, namespace, application)
     core.delete_namespaced_pod(old.metadata.name, namespace, grace_period_seconds=0)
 
@@ -55,7 +55,7 @@ def test_runs_submitted_at_once_survive_the_loss_of_every_server(
     found: dict[str, str] = {}
 
     def ended() -> bool:
-        """Read every run; the API may still be coming back."""
+        """Read every run; the API may still be restarting."""
         for run in started:
             try:
                 found[run] = str(runs.get(run).state)

@@ -1,4 +1,4 @@
-"""Runs that cannot succeed: each says why while it waits, fails when its time is up, and leaves nothing alive."""
+"""Runs that cannot succeed: each reports the reason while it waits, fails in time, and leaves no running pod."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def runs(platform: dict[str, Any]) -> Runs:
 
 
 @pytest.mark.parametrize(("pipeline", "kind", "what"), WAITING, ids=["image", "gpu"])
-def test_a_run_that_waits_in_vain_says_for_what_and_fails_in_time(
+def test_a_run_that_cannot_start_reports_the_reason_and_fails_in_time(
     runs: Runs, pipeline: Callable[..., Any], kind: str, what: str
 ) -> None:
     run = runs.start(pipeline, enable_caching=False)
     words = kind.split("|")
     until("explained", lambda: any(w in (m := runs.messages(run)) for w in words) and what in m, 180)
-    # The platform's own bound is an hour or more; this is the same bound, sooner.
+    # The platform's limit is an hour or more; the test shortens the same limit.
     assert runs.workflow(run)["spec"]["activeDeadlineSeconds"] >= 60
     runs.shorten(run, 1)
     assert runs.ended(run, 120).state == "FAILED"
-    told = logs(run)
-    assert what in told, told
+    output = logs(run)
+    assert what in output, output
     until("no pod alive", lambda: not [pod for pod in runs.pods(run) if pod.status.phase in ALIVE], 120)
 
 
@@ -59,16 +59,16 @@ def test_a_missing_bucket_fails_the_step_that_needs_it(runs: Runs) -> None:
 
 
 @soak
-def test_a_step_that_takes_too_much_memory_is_tried_again_and_told(runs: Runs) -> None:
+def test_a_step_that_uses_too_much_memory_is_retried_and_reported(runs: Runs) -> None:
     run = runs.start(samples.hungry, {"mebibytes": 4096}, enable_caching=False)
     assert runs.ended(run).state == "FAILED"
     assert len(runs.steps(run)) == 2
-    told = logs(run)
-    assert "OOMKilled" in told, told
+    output = logs(run)
+    assert "OOMKilled" in output, output
 
 
 @soak
-def test_a_key_that_is_no_longer_valid_fails_the_run_and_is_told(runs: Runs) -> None:
+def test_an_invalid_key_fails_the_run_and_is_reported(runs: Runs) -> None:
     before = runs.core.read_namespaced_secret("object-store", runs.namespace).data["AWS_SECRET_ACCESS_KEY"]
     try:
         change(runs, base64.b64encode(b"a key of yesterday").decode())
@@ -84,7 +84,7 @@ def change(runs: Runs, key: str) -> None:
 
 
 def logs(run: str) -> str:
-    """Return what `mlp pipeline logs` says."""
+    """Return the output of `mlp pipeline logs`."""
     done = mlp("pipeline", "logs", run)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""Runs that succeed, are cached, fail, are cancelled, come by a schedule; and who may start them."""
+"""Runs that succeed, are cached, fail, are cancelled, or are scheduled; and who may start them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_three_steps_succeed_and_leave_their_artifacts(
 
 
 def test_pods_of_a_run_keep_the_level_restricted(runs: Runs, first: str, core: client.CoreV1Api) -> None:
-    """The namespace refuses others; this shows that it does, and that nothing runs without requests."""
+    """The namespace refuses other pods; this shows that it enforces the level and that containers have requests."""
     assert core.read_namespace(runs.namespace).metadata.labels["pod-security.kubernetes.io/enforce"] == "restricted"
     for pod in runs.pods(first):
         assert pod.spec.service_account_name == "pipeline-runner"
@@ -82,7 +82,7 @@ def test_an_identical_run_starts_no_step(runs: Runs, first: str, seed: str) -> N
     assert runs.steps(again) == []
 
 
-def test_a_failing_step_fails_the_run_and_its_log_says_why(runs: Runs) -> None:
+def test_a_failing_step_fails_the_run_and_its_log_has_the_reason(runs: Runs) -> None:
     reason = fresh()
     run = runs.start(samples.failing, {"reason": reason})
     assert runs.ended(run).state == "FAILED"
@@ -97,7 +97,7 @@ def test_a_cancelled_run_stops_its_pods(runs: Runs) -> None:
     until("asleep", lambda: any(pod.status.phase == "Running" for pod in runs.steps(run)), 180)
     began = time.monotonic()
     runs.api.terminate_run(run)
-    # Upstream calls a cancelled run failed; that it was cancelled only its workflow knows.
+    # Upstream reports a cancelled run as failed; only its workflow shows the cancellation.
     assert runs.ended(run, 120).state in ("CANCELED", "FAILED")
     assert runs.workflow(run)["spec"]["activeDeadlineSeconds"] == 0
     until("no pod alive", lambda: not [pod for pod in runs.pods(run) if pod.status.phase in ALIVE], 120)
@@ -125,7 +125,7 @@ def test_cancelled_by_the_command_a_run_leaves_no_pods(runs: Runs) -> None:
 
 
 def test_a_pod_that_only_argos_finalizer_keeps_is_removed(runs: Runs, first: str) -> None:
-    """The workflow controller never sees this pod, as it sometimes misses one that ends after its workflow."""
+    """The workflow controller ignores this pod, as it sometimes ignores a pod that ends after its workflow."""
     step = runs.steps(first)[0]
     container = next(item for item in step.spec.containers if item.name == "main")
     run = f"planted-{fresh()[:8]}"
@@ -158,7 +158,7 @@ def test_a_pod_that_only_argos_finalizer_keeps_is_removed(runs: Runs, first: str
 
 @soak
 def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, first: str, seed: str, tmp_path: Any) -> None:
-    """As documented for schedules: without reuse, or every firing would end with the first one's results."""
+    """As documented for schedules, without reuse: otherwise every run would reuse the first one's results."""
     assert runs.steps(first)
     package = str(tmp_path / "three.yaml")
     compiler.Compiler().compile(samples.three_steps, package)
@@ -180,7 +180,7 @@ def test_a_recurring_run_fires_and_stops_when_it_is_deleted(runs: Runs, first: s
             assert runs.ended(run).state == "SUCCEEDED", runs.messages(run)
             assert len(runs.steps(run)) == 3
     finally:
-        # Takes the workflows of its runs with it: one that is under way would stay RUNNING.
+        # Deletes the workflows of its runs too: an unfinished run would stay RUNNING.
         runs.api.delete_recurring_run(job.recurring_run_id)
 
 
@@ -205,14 +205,14 @@ def test_every_workflow_has_an_end_and_its_pods_too(runs: Runs, first: str) -> N
 
 @soak
 def test_pods_of_an_ended_run_are_collected_and_then_its_workflow(runs: Runs) -> None:
-    """Both with less patience than the platform's, given to this one run."""
+    """Uses shorter delays than the platform's, for this run only."""
     run = runs.start(samples.one_step, {"seed": fresh()}, enable_caching=False)
     until("made", lambda: runs.pods(run), 120)
     runs.patch(run, {"podGC": {"deleteDelayDuration": "1s"}, "ttlStrategy": {"secondsAfterCompletion": 20}})
     assert runs.ended(run).state == "SUCCEEDED"
     until("pods collected", lambda: not runs.pods(run), 120)
-    said = mlp("pipeline", "logs", run).stdout
-    assert "succeeded" in said
-    assert "The steps of this run have no pods" in said
+    output = mlp("pipeline", "logs", run).stdout
+    assert "succeeded" in output
+    assert "The steps of this run have no pods" in output
     until("workflow collected", lambda: not runs.workflows(run), 120)
     assert runs.get(run).state == "SUCCEEDED", "the API remembers"

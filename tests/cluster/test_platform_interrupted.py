@@ -1,9 +1,9 @@
-"""`mlp up` that is ended at any point is completed by the next one: nothing twice, nothing left over, nothing lost.
+"""An interrupted `mlp up` is completed by the next one: no duplicate, nothing left over, nothing lost.
 
-Stores, MLflow, Feast and KServe's controller are removed with everything that depends on them, some thirty of the
-stack's resources, while volumes, passwords and CRDs stay. Then `mlp up` is ended again and again, by Ctrl-C and by
-kill -9 of its whole process group in turn, each time after a seeded number of resources was made; every run goes on
-from where the one before was cut off. When a run gets through before its point, the parts are removed again.
+Stores, MLflow, Feast and KServe's controller are deleted with everything that depends on them, about thirty of the
+stack's resources, while volumes, passwords and CRDs stay. Then `mlp up` is interrupted repeatedly, alternately by
+Ctrl-C and by kill -9 of its process group, each time after a seeded number of created resources. Every run continues
+where the previous one was interrupted. When a run ends before its point, the parts are deleted again.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Point:
-    """When and how an update is ended.
+    """When and how an update is interrupted.
 
     Attributes:
-        made: Resources that it has made by then; 0 is when the engine starts.
-        how: SIGINT, as Ctrl-C sends it, or SIGKILL.
+        made: Number of created resources; 0 is the start of the engine.
+        how: SIGINT, the signal of Ctrl-C, or SIGKILL.
     """
 
     made: int
@@ -58,7 +58,7 @@ class Point:
 
 
 def points() -> list[Point]:
-    """Return the seeded points, both signals in turn, the very beginning once by each."""
+    """Return the seeded points with alternating signals, the very beginning once with each."""
     draw = random.Random(SEED)
     how = [signal.SIGINT, signal.SIGKILL]
     counts = [0, 0, *(draw.randint(1, 4) for _ in range(INTERRUPTIONS - 2))]
@@ -66,7 +66,7 @@ def points() -> list[Point]:
 
 
 def alive(process: psutil.Process) -> bool:
-    """Tell whether a process still runs; one that nobody has reaped yet does not."""
+    """Tell whether a process still runs; a process that was not reaped yet does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -74,9 +74,9 @@ def alive(process: psutil.Process) -> bool:
 
 
 def ended_at(point: Point, family: list[psutil.Process]) -> bool:
-    """Run `mlp up` and end it at `point`; return False when it got through before.
+    """Run `mlp up` and interrupt it at `point`; return False when it ended before.
 
-    Its engine and plugins are added to `family`.
+    Adds its engine and plugins to `family`.
     """
     with subprocess.Popen(
         COMMAND, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -99,14 +99,14 @@ def ended_at(point: Point, family: list[psutil.Process]) -> bool:
 
 
 def complete() -> str:
-    """Run `mlp up` to its end and return what it printed."""
+    """Run `mlp up` to its end and return its output."""
     done = subprocess.run(COMMAND, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return done.stdout
 
 
 def remove_parts() -> int:
-    """Delete PARTS and what depends on them from the stack; return how many resources there were."""
+    """Delete PARTS and what depends on them from the stack; return the number of resources."""
     stack = open_stack(STACK, writes=True)
     urns = inventory.downstream(inventory.recorded(STACK), PARTS)
     stack.destroy(target=urns, parallel=24, color="never")
@@ -114,7 +114,7 @@ def remove_parts() -> int:
 
 
 def converged(platform: dict[str, Any], absent: Collection[tuple[str, str]] = ()) -> None:
-    """Check that cluster and state agree, object by object; as if `absent` were not on the cluster."""
+    """Check that cluster and state agree, object by object, as if `absent` were not in the cluster."""
     deployment = inventory.recorded(STACK)
     assert not deployment.get("pending_operations")
     there = inventory.declared(api_client(platform["kubeconfig"])) - set(absent)

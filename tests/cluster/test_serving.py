@@ -11,7 +11,7 @@ from kubernetes.utils.quantity import parse_quantity
 from tests.cluster.support import predict, until
 
 STEP_CORES = 0.11
-"""What the pods of one step ask for: its own container, and the executor beside it."""
+"""Requests of the pods of one step: its own container, and the executor."""
 
 
 def test_a_prediction_comes_from_keys_alone(served: httpx.Client, keys: dict[str, str]) -> None:
@@ -33,15 +33,15 @@ def test_both_protocols_agree(served: httpx.Client, keys: dict[str, str]) -> Non
 
 def test_every_pod_of_a_request_knows_its_health(served: httpx.Client) -> None:
     well = {"name": "flights", "ready": True, "dependencies": {"online_store": "ok", "registry": "ok"}}
-    # An earlier test may have taken a store away, which the next look at it corrects.
+    # An earlier test may have removed a store; the next request corrects the state of the predictor.
     until("well", lambda: served.get("/v2/health/ready").json() == well)
     assert served.get("/v2/health/live").status_code == 200
 
 
-def test_the_node_has_room_for_a_roll_out_beside_a_step(
+def test_the_node_has_room_for_a_rollout_during_a_step(
     platform: dict[str, Any], core: client.CoreV1Api, apps: client.AppsV1Api
 ) -> None:
-    """For its time a roll-out needs what the predictor has once more; a run's pods must not wait for its end."""
+    """A rollout needs the predictor's resources a second time; pods of a run must not wait for its end."""
     (node,) = core.list_node().items
     pods = core.list_pod_for_all_namespaces(field_selector="status.phase=Running").items
     taken = sum(cores(container) for pod in pods if not of_a_run(pod) for container in pod.spec.containers)

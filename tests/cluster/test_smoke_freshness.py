@@ -1,4 +1,4 @@
-"""The freshness check finds features that are older online than offline, and features that are not there."""
+"""The freshness check finds features that are older online than offline, and features that are missing."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ DAY = 86_400
 
 @pytest.fixture
 def store(platform: dict[str, Any], core: client.CoreV1Api) -> Iterator[redis.Redis]:
-    """Redis, which the platform has filled."""
+    """Return a client of Redis with the platform's data."""
     with online_store(core) as opened:
         yield opened
 
 
 @contextmanager
 def changed(store: redis.Redis, view: str, change: Callable[[bytes], dict[bytes, bytes | None]]) -> Iterator[int]:
-    """Change every row of a feature view for the duration of the block; yield how many there are.
+    """Change every row of a feature view while the block runs; yield the number of rows.
 
     Args:
         store: The online store.
         view: Feature view.
-        change: From a row's timestamp to the fields to set, None to remove one.
+        change: Returns the fields to set for a row's timestamp; None removes a field.
     """
     field = f"_ts:{view}".encode()
     kept: dict[bytes, dict[bytes, bytes]] = {}

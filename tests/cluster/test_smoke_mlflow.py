@@ -1,4 +1,4 @@
-"""The MLflow check names what is wrong: credentials, the object store behind artifacts, the server itself."""
+"""The MLflow check names the cause of a failure: credentials, the object store of artifacts, the server itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.cluster.support import secret, until, without
 
 @pytest.fixture
 def wrong_password(platform: dict[str, Any], core: client.CoreV1Api) -> Iterator[Outputs]:
-    """Outputs that name a Secret with another password than the server's."""
+    """Outputs that name a Secret with a wrong password."""
     outputs = Outputs.model_validate(platform)
     right = outputs.credentials["mlflow"]
     name = f"wrong-password-{uuid.uuid4().hex[:6]}"
@@ -32,7 +32,7 @@ def wrong_password(platform: dict[str, Any], core: client.CoreV1Api) -> Iterator
     core.delete_namespaced_secret(name, right.namespace)
 
 
-def test_a_wrong_password_is_told_as_such(wrong_password: Outputs) -> None:
+def test_a_wrong_password_is_reported_as_401(wrong_password: Outputs) -> None:
     with pytest.raises(CheckFailed, match=r"could not create a run.*401"):
         mlflow_check.check(wrong_password)
     passes("mlflow")
@@ -78,7 +78,7 @@ def test_an_absent_server_is_named_with_its_address(platform: dict[str, Any], ap
         return apps.read_namespaced_deployment("mlflow", namespace).status.ready_replicas or 0
 
     def away() -> bool:
-        # A pod that is told to end is no longer ready, but may answer until it has ended.
+        # A terminating pod is no longer ready, but may answer until its end.
         return httpx.get(f"{platform['urls']['mlflow']}/health", trust_env=False).status_code == 503
 
     scale(0)

@@ -1,4 +1,4 @@
-"""The serving checks pass on a healthy platform, and fail for the reason that is planted."""
+"""The serving checks pass on a healthy platform, and fail with the planted reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.cluster.smoke_support import breaches, passes, row, smoke
 from tests.cluster.support import answers, mlp, online_store, until, without
 
 PAUSE_MS = 100
-"""Longer than the budget of features, shorter than the predictor's deadline: requests are answered, late."""
+"""Longer than the budget of features, shorter than the predictor's deadline: requests are answered late."""
 
 GAP_SECONDS = 0.02
-"""Between two pauses, for what has queued up."""
+"""Time between two pauses for queued requests."""
 
 ROUTES = ("gateway.networking.k8s.io", "v1", "models", "httproutes")
 
@@ -43,7 +43,7 @@ def mended(served: httpx.Client, keys: dict[str, str]) -> Iterator[None]:
 
 
 def test_a_healthy_platform_passes(platform: dict[str, Any]) -> None:
-    """All checks: `mlp up` ran them for the fixture `platform`, which fails with them."""
+    """Runs all checks: `mlp up` has run them for the fixture `platform`, which fails with them."""
     names = ["serving-correctness", "serving-latency"]
     status, report = command(*names, "--seconds", "3")
     broken = [(row["name"], row["value"]) for check in report["checks"] for row in check["rows"] if not row["ok"]]
@@ -55,14 +55,14 @@ def test_a_healthy_platform_passes(platform: dict[str, Any]) -> None:
 
 @contextmanager
 def held_back(core: client.CoreV1Api) -> Iterator[None]:
-    """Make Redis answer only between pauses of PAUSE_MS, for the duration of the block."""
+    """Let Redis answer only between pauses of PAUSE_MS while the block runs."""
     over = threading.Event()
     with online_store(core) as store:
 
         def pause() -> None:
             while not over.wait(GAP_SECONDS):
                 store.client_pause(PAUSE_MS)
-                store.ping()  # answered when the pause is over
+                store.ping()  # answered after the pause
 
         thread = threading.Thread(target=pause, daemon=True)
         thread.start()
@@ -103,7 +103,7 @@ def test_an_absent_redis_is_named_with_its_503(
 
 @contextmanager
 def unrouted(platform: dict[str, Any], gone: Callable[[], bool]) -> Iterator[None]:
-    """Remove the service's HTTPRoute for the duration of the block."""
+    """Delete the service's HTTPRoute while the block runs."""
     routes = client.CustomObjectsApi(api_client(platform["kubeconfig"]))
     found: dict[str, Any] = routes.get_namespaced_custom_object(*ROUTES, "flights")
     kept = ("name", "namespace", "labels", "annotations")
@@ -132,7 +132,7 @@ def test_a_missing_route_is_named_with_its_404(
 
 @contextmanager
 def another_champion(platform: dict[str, Any]) -> Iterator[str]:
-    """Move the alias to a new version with another model, one that the runtime does not serve, for the block."""
+    """Move the alias to a new version with another model, which the predictor does not serve, while the block runs."""
     import lightgbm
     import mlflow
     import numpy as np

@@ -1,4 +1,4 @@
-"""The stores below the applications, as the applications' own credentials see them."""
+"""The stores of the applications, accessed with the applications' own credentials."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.cluster.support import address, online_store, secret
 
 
 def password_of(core: client.CoreV1Api, login: str) -> str:
-    """Return a password as its application gets it: what made the login knows a verifier only."""
+    """Return a password from its application's Secret; the job that created the login has only a verifier."""
     if login == "feast":
         url = yaml.safe_load(secret(core, "feast", "feast-config")["feature_store.yaml"])["registry"]["path"]
     elif login == "mlflow":
@@ -187,7 +187,7 @@ def test_mlflow_wants_its_password(core: client.CoreV1Api, platform: dict[str, A
 
 
 def test_mlflow_refuses_a_foreign_host(platform: dict[str, Any]) -> None:
-    """A page of another site that resolves its name to the Gateway must get nothing."""
+    """A page of another site that resolves its name to the Gateway must get no response."""
     assert mlflow(platform, SEARCH, headers={"Host": "attacker.example"}).status_code == 403
 
 

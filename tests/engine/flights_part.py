@@ -1,4 +1,4 @@
-"""A part of the real flights with parameters to match, small enough to run the whole chain in a test."""
+"""A part of the real flights with matching parameters, small enough to run the whole workload in a test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATER = datetime(2013, 3, 29, 22, tzinfo=UTC)
 
 
 def small_parameters() -> Parameters:
-    """Return the workload's parameters, cut to the first three months."""
+    """Return the workload's parameters for the first three months."""
     full = parameters()
     training = replace(
         full.training,
@@ -32,7 +32,7 @@ def small_parameters() -> Parameters:
 
 
 def raw_tables() -> dict[str, pd.DataFrame]:
-    """Return the real raw tables, the first three months."""
+    """Return the real raw tables of the first three months."""
     folder = raw.package_folder()
     tables = {name: raw.parse(file, (folder / file).read_bytes()) for name, file in raw.FILES.items()}
     for name in ("flights", "weather"):
@@ -41,7 +41,7 @@ def raw_tables() -> dict[str, pd.DataFrame]:
 
 
 def write_raw(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
-    """Write raw tables as the package ships them; return the folder."""
+    """Write raw tables in the form of the package; return the folder."""
     for name, file in raw.FILES.items():
         text = tables[name].to_csv(index=False)
         if file.endswith(".zip"):
@@ -53,5 +53,5 @@ def write_raw(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
 
 
 def feature_tables(as_of: datetime = AS_OF) -> dict[str, pd.DataFrame]:
-    """Return the feature tables and labels of the part."""
+    """Return feature tables and labels of the part."""
     return build.tables(raw_tables(), small_parameters(), as_of)

@@ -1,4 +1,4 @@
-"""A state of the stand-in for the Kubernetes provider: the real one goes on with it and replaces nothing."""
+"""The real Kubernetes provider continues with a converted state of the stand-in and replaces nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.engine.control_plane import ControlPlane
 from tests.engine.stacks import Program, Stack
 
 MANAGER = "pulumi-kubernetes-5c2d9ab1"
-"""As the stand-in named it, from the resource's URN."""
+"""Field manager of the stand-in, from the resource's URN."""
 
 WORD = "pl4inly-visible"
 SKIP = {"pulumi.com/skipAwait": "true"}
@@ -36,7 +36,7 @@ KINDS = {
 
 
 def objects(namespace: str, setting: str = "1") -> dict[str, dict[str, Any]]:
-    """Return what the program declares, by kind."""
+    """Return the declared objects, by kind."""
     fields: dict[str, dict[str, Any]] = {
         "ConfigMap": {"data": {"setting": setting}},
         "Secret": {"stringData": {"password": WORD}},
@@ -85,14 +85,14 @@ def given(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def secret(value: object) -> dict[str, str]:
-    """Return a secret as an import takes it; the engine encrypts it."""
+    """Return a secret for the import of a state; the engine encrypts it."""
     signature = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     return {**signature, "plaintext": json.dumps(value)}
 
 
 @pytest.fixture
 def recorded(stack: Stack, plane: ControlPlane, namespace: str) -> dict[str, Any]:
-    """Make the objects and the state that the stand-in would have made; return the exported deployment."""
+    """Create the objects and the state that the stand-in would have created; return the exported deployment."""
     stack.up(stack.provider)
     exported = stack.auto.export_stack()
     deployment: dict[str, Any] = dict(exported.deployment or {})
@@ -159,7 +159,7 @@ def test_nothing_is_replaced_and_values_change(
 
 
 def test_as_it_is_everything_would_be_replaced(stack: Stack, namespace: str, recorded: dict[str, Any]) -> None:
-    """Shows that the test above could fail."""
+    """Shows that the test above can fail."""
     assert recorded["resources"]
     shown = stack.preview(program(stack, namespace))
     assert all("replace" in operation for operation in shown.operations().values()), shown.operations()
@@ -168,7 +168,7 @@ def test_as_it_is_everything_would_be_replaced(stack: Stack, namespace: str, rec
 def test_without_force_a_changed_value_is_the_former_managers(
     stack: Stack, plane: ControlPlane, namespace: str, recorded: dict[str, Any]
 ) -> None:
-    """Shows what the environment of the first update is for."""
+    """Shows the purpose of the environment of the first update."""
     take(stack, check_state("up", recorded, "test", local=False).deployment or {})
     assert f'conflict with "{MANAGER}"' in stack.failure(program(stack, namespace, "2"))
     assert (plane.get(path(namespace, "ConfigMap")) or {})["data"] == {"setting": "1"}

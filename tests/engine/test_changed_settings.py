@@ -1,4 +1,4 @@
-"""A changed setting changes objects in place: nothing is replaced but what has to be, and pods see what they read."""
+"""A changed setting updates objects in place: no unnecessary replacement, and pods see their new configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POD_OWNERS = ("Deployment", "StatefulSet")
 
 
 def other(path: str, value: object) -> object:
-    """Return another value of a setting: a number or a quantity is one more."""
+    """Return another value for a setting; a number or a quantity increases by one."""
     if path in DATA["other"]:
         return DATA["other"][path]
     if isinstance(value, int):
@@ -39,7 +39,7 @@ OTHERS = {path: other(path, value) for path, value in settings().items() if path
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """Run `up` of the committed settings, once."""
+    """Run `up` of the committed settings once."""
     manifests.ensure()
     folder = tmp_path_factory.mktemp("changed")
     with control_plane(folder, webhooks=False) as plane:
@@ -63,7 +63,7 @@ def test_the_same_settings_change_nothing(stack: LocalStack) -> None:
 
 
 def test_settings_that_need_no_replacement_cause_none(stack: LocalStack) -> None:
-    """All at once; if that replaces anything, each alone, to name the one that does."""
+    """Changes all settings together; if an object is replaced, changes each alone to find the cause."""
     together = {path: value for path, value in OTHERS.items() if path not in {*ALONE, *DATA["unpreviewable"]}}
     shown = previewed(stack, together)
     if replaced(shown):
@@ -73,7 +73,7 @@ def test_settings_that_need_no_replacement_cause_none(stack: LocalStack) -> None
 
 
 def test_pods_start_again_where_what_they_read_changes(stack: LocalStack) -> None:
-    """Without the settings of the pods themselves, for whose sake they would start again anyway."""
+    """Without the pods' own settings, whose change starts new pods anyway."""
     read = {path: value for path, value in OTHERS.items() if not OF_PODS.search(path)}
     shown = previewed(stack, {path: value for path, value in read.items() if path not in DATA["unpreviewable"]})
     assert any(name.startswith(("Secret ", "ConfigMap ")) for name in changed(shown))
@@ -87,7 +87,7 @@ def test_a_setting_replaces_what_it_has_to_and_nothing_else(stack: LocalStack) -
 
 
 def test_without_mutable_secrets_a_setting_would_replace(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shows that the tests above could fail, and what the provider's two settings are for."""
+    """Shows that the tests above can fail, and the purpose of the provider's two settings."""
     made: Any = k8s.Provider
 
     def immutable(name: str, **arguments: Any) -> k8s.Provider:
@@ -106,7 +106,7 @@ def test_a_preview_that_the_server_refuses_is_known(stack: LocalStack, path: str
 
 
 def unrolled(stack: LocalStack, shown: Outcome) -> dict[str, list[str]]:
-    """Return the workloads that stay as they are although a Secret or ConfigMap that they read changes."""
+    """Return the workloads that do not change although a Secret or ConfigMap that they read changes."""
     operations = changed(shown)
     entries = [entry for entry in stack.resources().values() if entry.get("inputs")]
     moved = {
@@ -128,7 +128,7 @@ def unrolled(stack: LocalStack, shown: Outcome) -> dict[str, list[str]]:
 
 
 def read_by(part: object) -> Iterator[tuple[str, str]]:
-    """Yield the Secrets and ConfigMaps that a pod template names, as kind and name."""
+    """Yield the Secrets and ConfigMaps in a pod template, as kind and name."""
     if isinstance(part, list):
         for item in cast("list[object]", part):
             yield from read_by(item)

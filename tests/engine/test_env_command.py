@@ -1,4 +1,4 @@
-"""`eval "$(mlp env)"` in a checkout of its own: plain `pulumi` plans what `mlp` plans, and git sees no change."""
+"""`eval "$(mlp env)"` in a separate checkout: plain `pulumi` plans the same as `mlp`, and git sees no change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Compare values; of a secret structure, one form shows where its secrets are, and the other nothing."""
+    """Compare values; for a structure with secrets, one form shows where they are and the other hides the whole."""
     if "[secret]" in (one, other):
         return hidden(one) and hidden(other)
     if isinstance(one, dict) and isinstance(other, dict):
@@ -56,11 +56,11 @@ def hidden(value: Any) -> bool:
 
 
 def test_plans_are_the_same_resource_by_resource_and_git_sees_no_change(checkout: Checkout) -> None:
-    said = checkout.plain("pulumi preview --json 2> warnings")
+    output = checkout.plain("pulumi preview --json 2> warnings")
     assert (checkout.folder / "warnings").read_text() == ""
     (checkout.folder / "warnings").unlink()
     assert checkout.changes() == ""
-    digest = json.loads(said)
+    digest = json.loads(output)
     assert not [entry for entry in digest.get("diagnostics") or [] if entry["severity"] != "info"]
     plain = {
         step["urn"]: [step["op"], step["newState"]["type"], step["newState"].get("inputs") or {}]
@@ -80,7 +80,7 @@ def test_the_salt_is_in_the_file_and_in_no_commit(checkout: Checkout) -> None:
     salt = yaml.safe_load(file.read_text())["encryptionsalt"]
     assert checkout.changes() == ""
 
-    # Lost, it comes back from the state; a setting that a user changes is a change, and nothing else is.
+    # A lost salt is restored from the state; a changed setting is the only change that git sees.
     checkout.shell("rm stacks/Pulumi.local.yaml && git checkout --quiet stacks/Pulumi.local.yaml")
     checkout.plain("pulumi stack --show-name")
     assert yaml.safe_load(file.read_text())["encryptionsalt"] == salt
@@ -95,13 +95,13 @@ def test_another_passphrase_is_refused_by_both(checkout: Checkout, tmp_path: Pat
     checkout.plain("pulumi stack --show-name")
     wrong = {"PULUMI_CONFIG_PASSPHRASE": "another"}
     assert "incorrect passphrase" in checkout.plain("pulumi up --yes --skip-preview 2>&1", fails=True, **wrong)
-    said = checkout.shell(f"{sys.executable} -m mlp.cli preview 2>&1", fails=True, **wrong)
-    assert "encrypted with another passphrase; nothing was touched" in said
-    assert "Traceback" not in said
+    output = checkout.shell(f"{sys.executable} -m mlp.cli preview 2>&1", fails=True, **wrong)
+    assert "encrypted with another passphrase; nothing was touched" in output
+    assert "Traceback" not in output
     absent = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "absent")}
-    said = checkout.shell(f"{sys.executable} -m mlp.cli env 2>&1", fails=True, **absent)
-    assert str(tmp_path / "absent") in said
-    assert "next:" in said
+    output = checkout.shell(f"{sys.executable} -m mlp.cli env 2>&1", fails=True, **absent)
+    assert str(tmp_path / "absent") in output
+    assert "next:" in output
 
 
 def test_the_state_of_another_program_is_refused(checkout: Checkout, tmp_path: Path) -> None:
@@ -117,15 +117,15 @@ def test_the_state_of_another_program_is_refused(checkout: Checkout, tmp_path: P
     checkout.plain(f"cd {other} && pulumi up --yes --skip-preview --stack local", **variables)
     before = sorted(path.read_bytes() for path in state.rglob("local.json"))
     for command in ("env", "preview", "destroy --yes"):
-        said = checkout.shell(f"{sys.executable} -m mlp.cli {command} 2>&1", fails=True, **variables)
-        assert "written by another program; nothing was touched" in said
-        assert "random:index/randomPet:RandomPet" in said
-        assert "Traceback" not in said
+        output = checkout.shell(f"{sys.executable} -m mlp.cli {command} 2>&1", fails=True, **variables)
+        assert "written by another program; nothing was touched" in output
+        assert "random:index/randomPet:RandomPet" in output
+        assert "Traceback" not in output
     assert sorted(path.read_bytes() for path in state.rglob("local.json")) == before
 
 
 def test_a_user_s_own_pulumi_is_used(checkout: Checkout, tmp_path: Path) -> None:
-    """Theirs is told from ours by where it lies; an old one is refused, and passed over on demand."""
+    """The user's CLI is recognized by its location; an old one is refused, and skipped on request."""
     own = tmp_path / "own" / "pulumi"
     own.parent.mkdir()
     own.write_text(
@@ -144,6 +144,6 @@ def test_a_user_s_own_pulumi_is_used(checkout: Checkout, tmp_path: Path) -> None
         f"{sys.executable} -m mlp.cli env 2> /dev/null", MLP_PULUMI="built", **variables
     )
     own.write_text("#!/bin/sh\necho v3.1.0\n")
-    said = checkout.shell(f"{sys.executable} -m mlp.cli env 2>&1", fails=True, **variables)
-    assert "too old" in said
-    assert "v3.1.0" in said
+    output = checkout.shell(f"{sys.executable} -m mlp.cli env 2>&1", fails=True, **variables)
+    assert "too old" in output
+    assert "v3.1.0" in output

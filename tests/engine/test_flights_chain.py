@@ -1,4 +1,4 @@
-"""The whole chain against a real MLflow server and an S3 service: idempotent, gated, and servable."""
+"""The whole workload with a real MLflow server and an S3 service: idempotent, with a quality gate, servable."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Feast before any thread runs: until 3.11.9 CPython's ast.parse, which its import calls, is not safe beside another
-# thread's and raises SystemError.
+# Import Feast before any thread runs: until 3.11.9 CPython's ast.parse, which the import calls, raises SystemError
+# when another thread calls it at the same time.
 import feast  # noqa: F401
 import httpx
 import pytest
@@ -68,7 +68,7 @@ def endpoint(patch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A tracking server with proxied artifacts; yields the folder that stands for the models bucket."""
+    """Run a tracking server with proxied artifacts; yield the folder of the models bucket."""
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/models"]
@@ -97,7 +97,7 @@ def healthy(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def where(endpoint: str, mlflow_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment as a Job has it, with raw tables loaded and every step run once."""
+    """Return the environment of a Job, after loading the raw tables and running every step once."""
     import boto3
 
     assert mlflow_server.parent.is_dir()
@@ -136,7 +136,7 @@ def champion(where: Environment) -> ModelVersion:
     return found
 
 
-def test_champion_says_what_it_was_made_from(where: Environment, champion: ModelVersion) -> None:
+def test_champion_has_its_lineage(where: Environment, champion: ModelVersion) -> None:
     manifest = Folder("features", where.endpoint).manifest()
     assert champion.tags["data_digest"] == manifest["digest"]
     assert champion.tags["quality_gate"] == "passed"
@@ -149,7 +149,7 @@ def test_champion_says_what_it_was_made_from(where: Environment, champion: Model
 
 
 def test_model_folder_is_what_serving_loads(mlflow_server: Path, champion: ModelVersion) -> None:
-    """The folder in the bucket, without MLflow: native booster, columns by the signature, feature service."""
+    """Loads the model from the bucket without MLflow: native booster, columns of the signature, feature service."""
     import mlflow
 
     from services.predictor import model as served
@@ -241,7 +241,7 @@ def test_steps_out_of_order_say_what_to_run(where: Environment) -> None:
 def made(
     where: Environment, champion: ModelVersion, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[steps.Loaded, Path, str]:
-    """What the pipeline's steps made, its files, and the version they registered."""
+    """Return the results of the pipeline's steps: their files, and the version that they registered."""
     assert champion.version
     folder = tmp_path_factory.mktemp("pipeline")
     patch.setattr(steps, "parameters", lambda: PARAMS)
@@ -307,7 +307,7 @@ def test_pipeline_s_steps_are_nested_in_one_run(made: tuple[steps.Loaded, Path, 
 
 
 def pipeline_runs(run_id: str) -> dict[str, Any]:
-    """MLflow's runs of a pipeline run by step, the parent under `pipeline`."""
+    """Return MLflow's runs of a pipeline run by step, the parent as `pipeline`."""
     client = versions.client()
     experiment = client.get_experiment_by_name(PARAMS.experiment)
     found = client.search_runs([experiment.experiment_id], filter_string=f"tags.pipeline_run_id = '{run_id}'")

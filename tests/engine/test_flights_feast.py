@@ -1,4 +1,4 @@
-"""Feast's own join and online store on the flights features: no flight lost, no leak, online equal to offline."""
+"""Feast's join and online store with the flights features: no flight lost, no leak, online equals offline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def joined(tables: dict[str, pd.DataFrame], flights: pd.DataFrame) -> pd.DataFra
 
 
 def merge_asof(flights: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Join by pandas instead of Feast, on whole tables."""
+    """Join whole tables with pandas instead of Feast."""
     rows = flights
     for view, features in FEATURES.items():
         right = tables[view].sort_values("event_timestamp")[[*VIEW_KEYS[view], "event_timestamp", *features]]
@@ -60,7 +60,7 @@ def test_join_equals_pandas_bit_for_bit(
 
 
 def test_flights_without_any_past_are_kept(tables: dict[str, pd.DataFrame], joined: pd.DataFrame) -> None:
-    """An aircraft's first flight has rows in the future only; the Dask offline store would drop it."""
+    """An aircraft's first flight has only later rows; the Dask offline store would drop it."""
     first = tables["labels"].groupby("tailnum")["event_timestamp"].min()
     unknown = joined[joined["event_timestamp"] == joined["tailnum"].map(first)]
     assert len(unknown) > 0
@@ -71,7 +71,7 @@ def test_flights_without_any_past_are_kept(tables: dict[str, pd.DataFrame], join
 def test_only_rows_known_at_departure_are_seen(
     minutes: int, seen: bool, tables: dict[str, pd.DataFrame], flights: pd.DataFrame, joined: pd.DataFrame
 ) -> None:
-    """An absurd outcome is planted for every flight's aircraft: seen when known at departure, not a minute later."""
+    """An extreme outcome of every flight's aircraft appears when it was known at departure, and not a minute later."""
     planted = flights[["tailnum", "event_timestamp"]].assign(**dict.fromkeys(FEATURES["aircraft_history"], ABSURD))
     planted["event_timestamp"] += timedelta(minutes=minutes)
     history = pd.concat([tables["aircraft_history"], planted], ignore_index=True)
@@ -81,7 +81,7 @@ def test_only_rows_known_at_departure_are_seen(
     if seen:
         assert reached.all()
     else:
-        # Another sampled flight of the same aircraft may have planted a row that is rightly past by now.
+        # Another sampled flight of the same aircraft may have an outcome that is already in the past by now.
         earlier = flights.duplicated("tailnum", keep="first")
         assert not reached[~earlier].any()
         assert same(joined[~earlier].reset_index(drop=True), with_future[~earlier].reset_index(drop=True))
@@ -89,7 +89,7 @@ def test_only_rows_known_at_departure_are_seen(
 
 @pytest.fixture
 def store(tmp_path: Path, tables: dict[str, pd.DataFrame]) -> FeatureStore:
-    """A store as the platform's: Dask offline store, a registry, an online store."""
+    """Return a store like the platform's: Dask offline store, registry, online store."""
     from feast import FeatureStore, RepoConfig
 
     from examples.flights.features.definitions import repository
@@ -113,7 +113,7 @@ def store(tmp_path: Path, tables: dict[str, pd.DataFrame]) -> FeatureStore:
 
 
 def offline_now(tables: dict[str, pd.DataFrame], keys: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the features of `keys` at the snapshot's instant, by Feast's historical join."""
+    """Return the features of `keys` at the time of the snapshot, by Feast's historical join."""
     entities = keys.assign(flight_id=np.arange(len(keys)), event_timestamp=pd.Timestamp(AS_OF))
     return [dict(row) for row in dataset.join(entities, tables).to_dict("records")]
 
@@ -146,7 +146,7 @@ def test_an_unknown_key_has_no_features(store: FeatureStore) -> None:
 
 
 def test_fingerprint_is_that_of_the_definitions(store: FeatureStore, tmp_path: Path) -> None:
-    """The training's own store and the platform's have one fingerprint, whatever the addresses of the tables."""
+    """The store for training and the platform's store have the same fingerprint despite different table addresses."""
     folder = tmp_path / "training"
     folder.mkdir()
     assert registry.fingerprint(dataset.local_store(folder)) == registry.fingerprint(store, SERVICE)

@@ -1,4 +1,4 @@
-"""An `up` that is killed at any point converges at the next one: no duplicate, no orphan."""
+"""After an `up` that is killed at any point, the next `up` converges: no duplicate, no orphan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNT = 12
 
 
 def chain(stack: Stack, namespace: str, data: str = "1", immutable: bool = False) -> Program:
-    """Declare objects one after the other."""
+    """Declare objects that depend on each other in a chain."""
 
     def run() -> None:
         provider = stack.provider()
@@ -86,7 +86,7 @@ def test_update_and_replace(stack: Stack, plane: ControlPlane, namespace: str, c
 
 @pytest.mark.parametrize("victim", ["pulumi", KUBERNETES])
 def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str, victim: str) -> None:
-    """Killed for certain between making an object and recording it: while it is waited for."""
+    """Kills the process while an object is awaited, which is after its creation and before its entry in the state."""
 
     def waited_for(go: str) -> Program:
         def run() -> None:
@@ -115,9 +115,9 @@ def test_made_but_not_recorded(stack: Stack, plane: ControlPlane, namespace: str
 def test_a_job_left_by_another_version_of_the_program_is_replaced(
     stack: Stack, plane: ControlPlane, namespace: str
 ) -> None:
-    """A Job's template cannot change: what was made and not recorded goes, when the program has changed meanwhile.
+    """A Job's template is immutable: a Job that was created but not recorded is replaced after a change of the program.
 
-    Without `drop_pending_operations` the server refuses: "field is immutable".
+    Without `drop_pending_operations` the API server refuses the change: "field is immutable".
     """
 
     def job(value: str, wait: bool) -> Program:
@@ -128,7 +128,7 @@ def test_a_job_left_by_another_version_of_the_program_is_replaced(
                 metadata={
                     "name": "once",
                     "namespace": namespace,
-                    # Never met, or at once; a deletion is waited for either way.
+                    # Never true, or true at once; the deletion is awaited in both cases.
                     "annotations": {"pulumi.com/waitFor": f"jsonpath={{.metadata.name}}={'no' if wait else 'once'}"},
                 },
                 spec={"template": {"spec": {"restart_policy": "Never", "containers": [container]}}},

@@ -1,4 +1,4 @@
-"""The whole life of a stack with the plain CLI, against a real API server; no command says a warning."""
+"""The life of a stack with the plain CLI, against a real API server; no command prints a warning."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_stack_from_its_first_preview_to_its_end(plain: Plain, plane: ControlP
     assert plain.steps() == {}
     assert "unchanged" in plain.well("up", "--yes")
 
-    # A target: of two changes, one is made.
+    # A target: only one of two changes is made.
     plain.well("config", "set", "left", "second")
     plain.well("config", "set", "right", "second")
     assert plain.steps() == {"left": "update", "right": "update"}
@@ -72,7 +72,7 @@ def test_a_stack_from_its_first_preview_to_its_end(plain: Plain, plane: ControlP
     plain.well("up", "--yes", "--skip-preview", "--target", plain.urn("left"))
     assert (value("left"), value("right")) == ("second", "first")
 
-    # A plan: what was not in it is refused, what was is done.
+    # A plan: a change outside the plan is refused, a planned change is made.
     plain.well("preview", "--save-plan", "plan.json")
     plain.well("config", "set", "left", "third")
     assert "violates plan" in plain.badly("up", "--yes", "--skip-preview", "--plan", "plan.json")
@@ -80,7 +80,7 @@ def test_a_stack_from_its_first_preview_to_its_end(plain: Plain, plane: ControlP
     plain.well("up", "--yes", "--skip-preview", "--plan", "plan.json")
     assert (value("left"), value("right")) == ("second", "second")
 
-    # Drift is found, taken into the state, and put right by the next update.
+    # Drift is found, recorded in the state, and corrected by the next update.
     path = f"/api/v1/namespaces/{namespace}/configmaps/left"
     headers = {"Content-Type": "application/merge-patch+json"}
     assert plane.http.patch(path, content=json.dumps({"data": {"value": "drifted"}}), headers=headers).is_success

@@ -1,4 +1,4 @@
-"""The policy pack under the real engine: it lets what is right through, stops what is not, and names the rule."""
+"""The policy pack with the real engine: it accepts a correct stack, stops a wrong one, and names the rule."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACK = paths.ROOT / "policy" / "pack"
 
 @pytest.fixture(autouse=True)
 def environment() -> None:
-    """Make the Python environment that PulumiPolicy.yaml names."""
+    """Create the Python environment that PulumiPolicy.yaml names."""
     environments.ensure_policy_pack()
 
 
@@ -80,7 +80,7 @@ def test_what_is_right_passes_and_what_is_not_stops_the_preview(tmp_path: Path) 
 
 
 def test_prods_first_preview_passes_though_most_is_not_known_yet(tmp_path: Path) -> None:
-    """With the engine's own data: outputs unknown, tags in the provider, `protect` in the options."""
+    """Uses the engine's own data: unknown outputs, tags in the provider, `protect` in the options."""
     manifests.ensure()
     with emulation(tmp_path / "account", ACCOUNTS["prod"], REGION) as account:
         stack = AwsStack.of(tmp_path / "stack", account, "prod")
@@ -94,7 +94,7 @@ def test_prods_first_preview_passes_though_most_is_not_known_yet(tmp_path: Path)
 
 
 def spoiled() -> None:
-    """Prod, with a database beside it that breaks many rules."""
+    """Stack prod with an additional database that breaks many rules."""
     AwsStack.program()
     provider = pulumi.ResourceOptions(provider=aws.Provider("beside", region=REGION))
     group = aws.ec2.SecurityGroup("beside", vpc_id="vpc-1", opts=provider)

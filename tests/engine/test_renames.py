@@ -1,4 +1,4 @@
-"""A component that is called something else in code keeps what it made, if it says what it was called."""
+"""A component that is renamed in code keeps its resources when it names its former name as an alias."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.engine.stacks import Program, Stack
 
 
 class Inner(pulumi.ComponentResource):
-    """Names its child from itself, as every component here does."""
+    """Names its child after itself, as the components of this project do."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
         super().__init__("mlplatform:test:Inner", name, None, opts)
@@ -30,7 +30,7 @@ class Inner(pulumi.ComponentResource):
 
 
 class Outer(pulumi.ComponentResource):
-    """Two levels deep, like a store with its server; one child has a name of its own, like a ServiceAccount's role."""
+    """Two levels deep, like a store with its server; one child has an independent name, like a role of an account."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:test:Outer", name, None, opts)
@@ -54,8 +54,8 @@ def test_an_alias_on_the_component_keeps_everything_in_it(alone: Stack) -> None:
     assert passwords == {"database-server-admin", "materialization"}
 
 
-def test_without_the_alias_everything_would_be_made_anew(alone: Stack) -> None:
-    """Shows that the test above could fail."""
+def test_without_the_alias_everything_would_be_replaced(alone: Stack) -> None:
+    """Shows that the test above can fail."""
     before = alone.up(program("postgres")).outputs
     renamed = alone.up(program("database"))
     assert renamed.outputs["inner"] != before["inner"]
@@ -71,7 +71,7 @@ def test_the_alias_may_go_once_every_stack_has_seen_it(alone: Stack) -> None:
 
 
 class RenamedStores(Everything):
-    """The program's own database server and Redis, in a network; their names are what changes."""
+    """The program's own database server and Redis in a network; the test changes their names."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Scanners over what stacks declare: kubeconform with a real API server's schemas, checkov on AWS resources."""
+"""Scanners on the stacks' resources: kubeconform with a real API server's schemas, checkov on AWS resources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.engine.control_plane import ControlPlane
 STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
 CLOUD = [name for name in STACKS if name != "local"]
 LEAST_CHECKS = 300
-"""Of checkov, on any stack: fewer mean that it no longer knows what it looks at."""
+"""Smallest number of passed checks of checkov on any stack; fewer mean that it no longer reads the resources."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def stacks() -> Mapping[str, Stack]:
 
 @pytest.fixture(scope="module")
 def known(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return schemas of all kinds, built-in and upstream's."""
+    """Return schemas of all kinds, built-in and upstream."""
     toolchain.ensure(["kubeconform"])
     manifests.ensure()
     files = schemas.of_openapi(plane.get("/openapi/v2"))
@@ -103,7 +103,7 @@ PLANTED = {
         "policy",
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}',
     ),
-    # Checks that follow references from one resource to another.
+    # Checks that follow references between resources.
     "CKV2_AWS_6": ("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "bucket", "another-bucket"),
     "CKV_AWS_21": ("aws:s3/bucketVersioning:BucketVersioning", "bucket", "another-bucket"),
     "CKV2_AWS_11": ("aws:ec2/flowLog:FlowLog", "vpcId", "another-network"),
@@ -111,7 +111,7 @@ PLANTED = {
 
 
 def test_checkov_finds_what_is_planted(stacks: Mapping[str, Stack], tmp_path: Path) -> None:
-    """What is mapped is what checkov looks at: one field changed in each of many resources fails its check."""
+    """One field changed in each of many resources fails its check, so checkov reads the converted fields."""
     stack = stacks["prod"]
     resources = list(stack.resources)
     for kind, key, value in PLANTED.values():

@@ -1,4 +1,4 @@
-"""A cluster that went away: previews go on, changes are refused before anything is touched, a destroy may forget it."""
+"""A cluster that does not answer: previews use the state, changes are refused, a destroy can forget the objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.engine.test_crd_bundle import definition, write
 
 
 def program(stack: Stack, crds: Path, data: str = "1") -> Program:
-    """Declare something in the cluster, definitions that go with their bundle, and something beside the cluster."""
+    """Declare an object, CRDs that are deleted with their bundle, and a resource outside the cluster."""
 
     def run() -> None:
         provider = stack.provider()
@@ -35,7 +35,7 @@ def program(stack: Stack, crds: Path, data: str = "1") -> Program:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Bring a stack up in a cluster that is gone afterwards."""
+    """Bring a stack up, then stop its cluster."""
     found = tmp_path_factory.mktemp("silent")
     with contextlib.ExitStack() as running:
         plane = running.enter_context(control_plane(found))
@@ -71,7 +71,7 @@ def test_a_change_is_refused_and_the_state_stays(stack: Stack, operation: Operat
 
 
 def test_the_provider_itself_refuses_too(stack: Stack) -> None:
-    """What plain `pulumi destroy` says; nothing is forgotten by accident."""
+    """Plain `pulumi destroy` fails and removes nothing from the state."""
     with pytest.raises(Exception, match="unreachable"):
         stack.destroy()
     assert "settings" in stack.resources()

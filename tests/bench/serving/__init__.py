@@ -1,1 +1,1 @@
-"""Latency of serving beside its neighbours, all through the same gateway, in the same run, at the same rate."""
+"""Compares the latency of serving with other servers, through the same gateway, in the same run, at the same rate."""

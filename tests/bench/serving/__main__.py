@@ -1,4 +1,4 @@
-"""`python -m tests.bench.serving`: our runtime beside the stock KServe server, Feast's server and Redis alone."""
+"""`python -m tests.bench.serving`: compares the predictor with the stock KServe server, Feast's server and Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rounds of load, and what is said of them: the median of the rounds and the best round, from raw samples."""
+"""Rounds of load, summarized from raw samples by the median of the rounds and the best round."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PERCENTILES = ("p50", "p95", "p99")
 
 @dataclass
 class Measured:
-    """One target's rounds.
+    """The rounds of one target.
 
     Attributes:
-        target: What was loaded.
+        target: The target.
         rounds: Samples of each round.
     """
 
@@ -46,7 +46,7 @@ class Measured:
 
     @property
     def failed(self) -> dict[str, int]:
-        """How many requests failed in all rounds, by reason."""
+        """Number of failed requests in all rounds, by reason."""
         return load.failures([sample for samples in self.rounds for sample in samples])
 
     def report(self) -> dict[str, Any]:
@@ -87,15 +87,15 @@ def compare(
     rounds: int,
     on_state: Callable[[str], None] = lambda _: None,
 ) -> list[Measured]:
-    """Load the targets in turn, round by round, so that a noisy minute meets them all.
+    """Load the targets in rotation, round by round, so that a disturbance of the machine affects all of them.
 
     Args:
-        targets: What to load.
+        targets: Targets.
         rate: Requests per second.
         seconds: Measured duration of one target in one round.
-        warmup: Seconds of the same load before it.
-        rounds: How many rounds.
-        on_state: Called with what is being loaded.
+        warmup: Seconds of unmeasured load before it.
+        rounds: Number of rounds.
+        on_state: Called with the round and the target.
     """
     measured = [Measured(target) for target in targets]
     for number in range(rounds):
@@ -106,5 +106,5 @@ def compare(
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return a description of the machine."""
     return {"cpus": os.cpu_count(), "load_average": [round(value, 2) for value in os.getloadavg()]}

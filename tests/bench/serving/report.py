@@ -1,4 +1,4 @@
-"""The comparison as a table, a JSON file and a picture."""
+"""Reports the comparison as a table, a JSON file and a figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA = 1
 
 
 def show(measured: Sequence[Measured], console: Console, title: str) -> None:
-    """Print one row per target: median of the rounds, best round, and the server's own figures where it has them."""
+    """Print one row for each target: median of the rounds, best round, and the server's own figures if reported."""
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("ms, p50 / p95 / p99")
     for column in ("median of rounds", "best round", "features", "predict", "failed"):

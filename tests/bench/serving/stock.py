@@ -1,4 +1,4 @@
-"""Deploys the stock KServe server next to ours: same model, same features, same CPU, a route of its own."""
+"""Deploys the stock KServe server beside the predictor: same model, features and CPU limits, with its own route."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def config_map(namespace: str) -> dict[str, Any]:
 
 
 def modest(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return our server's limits with a request of CPU that fits beside it on a node of two cores.
+    """Return the predictor's limits with a CPU request that fits beside it on a node of two cores.
 
-    The servers are measured in turn: while one works the other is idle, and a request only weighs against others.
+    The servers are measured in turn: while one works the other is idle, and a request only matters under contention.
     """
     found = copy.deepcopy(resources)
     found["requests"]["cpu"] = CPU_REQUEST
@@ -48,7 +48,7 @@ def modest(resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def running(platform: Platform) -> dict[str, Any]:
-    """Return requests and limits of our own server as it runs, whoever set them."""
+    """Return requests and limits of the running predictor."""
     from kubernetes import client
 
     found = client.AppsV1Api(platform.api).read_namespaced_deployment(f"{SERVICE}-predictor", platform.models_namespace)
@@ -60,10 +60,10 @@ def inference_service(namespace: str, image: str, uri: str, resources: dict[str,
     """Return the InferenceService of the stock server.
 
     Args:
-        namespace: Where to.
-        image: The image's reference.
-        uri: Where the model is stored.
-        resources: Requests and limits of our own server.
+        namespace: Namespace.
+        image: Image reference.
+        uri: Address of the model.
+        resources: Requests and limits of the predictor.
     """
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
@@ -111,7 +111,7 @@ def inference_service(namespace: str, image: str, uri: str, resources: dict[str,
 
 
 def stock_route(platform: Platform) -> dict[str, Any]:
-    """Return a copy of our route for the stock server."""
+    """Return a copy of the predictor's route for the stock server."""
     item = route(platform)
     item["metadata"]["name"] = NAME
     rule = item["spec"]["rules"][0]
@@ -122,14 +122,14 @@ def stock_route(platform: Platform) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def deployed(platform: Platform, example: dict[str, Any]) -> Iterator[str]:
-    """Run the stock server for the duration of the block; yield its prediction URL.
+    """Run the stock server while the block runs; yield its prediction URL.
 
     Args:
-        platform: Where.
-        example: Keys whose prediction proves that it is there.
+        platform: The platform.
+        example: Keys of a request that proves that the server answers.
 
     Raises:
-        UserError: Our own service is not there, or the stock server does not answer in time.
+        UserError: The predictor is not deployed, or the stock server does not answer in time.
     """
     from artifacts import images
 

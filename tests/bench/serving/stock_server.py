@@ -1,6 +1,6 @@
-"""KServe's own model server as its documentation has it: Feast's SDK for the features, LightGBM over a data frame.
+"""KServe's model server according to its documentation: Feast's SDK for the features, LightGBM on a data frame.
 
-Runs in a pod from a ConfigMap; the image brings kserve, feast and lightgbm.
+Runs in a pod from a ConfigMap; the image contains kserve, feast and lightgbm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODEL = Path("/mnt/models")
 
 
 class Stock(kserve.Model):
-    """A predictor that takes entity keys."""
+    """A predictor whose requests contain entity keys."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -38,7 +38,7 @@ class Stock(kserve.Model):
         return True
 
     def predict(self, payload: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
-        """Return one probability per instance."""
+        """Return one probability for each instance."""
         del headers
         found = self.store.get_online_features(features=self.service, entity_rows=payload["instances"]).to_df()
         frame = found[self.columns].astype("float64")
@@ -49,6 +49,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(parents=[kserve.model_server.parser]).parse_known_args()[0]
     # With one worker the server ignores its own option for the event loop.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    # It asks for the current loop, of which uvloop makes none by itself.
+    # The server uses the current loop, which uvloop does not create.
     asyncio.set_event_loop(uvloop.new_event_loop())
     kserve.ModelServer(http_port=8080, workers=1, enable_grpc=False).start([Stock(options.model_name)])

@@ -1,4 +1,4 @@
-"""What is compared, each as something that sends one request."""
+"""Targets of the comparison, each as a function that sends one request."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Open = Callable[[], contextlib.AbstractAsyncContextManager[Send]]
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Something under load.
+    """A target of load.
 
     Attributes:
         name: Key in the report.
         title: Row in the table.
-        open: Makes a sender, with connections of its own.
+        open: Creates a sender with new connections.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Target:
 
 
 def http(name: str, title: str, url: str, bodies: Sequence[bytes], method: str = "POST") -> Target:
-    """Return a target that is asked over HTTP."""
+    """Return a target that is called over HTTP."""
 
     @contextlib.asynccontextmanager
     async def sender() -> AsyncIterator[Send]:
@@ -50,12 +50,12 @@ def http(name: str, title: str, url: str, bodies: Sequence[bytes], method: str =
 
 
 def predictions(requests: Sequence[dict[str, Any]]) -> list[bytes]:
-    """Return V1 bodies that carry keys only, one instance each."""
+    """Return V1 bodies with keys only, one instance each."""
     return [json.dumps({"instances": [request]}).encode() for request in requests]
 
 
 def feature_queries(requests: Sequence[dict[str, Any]], service: str) -> list[bytes]:
-    """Return the same keys as Feast's feature server takes them."""
+    """Return request bodies with the same keys for Feast's feature server."""
     return [
         json.dumps({"feature_service": service, "entities": {k: [v] for k, v in request.items()}}).encode()
         for request in requests
@@ -64,7 +64,7 @@ def feature_queries(requests: Sequence[dict[str, Any]], service: str) -> list[by
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """Where the online store is, as seen from the host."""
+    """Address of the online store, as seen from the host."""
 
     host: str
     port: int
@@ -72,10 +72,10 @@ class RedisAddress:
 
 
 def redis_address(platform: Platform) -> RedisAddress:
-    """Return the online store's address from Feast's own configuration; a Service's name becomes its ClusterIP.
+    """Return the online store's address from Feast's configuration; replace the name of a Service with its ClusterIP.
 
     Raises:
-        UserError: The configuration is not where it should be.
+        UserError: Feast's configuration cannot be read.
     """
     from kubernetes import client
 
@@ -97,7 +97,7 @@ def redis_address(platform: Platform) -> RedisAddress:
 
 
 def raw_redis(address: RedisAddress) -> Target:
-    """Return the floor of every reader: two HMGETs of stored rows in one round trip, without any decoding."""
+    """Return the lower bound for every reader: two HMGETs of stored rows in one round trip, without decoding."""
 
     @contextlib.asynccontextmanager
     async def sender() -> AsyncIterator[Send]:

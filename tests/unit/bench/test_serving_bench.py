@@ -1,4 +1,4 @@
-"""The comparison's arithmetic and files, over targets that answer in a known time."""
+"""Arithmetic and files of the serving comparison, with targets that answer in a known time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def target(name: str, seconds: float, status: int = 200) -> targets.Target:
 
 
 def test_targets_are_loaded_in_turn_and_compared(tmp_path: Path) -> None:
-    told: list[str] = []
+    states: list[str] = []
     measured = measure.compare(
         [target("slow", 0.2), target("broken", 0.0, 503)],
         rate=50,
         seconds=0.2,
         warmup=0,
         rounds=3,
-        on_state=told.append,
+        on_state=states.append,
     )
-    assert [text.split(": ")[1] for text in told] == ["Slow", "Broken"] * 3
+    assert [text.split(": ")[1] for text in states] == ["Slow", "Broken"] * 3
     assert [len(samples) for samples in measured[0].rounds] == [10] * 3
     assert measured[0].median("p50") > 150
     assert measured[0].best("p99") <= measured[0].median("p99")

@@ -1,4 +1,4 @@
-"""A cluster that does not answer: said once, with both ways on, before anything is touched."""
+"""A cluster that does not answer is reported before anything is changed, with the ways to continue."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ URN = "urn:pulumi:local::mlplatform::pulumi:providers:kubernetes::kubernetes"
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
-    """Answer like an API server that wants a login first."""
+    """Answer like an API server that requires a login."""
     with answering({"/livez": Answer(401)}) as address:
         yield address
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """Take connections and never answer, like a server that hangs."""
+    """Accept connections and never answer, like a server that hangs."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -72,7 +72,7 @@ def test_any_answer_counts_and_a_hanging_server_does_not(base: str, silent: str)
 
 @contextlib.contextmanager
 def speaking_tls(issued: Issued, folder: Path) -> Iterator[str]:
-    """Answer over TLS under a certificate."""
+    """Answer over TLS with a certificate."""
     chain, key = folder / "server.crt", folder / "server.key"
     chain.write_text(issued.certificate)
     key.write_text(issued.private_key)
@@ -89,7 +89,7 @@ def speaking_tls(issued: Issued, folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def test_an_answer_under_another_certificate_is_none_of_the_clusters(tmp_path: Path) -> None:
+def test_an_answer_under_another_certificate_is_not_from_the_cluster(tmp_path: Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
     own, other = issue(["localhost"], now=now), issue(["localhost"], now=now)
     with speaking_tls(own, tmp_path) as url:
@@ -113,21 +113,21 @@ def test_the_server_is_read_from_a_path_and_from_content(tmp_path: Path) -> None
 def test_what_changes_objects_is_refused(operation: Any) -> None:
     with pytest.raises(UserError) as refused:
         check_state(operation, state(kubeconfig(unused())), "local", local=True)
-    said = str(refused.value)
-    assert "does not answer; nothing was touched" in said
-    assert "2 objects" in said
-    assert "mlp cluster start" in said
-    assert "mlp destroy --stack local --forget-cluster" in said
+    message = str(refused.value)
+    assert "does not answer; nothing was touched" in message
+    assert "2 objects" in message
+    assert "mlp cluster start" in message
+    assert "mlp destroy --stack local --forget-cluster" in message
 
 
-def test_on_aws_nobody_is_told_to_start_the_embedded_cluster() -> None:
+def test_on_aws_the_message_does_not_name_the_embedded_cluster() -> None:
     with pytest.raises(UserError) as refused:
         check_state("up", state(kubeconfig(unused())), "dev", local=False)
     assert "mlp cluster start" not in str(refused.value)
     assert "mlp destroy --stack dev --forget-cluster" in str(refused.value)
 
 
-def test_a_preview_goes_on_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_uses_the_state_and_warns(capsys: pytest.CaptureFixture[str]) -> None:
     check_state("preview", state(kubeconfig(unused())), "local", local=True)
     assert "uses the state alone" in capsys.readouterr().out
 
@@ -141,11 +141,11 @@ def test_a_state_without_objects_and_an_unreadable_kubeconfig_pass() -> None:
 def test_objects_are_forgotten_only_when_the_cluster_is_silent(base: str) -> None:
     preparation = check_state("destroy", state(kubeconfig(unused())), "local", local=True, forget_cluster=True)
     assert preparation.environment == {FORGET: "true"}
-    with pytest.raises(UserError, match="answers; nothing was forgotten"):
+    with pytest.raises(UserError, match="answers; nothing was removed from the state"):
         check_state("destroy", state(kubeconfig(base)), "local", local=True, forget_cluster=True)
 
 
-def test_a_command_that_needs_the_cluster_says_the_same(
+def test_a_command_that_needs_the_cluster_is_refused_too(
     base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "kubeconfig"
@@ -185,7 +185,7 @@ def test_plain_pulumi_refuses_an_empty_state_over_a_running_platform(
         check_state("up", {}, "local", local=True, cluster=cluster)
     assert asked == [({}, str(path), "file:///mistyped")] * 2
 
-    # A preview, another operation, a state with resources, and a cluster that was never started ask nothing.
+    # A preview, another operation, a state with resources, and a cluster that was never started need no check.
     check_in_program({}, "local", dry_run=True, local=True, cluster=cluster)
     check_state("destroy", {}, "local", local=True, cluster=cluster)
     check_in_program(state(kubeconfig(base)), "local", dry_run=False, local=True, cluster=cluster)

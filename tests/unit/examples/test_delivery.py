@@ -1,4 +1,4 @@
-"""Delivery: what is deployed, when there is nothing to do, and what is said when something stands in the way."""
+"""Delivery of the workload: what is deployed, when nothing is to be done, and errors."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_roll_out_is_over_when_all_pods_are_of_the_new_revision(status: dict[s
     assert deploy.rollout_pending(None) == "its Deployment does not exist yet"
 
 
-def test_an_unready_service_says_why() -> None:
+def test_an_unready_service_has_a_reason() -> None:
     service = ready_service()
     assert deploy.unready(service) is None
     service["metadata"]["generation"] = 3
@@ -167,7 +167,7 @@ def test_a_job_has_the_platform_s_configuration_and_no_privileges() -> None:
     assert job["spec"]["backoffLimit"] == 0
 
 
-def test_a_job_is_told_from_one_with_another_spec() -> None:
+def test_a_job_differs_from_one_with_another_spec() -> None:
     other = JobSpec(name=SPEC.name, image="job:2", command=SPEC.command)
     labels = [manifest(spec, "models")["metadata"]["labels"][DIGEST] for spec in (SPEC, SPEC, other)]
     assert labels[0] == labels[1] != labels[2]
@@ -244,7 +244,7 @@ def test_parameters_are_whole() -> None:
     assert params.min_brier_skill > 0
 
 
-def test_a_commit_says_when_files_differ_from_it(tmp_path: Path) -> None:
+def test_a_commit_is_dirty_when_files_differ_from_it(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
         command = ["git", "-C", str(tmp_path), *identity, *words]

@@ -1,4 +1,4 @@
-"""Training-serving consistency: a version is deployed against the feature service it was trained on, or not at all."""
+"""A version is deployed only with the feature service that it was trained on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLATFORM = Platform("local", {"namespaces": {"models": "models"}, "buckets": {"m
 
 
 def fixed(value: str) -> Callable[[object], str]:
-    """Return a function that always says `value`."""
+    """Return a function that always returns `value`."""
 
     def says(_: object) -> str:
         return value
@@ -55,7 +55,7 @@ def test_nothing_is_touched_by_a_refused_deployment(monkeypatch: pytest.MonkeyPa
     assert touched == []
 
 
-def test_the_job_s_word_is_read() -> None:
+def test_the_fingerprint_is_read_from_the_log() -> None:
     assert feature_service.fingerprint_in(["feature-service ...", f"{registry.REGISTERED}0a1b", "done"]) == "0a1b"
     with pytest.raises(UserError, match="does not name the registered feature service"):
         feature_service.fingerprint_in(["feature-service ..."])
@@ -70,7 +70,7 @@ def test_code_and_registry_must_mean_the_same(monkeypatch: pytest.MonkeyPatch) -
         registry.checked_fingerprint(object())  # type: ignore[arg-type]
 
 
-def test_the_challenger_stands_beside_the_champion() -> None:
+def test_the_challenger_is_deployed_beside_the_champion() -> None:
     champion = manifests.inference_service(version(), PLATFORM, "i")
     challenger = manifests.inference_service(version(), PLATFORM, "i", manifests.CHALLENGER)
     assert (champion["metadata"]["name"], challenger["metadata"]["name"]) == ("flights", "flights-challenger")

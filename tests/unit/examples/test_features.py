@@ -1,4 +1,4 @@
-"""Features: equal to a brute-force computation from what was known, and blind to the future."""
+"""Features equal a brute-force computation from known events, and do not depend on later events."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from examples.flights.parameters import parameters
 PARAMS = parameters()
 SAMPLE = 24
 MOMENT = pd.Timestamp("2013-04-17T19:00Z")
-"""Instant between past and future in the tests that change the future."""
+"""Time between past and future in the tests that change the future."""
 
 
 @pytest.fixture(scope="module")
 def raw_tables() -> dict[str, pd.DataFrame]:
-    """The real tables, January to April: enough for every window, small enough for a unit test."""
+    """Real tables of January to April: long enough for every window, small enough for a unit test."""
     folder = raw.package_folder()
     tables = {name: raw.parse(file, (folder / file).read_bytes()) for name, file in raw.FILES.items()}
     for name in ("flights", "weather"):
@@ -46,7 +46,7 @@ def sample(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def as_of(tables: dict[str, pd.DataFrame], flight: pd.Series) -> dict[str, float]:
-    """Look the newest row of each view up that was known at departure."""
+    """Return the newest row of each view that was known at departure."""
     found: dict[str, float] = {}
     for view, features in FEATURES.items():
         table = tables[view]
@@ -132,7 +132,7 @@ def test_brute_force_sees_a_leak(
     raw_tables: dict[str, pd.DataFrame],
     sample: pd.DataFrame,
 ) -> None:
-    """Rows dated to the departure of the flight they tell about, the usual mistake, do not pass the test above."""
+    """Rows with the timestamp of the departure of their own flight, a common mistake, fail the test above."""
     dated = known.assign(arrival_known_at=known["scheduled_departure"])
     leaky = tables | {"aircraft_history": rolling.aircraft_history(dated, PARAMS)}
     few = sample.head(8)
@@ -141,7 +141,7 @@ def test_brute_force_sees_a_leak(
 
 
 def test_the_future_changes_nothing(raw_tables: dict[str, pd.DataFrame], known: pd.DataFrame) -> None:
-    """All outcomes after an instant are replaced; every row known until then stays as it was, bit for bit."""
+    """Replaces all outcomes after a time; every row known until then stays exactly equal."""
     flights = raw_tables["flights"].copy()
     later = known.loc[known["arrived_at"] >= MOMENT, "flight_id"].to_numpy()
     not_gone = known.loc[known["departed_at"] >= MOMENT, "flight_id"].to_numpy()
@@ -169,7 +169,7 @@ def test_a_snapshot_holds_nothing_from_after_its_instant(raw_tables: dict[str, p
 
 
 def test_key_and_timestamp_are_unique(tables: dict[str, pd.DataFrame]) -> None:
-    """Of two rows with equal key and timestamp, Feast would keep either."""
+    """Feast would keep an arbitrary one of two rows with equal key and timestamp."""
     for view, keys in VIEW_KEYS.items():
         assert not tables[view].duplicated([*keys, "event_timestamp"]).any(), view
     assert not tables["labels"].duplicated([*KEYS, "event_timestamp"]).any()

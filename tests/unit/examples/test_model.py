@@ -1,4 +1,4 @@
-"""The model: repeatable, judged against the base rate, and kept from deployment when it is poor."""
+"""The model: reproducible, compared with the base rate, and not deployed when it fails the quality gate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_same_rows_give_the_same_model(rows: pd.DataFrame) -> None:
     assert other != first
 
 
-def test_columns_are_taken_by_name(rows: pd.DataFrame) -> None:
+def test_columns_are_selected_by_name(rows: pd.DataFrame) -> None:
     booster = model.fit(rows, TRAINING)
     assert booster.feature_name() == FEATURE_NAMES
     shuffled = rows[[*reversed(FEATURE_NAMES), "late"]]
@@ -53,7 +53,7 @@ def test_quality_of_a_perfect_a_constant_and_a_wrong_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("auc", "skill", "said"),
+    ("auc", "skill", "reasons"),
     [
         (0.74, 0.16, []),
         (0.5, 0.16, ["auc is 0.5000, at least 0.7 is required"]),
@@ -61,8 +61,8 @@ def test_quality_of_a_perfect_a_constant_and_a_wrong_model() -> None:
         (float("nan"), 0.16, ["auc is nan, at least 0.7 is required"]),
     ],
 )
-def test_gate(auc: float, skill: float, said: list[str]) -> None:
-    assert model.shortcomings({"auc": auc, "brier_skill": skill}, PARAMS) == said
+def test_gate(auc: float, skill: float, reasons: list[str]) -> None:
+    assert model.shortcomings({"auc": auc, "brier_skill": skill}, PARAMS) == reasons
 
 
 def test_figures_are_drawn() -> None:

@@ -1,4 +1,4 @@
-"""The pipeline: what is compiled is what was reviewed, and what its steps decide without a platform."""
+"""The pipeline: the compiled file is the committed one; decisions of its steps without a platform."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def spec(compiled: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def executors(compiled: str) -> dict[str, dict[str, Any]]:
-    """What each executor asks of Kubernetes."""
+    """Return the Kubernetes settings of each executor."""
     *_, platforms = yaml.safe_load_all(compiled)
     return platforms["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
@@ -78,7 +78,7 @@ def test_gpus_reach_training_alone(spec: dict[str, Any], executors: dict[str, di
 
 
 def test_what_would_keep_results_from_being_reused_is_no_input(executors: dict[str, dict[str, Any]]) -> None:
-    """The run's id reaches the pods by a label: as an input it would make every run a new one."""
+    """The run's id reaches the pods through a label; as an input it would prevent the reuse of results."""
     for item in executors.values():
         (field,) = item["fieldPathAsEnv"]
         assert field == {"name": tracking.RUN_ID_VARIABLE, "fieldPath": "metadata.labels['pipeline/runid']"}
@@ -105,15 +105,15 @@ def test_gate_lets_a_good_model_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "said"),
+    ("metrics", "message"),
     [
         ({**GOOD, "auc": 0.6}, "quality gate: auc is 0.6000, at least 0.7 is required"),
         ({"auc": 0.6, "brier_skill": 0.0}, "auc is .*; brier_skill is 0.0000, at least 0.1 is required"),
         ({**GOOD, "auc": float("nan")}, "auc is nan"),
     ],
 )
-def test_gate_stops_a_poor_model_with_the_reason(metrics: dict[str, float], said: str) -> None:
-    with pytest.raises(train.QualityGateError, match=said):
+def test_gate_stops_a_poor_model_with_the_reason(metrics: dict[str, float], message: str) -> None:
+    with pytest.raises(train.QualityGateError, match=message):
         steps.gate(metrics, 0.7, 0.1)
 
 
@@ -168,7 +168,7 @@ def test_lineage_leaves_out_what_is_unknown() -> None:
     assert not {"pipeline_id", "data_as_of", "mlflow.source.git.commit"} & set(tags)
 
 
-def test_a_step_outside_a_pipeline_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_outside_a_pipeline_names_the_missing_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(tracking.RUN_ID_VARIABLE, raising=False)
     with pytest.raises(tracking.RunIdError, match="pipeline/runid"):
         tracking.pipeline_run_id()

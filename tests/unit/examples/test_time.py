@@ -1,4 +1,4 @@
-"""Instants: departure and arrival in UTC from local clock readings, on all of the real flights."""
+"""Departure and arrival times in UTC from local times, for all real flights."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_departure_agrees_with_the_clock(tables: dict[str, pd.DataFrame], 
 
 
 def test_every_arrival_agrees_with_the_schedule(tables: dict[str, pd.DataFrame], flights: pd.DataFrame) -> None:
-    """The scheduled arrival is a column of its own, of which the arrival was not computed."""
+    """The scheduled arrival is an independent column, from which the arrival is not computed."""
     scheduled = tables["flights"].loc[flights["flight_id"], "sched_arr_time"].reset_index(drop=True)
     due = flights["arrived_at"] - pd.to_timedelta(flights["arr_delay"], unit="min")
     zones = flights["dest"].map(clock.destination_zones(tables["airports"]))

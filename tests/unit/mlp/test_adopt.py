@@ -1,4 +1,4 @@
-"""What a killed update made in AWS: found by its own inputs, never guessed from half of them."""
+"""Adoption of resources that a killed update created in AWS: found by all of their inputs, never by a part of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REPEATED = {
     "aws:route53/record:Record",
     "aws:secretsmanager/secretVersion:SecretVersion",
 }
-"""Types whose creation may be done again, or that the platform does not use."""
+"""Types whose creation can be repeated, or that the platform does not use."""
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, operation: str, answer: dict[str, Any]) -> None:
-    """Let the account answer every call of one operation alike."""
+    """Make the account return the same response to every call of one operation."""
     client = mock.Mock(**{f"{operation}.return_value": answer})
     monkeypatch.setattr(adopt, "_client", mock.Mock(return_value=client))
 
@@ -45,7 +45,7 @@ def test_an_identity_is_never_guessed_from_half_of_its_inputs() -> None:
     assert adopt.filled("{password}", {"password": {"4dabf18193072939515e22adb298388d": "secret"}}) is None
 
 
-def test_what_another_resource_has_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_identity_of_another_resource_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = [{"ResourceId": "subnet-1"}, {"ResourceId": "subnet-2"}]
     answering(monkeypatch, "describe_tags", {"Tags": tags})
     inputs: dict[str, Any] = {"tags": {"Name": "private"}}

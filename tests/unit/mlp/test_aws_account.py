@@ -1,8 +1,7 @@
-"""Credentials of another account, and data that is protected, stop a command before it touches anything."""
+"""Commands refuse credentials of another account and protected data before they change anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +13,6 @@ from infra.settings import load_stack
 from mlp import account, protection
 from mlp.commands import destroy, preview, up
 
-moto = pytest.importorskip("moto")
-
 
 def settings(stack: str) -> Settings:
     return load_stack(paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
@@ -23,16 +20,6 @@ def settings(stack: str) -> Settings:
 
 def unasked(*_: object) -> None:
     pytest.fail("went on to ask AWS, or to build")
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An emulated account, 123456789012 unless MOTO_ACCOUNT_ID says otherwise."""
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with moto.mock_aws():
-        yield monkeypatch
 
 
 def test_another_account_is_refused_with_key_value_and_remedy(aws: pytest.MonkeyPatch) -> None:
@@ -48,7 +35,7 @@ def test_another_account_is_refused_with_key_value_and_remedy(aws: pytest.Monkey
         assert part in str(caught.value)
 
 
-def test_the_own_account_is_taken(aws: pytest.MonkeyPatch) -> None:
+def test_the_stack_s_account_is_accepted(aws: pytest.MonkeyPatch) -> None:
     own = settings("prod")
     assert own.aws is not None
     moved = own.model_copy(update={"aws": own.aws.model_copy(update={"account_id": "123456789012"})})
@@ -82,7 +69,7 @@ def test_commands_check_before_they_do_anything(
         command(stack="dev", **({"yes": True} if command is destroy.command else {}))
 
 
-def test_destroy_refuses_protected_data_and_says_how_to_proceed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_destroy_refuses_protected_data_and_lists_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "caller", unasked)
     with pytest.raises(UserError) as caught:
         destroy.command(stack="prod", yes=True)

@@ -1,11 +1,10 @@
-"""The state of stacks on AWS: made once, encrypted, and never under a passphrase that only one machine knows."""
+"""The state backend of stacks on AWS: created once, encrypted, and never with the passphrase of one machine."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,11 @@ from mlp import bootstrap
 from mlp.commands import bootstrap as command
 from mlp.engine import environment, workspace
 
-moto = pytest.importorskip("moto")
 STATE = bootstrap.State(account="123456789012", region="eu-central-1")
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with moto.mock_aws():
-        yield monkeypatch
-
-
 def in_account(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
-    """Give every stack on AWS another account."""
+    """Set another account in every stack on AWS."""
     from infra import settings
 
     def load(path: Any) -> Settings:
@@ -65,7 +54,7 @@ def test_it_makes_a_safe_bucket_and_a_rotated_key_and_prints_how_to_log_in(
     assert "aws:SecureTransport" in json.dumps(s3.get_bucket_policy(Bucket=STATE.bucket)["Policy"])
 
 
-def test_a_second_run_makes_nothing_new_and_mends_what_differs(aws: pytest.MonkeyPatch) -> None:
+def test_a_second_run_creates_nothing_and_corrects_settings(aws: pytest.MonkeyPatch) -> None:
     in_account(aws, STATE.account)
     command.command(stack="dev")
     s3, kms = boto3.client("s3", region_name=STATE.region), boto3.client("kms", region_name=STATE.region)
@@ -82,7 +71,7 @@ def test_another_account_gets_nothing(aws: pytest.MonkeyPatch) -> None:
     assert not boto3.client("s3", region_name=STATE.region).list_buckets()["Buckets"]
 
 
-def test_the_local_stack_needs_none() -> None:
+def test_the_local_stack_needs_no_state_backend() -> None:
     with pytest.raises(UserError, match="is not on AWS"):
         command.command(stack="local")
 
@@ -104,7 +93,7 @@ def test_a_shared_state_without_a_secret_is_refused() -> None:
         {"PULUMI_BACKEND_URL": STATE.backend, "PULUMI_CONFIG_PASSPHRASE_FILE": "/somewhere"},
     ],
 )
-def test_what_is_encrypted_is_taken(variables: dict[str, str], tmp_path: Path) -> None:
+def test_an_encrypted_state_is_accepted(variables: dict[str, str], tmp_path: Path) -> None:
     if "PULUMI_CONFIG_PASSPHRASE_FILE" in variables:
         file = tmp_path / "passphrase"
         file.write_text("of everybody")
@@ -120,7 +109,7 @@ def test_the_engine_works_with_the_secrets_provider(tmp_path: Any, monkeypatch: 
 
 
 def test_no_committed_stack_file_has_a_secret_or_a_state() -> None:
-    """What git holds: the CLI may have completed the file on disk."""
+    """Reads the files from git, because the CLI may have changed the files on disk."""
     for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"):
         show = ["git", "-C", str(paths.ROOT), "show", f":stacks/{path.name}"]
         text = subprocess.run(show, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""Which backend `mlp` and the CLI use, and what is said of one that cannot be opened."""
+"""The state's backend: its URL, errors when it cannot be opened, and the errors of operations."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def failed(text: str) -> auto.CommandError:
 
 def test_a_backend_that_cannot_be_opened_is_named() -> None:
     error = failed('error: unable to open state directory "file:///absent"')
-    said = workspace.unopened("local", "file:///absent", error)
-    assert said.seen == 'PULUMI_BACKEND_URL=file:///absent: unable to open state directory "file:///absent"'
+    refused = workspace.unopened("local", "file:///absent", error)
+    assert refused.seen == 'PULUMI_BACKEND_URL=file:///absent: unable to open state directory "file:///absent"'
     assert workspace.engine_message(ValueError("no frame")) == "no frame"
     assert "code: 255" in workspace.engine_message(failed(""))
 
@@ -85,7 +85,7 @@ def test_a_passphrase_file_is_a_file(home: Path) -> None:
 
 def test_an_interrupted_operation_is_not_reported_as_a_failure() -> None:
     error = operations.failure("local", "up", ["Job seed: context canceled"], failed("error"), interrupted=True)
-    assert error.what == "up of stack local was interrupted."
+    assert error.what == "Update of stack local was interrupted."
     assert error.next_step == "run the command again: it continues from here"
     assert "correct" not in str(error)
     assert "failed" not in str(error)
@@ -101,9 +101,7 @@ def test_only_an_operation_that_changes_the_stack_continues_from_where_it_failed
 @pytest.mark.parametrize(
     ("message", "interrupted", "errors"), [("update canceled\n", True, []), ("no image", False, ["no image"])]
 )
-def test_the_engine_s_message_tells_an_interruption_from_an_error(
-    message: str, interrupted: bool, errors: list[str]
-) -> None:
+def test_an_interruption_differs_from_an_error(message: str, interrupted: bool, errors: list[str]) -> None:
     recorder = Recorder(Step("Update of stack local"))
     recorder(EngineEvent.from_json({"diagnosticEvent": {"message": message, "severity": "error", "color": "never"}}))
     assert recorder.interrupted is interrupted

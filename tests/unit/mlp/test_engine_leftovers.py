@@ -1,4 +1,4 @@
-"""What a killed engine left half-written does not stop the next one."""
+"""Files that a killed engine left truncated do not stop the next engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mlp status` makes of answers: healthy, unhealthy, silent; over real loopback servers."""
+"""Results of `mlp status` for healthy, unhealthy and silent servers; over real loopback servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANSWERS = {
 
 
 HEALTH = {"gateway": None, "mlflow": "/health", "serving": "/{object}/v2/health/ready"}
-"""As a stack exports it; what it does not name answers at `/health`."""
+"""Health paths as a stack exports them; a URL that is missing here has `/health`."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_without_the_definition_there_are_no_services(base: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", None])
-def test_a_cluster_that_does_not_answer_is_said_with_the_way_out(base: str, url: str | None) -> None:
+def test_a_cluster_that_does_not_answer_is_reported_with_the_next_step(base: str, url: str | None) -> None:
     api: Any = client(url or base)
     with pytest.raises(UserError) as raised:
         ask_cluster("local", lambda: workloads(api, {"models"}))

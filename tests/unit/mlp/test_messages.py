@@ -1,4 +1,4 @@
-"""What the provider says about a failure, without what says nothing about it."""
+"""Error messages of the provider are reduced to their reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the CLI adds to a stack file stays out of commits; what a user puts there goes in."""
+"""Additions of the CLI to a stack file stay out of commits; changes of a user are committed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Repository:
         ).stdout
 
     def added(self, text: str) -> str:
-        """Return what a commit would hold of the file with this text."""
+        """Return the content of the file in a commit after writing this text."""
         self.file.write_text(text)
         self.git("add", "stacks")
         return self.git("show", ":stacks/Pulumi.local.yaml")
@@ -70,7 +70,7 @@ def test_what_was_committed_stays(tmp_path: Path) -> None:
 def test_git_sees_no_change_once_it_has_looked(repository: Repository) -> None:
     stackfiles.agree(repository.file, SALT.split(" ", 1)[1].strip())
     assert repository.file.read_text() == PLAIN + SALT
-    assert repository.git("status", "--porcelain") != ""  # by its size
+    assert repository.git("status", "--porcelain") != ""  # git compares the size
     stackfiles.note_unchanged(repository.folder, repository.file)
     assert repository.git("status", "--porcelain") == ""
 
@@ -106,7 +106,7 @@ STACK = {"type": "pulumi:pulumi:Stack", "urn": "urn:pulumi:local::mlplatform::pu
 
 
 @pytest.mark.parametrize("types", [[], ["mlplatform:local:Substrate", "kubernetes:core/v1:Secret"]])
-def test_an_own_state_is_taken(types: list[str]) -> None:
+def test_a_state_of_this_program_is_accepted(types: list[str]) -> None:
     state = {"resources": [STACK, *({"type": kind} for kind in types)]}
     recorded.refuse_foreign(state, "file:///state", "local")
 
@@ -119,7 +119,7 @@ def test_the_state_of_another_program_is_refused() -> None:
         assert part in str(caught.value)
 
 
-def test_a_torn_or_missing_checkpoint_says_nothing(tmp_path: Path) -> None:
+def test_a_truncated_or_missing_checkpoint_is_empty(tmp_path: Path) -> None:
     backend = f"file://{tmp_path}"
     assert recorded.deployment(backend, "local") == {}
     path = recorded.state_path(backend, "local")
@@ -131,7 +131,7 @@ def test_a_torn_or_missing_checkpoint_says_nothing(tmp_path: Path) -> None:
 
 
 def test_committed_stack_files_have_the_form_that_the_cli_writes() -> None:
-    """Otherwise its first salt would come with a change of every line that differs in form."""
+    """In another form, the CLI's first salt would come with a change of other lines."""
     for path in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             value = line.split(" #")[0]

@@ -1,4 +1,4 @@
-"""What the policy pack makes of pulumi-policy's resources."""
+"""Conversion of pulumi-policy's resources for the policy pack."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from policy.rules import all_rules
 
 
 class NotYet(Exception):
-    """As pulumi-policy raises it."""
+    """Exception as pulumi-policy raises it."""
 
 
 class Proxy(Mapping[str, Any]):
-    """A mapping whose unknown values cannot be looked at, as pulumi-policy makes them."""
+    """A mapping whose unknown values raise on access, as in pulumi-policy."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values_of = values
@@ -80,7 +80,7 @@ def findings(*resources: Packed) -> list[str]:
     return [f"{item.rule.id}: {item.message}" for rule in all_rules() for item in rule.problems(found)]
 
 
-def test_unknown_values_are_told_apart_at_any_depth() -> None:
+def test_unknown_values_are_recognized_at_any_depth() -> None:
     assert plain(Proxy({"a": [Proxy({"b": "?"})], "c": "?", "d": 1.0}), NotYet) == {
         "a": [{"b": UNKNOWN}],
         "c": UNKNOWN,
@@ -93,7 +93,7 @@ def test_a_resource_that_is_right_passes_though_parts_are_not_known() -> None:
 
 
 def test_options_providers_and_values_reach_the_rules() -> None:
-    """Each planted apart: the option, the provider's tags, a value."""
+    """Checks the option, the provider's tags and a value separately."""
     own = {"enableKeyRotation": True}
     assert findings(Packed(KEY.resource_type, "key", own, KEY.provider)) == ["data-protected: is not protected"]
     assert findings(Packed(KEY.resource_type, "key", own, Provider({}), KEY.opts)) == [

@@ -48,7 +48,7 @@ def test_a_violation_fails_the_report_and_shows_in_it() -> None:
         assert part in shown
 
 
-def test_an_exception_excuses_what_it_names_and_says_why() -> None:
+def test_an_exception_excuses_what_it_names_with_its_reason() -> None:
     found = reports.report(planted(PLANT), entries=[exemption()])
     assert found.passed
     assert reports.document(found)["exceptions"][0]["reason"] == REASON
@@ -67,7 +67,7 @@ def test_an_exception_excuses_nothing_else(changed: dict[str, object]) -> None:
 def test_an_exception_that_excuses_nothing_fails() -> None:
     found = reports.report(world(), entries=[exemption()])
     assert not found.passed
-    assert "excuses nothing in stack prod" in text(found)
+    assert "matches no finding in stack prod" in text(found)
 
 
 def test_an_exception_of_another_stack_is_not_missed_here() -> None:
@@ -122,8 +122,8 @@ def test_the_command_lists_the_rules(capsys: pytest.CaptureFixture[str]) -> None
     assert all(rule.id in shown for rule in all_rules())
 
 
-def test_rendering_tells_secrets_from_plain_text_and_knows_options() -> None:
-    """Against a program of its own, so that what the stacks declare does not matter."""
+def test_rendering_marks_secrets_and_records_options() -> None:
+    """Uses its own program, so that the content of the stacks does not matter."""
     import pulumi
     import pulumi_random as random
 

@@ -1,4 +1,4 @@
-"""Every rule finds what it is for, and nothing else; none complains about what is right."""
+"""Every rule finds its planted violations and nothing else; a correct stack has no finding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_rules_say_what_they_guard_and_what_to_do() -> None:
 
 
 def test_environments_demand_less_than_prod() -> None:
-    """What only prod asks for is not asked of dev."""
+    """Requirements of prod only do not apply to dev."""
     stack = world()
     changed = [replace(item, protect=False) for item in stack.resources]
     assert {item.rule.id for item in findings(replace(stack, resources=changed))} == {"data-protected"}
@@ -55,7 +55,7 @@ def test_environments_demand_less_than_prod() -> None:
 
 
 def test_what_a_preview_cannot_know_is_no_violation() -> None:
-    """Whatever becomes unknown, no rule finds fault with it, and none stumbles over it."""
+    """No rule reports or fails on an unknown value."""
     for number, item in enumerate(world().resources):
         for key in item.inputs:
             if key in {"apiVersion", "kind"}:

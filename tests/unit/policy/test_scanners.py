@@ -1,4 +1,4 @@
-"""What scanners are given, and what is made of their answers."""
+"""Input for scanners, and the conversion of their output."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_empty_answer_is_no_success() -> None:
         checkov.parsed({"passed": 0, "failed": 0, "skipped": 0, "parsing_errors": 0, "resource_count": 0})
 
 
-def test_schemas_refuse_unknown_fields_where_the_source_says_nothing_else() -> None:
+def test_schemas_refuse_unknown_fields_unless_the_source_allows_them() -> None:
     made = schemas.closed(
         {
             "type": "object",

@@ -1,4 +1,4 @@
-"""The repository's stacks keep the rules; their exceptions are few, reasoned and needed."""
+"""The repository's stacks keep the rules; their exceptions are needed and have reasons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STACKS = sorted(path.name.split(".")[1] for path in (paths.ROOT / "stacks").glob
 
 
 TODAY = max(row.read for rows in table().values() for row in rows.values())
-"""The day on which the dates of ends of support were last read: time that passes fails no test, only `mlp policy`."""
+"""Last day on which the ends of support were compared; the passing of time fails `mlp policy` only, not a test."""
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -47,7 +47,7 @@ def test_the_stack_keeps_the_rules(stack: Stack) -> None:
 
 
 def test_a_first_preview_breaks_no_rule_either() -> None:
-    """Though most ids, ARNs and addresses are not known yet: the policy pack sees the stack so."""
+    """The policy pack sees a stack like this, without most ids, ARNs and addresses."""
     manifests.ensure()
     first = replace(render_stack("prod", made=False), today=TODAY)
     assert sum(is_unknown(item.inputs) for item in first.resources) > 100
@@ -61,7 +61,7 @@ def is_unknown(value: Data) -> bool:
 
 
 def test_rules_have_something_to_look_at(stack: Stack) -> None:
-    """A rule about a type that no stack has is one that nobody notices when it stops working."""
+    """A rule about a type that is in no stack could stop working unnoticed."""
     seen = {rule.area for rule in all_rules() if any(True for _ in stack.of(*rule.types))}
     assert len(stack.resources) > 80
     assert len(seen) >= (12 if stack.profile.cloud else 6)

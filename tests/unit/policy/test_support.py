@@ -1,4 +1,4 @@
-"""Ends of support: what fails, what warns, and the table that says when."""
+"""Ends of support: violations, warnings, and the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from policy.support import WARNING_DAYS, table
 
 DAY = datetime.timedelta(days=1)
 ENDS = datetime.date(2027, 8, 2)
-"""Of Kubernetes 1.36, which the small stack runs."""
+"""End of support of Kubernetes 1.36, the version in the small stack."""
 
 
 def on(day: datetime.date) -> reports.Report:
@@ -53,11 +53,11 @@ def test_a_warning_comes_in_time_and_fails_nothing() -> None:
     [warning] = reports.document(found)["warnings"]
     assert warning["message"] == "eks 1.36 leaves standard support on 2027-08-02, in 180 days"
     assert reports.document(found)["violations"] == []
-    for part in ("Warnings: no violations yet", "Cluster/cluster", "2027-08-02"):
+    for part in ("Warnings: not violations yet", "Cluster/cluster", "2027-08-02"):
         assert part in text(found)
 
 
-def test_an_exception_silences_a_warning_and_says_why() -> None:
+def test_an_exception_silences_a_warning_with_its_reason() -> None:
     reason = "A made-up reason of a believable length."
     entry = Exemption(rule="versions-supported", resource="Cluster/cluster", stacks=("prod",), reason=reason)
     found = reports.report(replace(world(), today=ENDS), entries=[entry])
@@ -73,7 +73,7 @@ def test_kubernetes_134_fails_a_week_after_this_was_written() -> None:
     assert not reports.report(replace(old, today=datetime.date(2026, 12, 3)), entries=[]).passed
 
 
-def test_a_stack_is_held_against_the_clock_unless_told_otherwise() -> None:
+def test_a_stack_is_compared_with_the_clock_by_default() -> None:
     stack = Stack("prod", world().profile, [])
     assert stack.today >= TODAY
 

@@ -1,4 +1,4 @@
-"""Smoke's verdicts: each judgement passes on what is right and fails, with its reason, on what is not."""
+"""Verdicts of smoke checks: pass for correct data, fail with the reason for wrong data."""
 
 from __future__ import annotations
 

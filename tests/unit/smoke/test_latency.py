@@ -1,4 +1,4 @@
-"""The latency verdict over real requests to a loopback server that is quick, slow, silent or broken."""
+"""Verdict of the latency check, with real requests to a loopback server that is fast, slow, silent or broken."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_failed_requests_are_counted_with_status_and_reason(server: str) -> None
     assert "Redis is down" in names[0]
 
 
-def test_a_server_that_is_gone_fails_every_request() -> None:
+def test_a_stopped_server_fails_every_request() -> None:
     names = breaches("http://127.0.0.1:1/")
     assert names[0].startswith("failed of 30 requests: 30 x no answer")
 
@@ -73,7 +73,7 @@ def test_no_requests_are_no_success() -> None:
 
 
 class Late(dict[str, Answer]):
-    """A table whose first answers report slow features."""
+    """Responses of which the first ones report slow features."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ class Late(dict[str, Answer]):
     ("late", "asked", "breach", "doubts"),
     [
         (0, 30, [], []),
-        (2, 30 + 50, [], [2]),  # a hiccup: measured again and cleared
-        (30 + 2, 30, ["features p99"], []),  # plain at once
+        (2, 30 + 50, [], [2]),  # a short pause: measured again and passed
+        (30 + 2, 30, ["features p99"], []),  # proven by the first measurement
     ],
 )
 def test_a_breach_that_few_requests_make_is_measured_again(
@@ -109,7 +109,7 @@ def test_a_breach_that_few_requests_make_is_measured_again(
 
 def test_a_breach_that_lasts_is_confirmed() -> None:
     class Every(Late):
-        """Every twentieth answer is late: never many in a short time, too many in a long one."""
+        """Every twentieth response is late: few in a short measurement, too many in a long one."""
 
         @override
         def get(self, key: str, default: Any = None) -> Answer:

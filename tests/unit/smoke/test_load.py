@@ -1,4 +1,4 @@
-"""The load generator: it must send at its rate, charge a stall to everyone behind it, and count every failure."""
+"""Load generator: it keeps its rate, counts a stall for every request due meanwhile, and counts every failure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_requests_leave_at_the_rate_over_reused_connections() -> None:
 
 
 def test_a_stall_is_charged_to_all_that_were_due_meanwhile() -> None:
-    """A closed loop would send one slow request; here every request due during the stall is slow."""
+    """A closed loop would send one slow request; in an open loop every request due during the stall is slow."""
 
     async def scenario() -> None:
         over = asyncio.Event()
@@ -152,6 +152,6 @@ def test_server_timing_is_read_leniently() -> None:
     assert server_timing(b'a;dur=1.5;desc="x", b, c;dur=x, d ; dur=2') == {"a": 1.5, "d": 2.0}
 
 
-def test_only_plain_http_is_taken() -> None:
+def test_only_plain_http_is_accepted() -> None:
     with pytest.raises(ValueError, match="https://x"):
         HttpClient("https://x")

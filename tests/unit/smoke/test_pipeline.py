@@ -1,4 +1,4 @@
-"""The check `pipeline-run`: each claim passes when it holds and fails, saying what is missing, when it does not."""
+"""Check `pipeline-run`: each row passes for a correct result, and fails with the reason for a wrong one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_artifacts_in_the_bucket() -> None:
     assert claims.artifacts(found, {"load-features": ["train_set"]}, "the bucket").ok
 
 
-def test_a_stack_without_pipelines_says_so() -> None:
+def test_a_stack_without_pipelines_is_named() -> None:
     with pytest.raises(CheckFailed, match="no Kubeflow Pipelines"):
         pipeline_run.prepare(OUTPUTS, SPEC, "digest", "commit")
 
@@ -101,7 +101,7 @@ def test_the_spec_names_what_the_pipeline_has() -> None:
 
 
 class Registry:
-    """MLflow's answers about one run, each of which may be wrong."""
+    """Responses of MLflow about one run, each of which can be wrong."""
 
     def __init__(self, versions: int = 1, alias: str = "7", inputs: tuple[str, ...] = ("dep_hour",)) -> None:
         self._versions, self._alias, self._inputs = versions, alias, inputs
@@ -149,7 +149,7 @@ def test_a_second_run_reuses_everything_and_registers_nothing() -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let version 7 answer; what the hooks are asked for."""
+    """Let version 7 answer; return the list of calls of the hooks."""
 
     def predictions(*_: object) -> tuple[list[float], str]:
         return [0.5], "7"
@@ -181,13 +181,13 @@ def test_the_served_prediction_comes_from_the_registered_version(asked: list[str
     assert asked == ["deploy", "withdraw"] * 2
 
 
-def test_a_deployment_that_never_answers_is_taken_away_and_told(asked: list[str]) -> None:
+def test_a_deployment_that_never_answers_is_deleted_and_reported(asked: list[str]) -> None:
     with pytest.raises(CheckFailed, match=r"version 7 cannot be deployed: .*does not serve"):
         pipeline_run.served(OUTPUTS, SPEC, hooks(asked, "InferenceService does not serve"), "7")
     assert asked == ["deploy", "withdraw"]
 
 
-def test_rows_found_before_a_failure_stay_beside_its_reason(
+def test_rows_found_before_a_failure_are_reported_with_its_reason(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def look(result: CheckResult, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Runs of pipelines: what is submitted, what a workflow tells, why pods wait or fail, what the platform adds."""
+"""Runs of pipelines: submission, states read from the workflow, reasons of waiting and failed pods, overhead."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kubernetes import client
 
 from client.pipelines import follow, overhead, pods, runs, server, submit
 from client.pipelines.package import PLACEHOLDER, load
+from client.platform import Platform
 from common.errors import UserError
 from examples.flights import submission
 from examples.flights.pipeline import steps as workload_steps
@@ -76,7 +77,7 @@ def test_arguments_are_read_as_the_pipeline_types_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"rounds": "many"}, r"Parameter rounds has the wrong type\.\n  seen:    'many'\n  allowed: a whole number"),
         ({"rounds": 1.5}, "a whole number"),
@@ -87,8 +88,8 @@ def test_arguments_are_read_as_the_pipeline_types_them() -> None:
         ({"epochs": 3}, r"does not have this parameter\.\n  seen:    epochs\n  allowed: accelerator, alias"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_submitted(given: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_wrong_arguments_are_refused_before_anything_is_submitted(given: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         PACKAGE.arguments(given)
 
 
@@ -195,14 +196,14 @@ class ApiError(Exception):
         self.body = body
 
 
-def test_trouble_that_may_pass_is_told_from_a_refusal() -> None:
+def test_a_transient_error_differs_from_a_refusal() -> None:
     assert server.is_transient(ApiError(500, "invalid connection"))
     assert server.is_transient(ConnectionRefusedError())
     assert not server.is_transient(ApiError(404, "no such run"))
     assert not server.is_transient(ValueError("no"))
 
 
-def test_a_refusal_keeps_the_server_s_words() -> None:
+def test_a_refusal_contains_the_server_s_message() -> None:
     error = server.refused(ApiError(400, '{"message": "The input parameter is missing"}'))
     assert "400 The input parameter is missing" in error.render()
 
@@ -216,7 +217,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
 
 
 def platform_of(monkeypatch: pytest.MonkeyPatch, states: list[str], flows: list[Any], waiting: list[Any]) -> list[str]:
-    """Let a run go through `states` with a workflow each; return what is asked to end."""
+    """Simulate a run with these states and workflows; return the ids of cancelled runs."""
     cancelled: list[str] = []
 
     def state(_: object, run_id: str) -> str:
@@ -249,19 +250,19 @@ GOING = workflow(DRIVEN, node("train.executor(0)", "Running", 3))
 DONE = workflow(DRIVEN, node("train.executor(0)", "Succeeded", 3, 9), node("train", "Succeeded", 3, 9, type="DAG"))
 
 
-def test_following_tells_every_change_and_ends_with_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_following_reports_every_change_up_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     platform_of(monkeypatch, ["PENDING", "RUNNING", "SUCCEEDED"], [None, GOING, DONE], [])
-    told: list[str] = []
+    states: list[str] = []
 
     def tell(step: runs.Step, _: float) -> None:
-        told.append(step.state)
+        states.append(step.state)
 
     ended = follow.follow(SOMEWHERE, "r", ["train"], timeout=60, on_step=tell)
-    assert told == [runs.RUNNING, runs.SUCCEEDED]
+    assert states == [runs.RUNNING, runs.SUCCEEDED]
     assert [step.state for step in ended.steps] == [runs.SUCCEEDED]
 
 
-def test_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_has_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = workflow(node("train.executor(0)", "Failed", 3, 9, message="OOMKilled (exit code 137)"))
     platform_of(monkeypatch, ["FAILED"], [failed], [])
     with pytest.raises(follow.RunFailed, match=r"(?s)failed.*KeyError: 'late'.*OOMKilled \(exit code 137\)"):
@@ -277,28 +278,28 @@ def test_a_run_that_does_not_end_is_cancelled_with_the_reason(monkeypatch: pytes
     assert notes == ["train: Unschedulable: no gpu"]
 
 
-def test_a_pod_that_waits_without_a_word_is_told_by_the_cluster_s_warnings() -> None:
-    def told(name: str) -> list[str]:
+def test_a_pod_that_waits_without_a_reason_is_explained_by_warnings() -> None:
+    def warnings(name: str) -> list[str]:
         return [f"Pulled: {name}", "FailedMount: secret mlflow-client not found"]
 
     creating = pod("Pending", waiting="ContainerCreating")
-    assert pods.stuck([creating], NOON + timedelta(seconds=61), 60, told) == (
+    assert pods.stuck([creating], NOON + timedelta(seconds=61), 60, warnings) == (
         "train: FailedMount: secret mlflow-client not found"
     )
     assert pods.stuck([creating], NOON + timedelta(seconds=61), 60) is None
 
 
-def test_a_run_without_pods_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_pods_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     platform_of(monkeypatch, ["PENDING"], [None], [])
     assert follow.waiting(SOMEWHERE, "r", None, NOON, 10) is None
     assert "workflow controller" in str(follow.waiting(SOMEWHERE, "r", None, NOON, 61))
     held = workflow(node("train.executor(0)", "Pending", 3, type="Pod", message="exceeded quota"))
-    said = "train.executor(0): exceeded quota"
-    assert follow.waiting(SOMEWHERE, "r", held, NOON + timedelta(seconds=70), 70) == said
+    message = "train.executor(0): exceeded quota"
+    assert follow.waiting(SOMEWHERE, "r", held, NOON + timedelta(seconds=70), 70) == message
     assert follow.waiting(SOMEWHERE, "r", held, NOON + timedelta(seconds=20), 20) is None, "as at every start"
 
 
-def test_after_its_end_a_run_is_explained_by_warnings_about_pods_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_its_end_a_run_is_explained_by_warnings_about_deleted_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object, **_more: object) -> list[pods.Finding]:
         return []
 
@@ -322,7 +323,7 @@ def test_a_run_that_somebody_ended_is_known_by_its_workflow() -> None:
 
 
 class Forgetful:
-    """A client whose server takes everything and keeps nothing."""
+    """Client of a server that accepts everything and stores nothing."""
 
     def get_pipeline_id(self, name: str) -> None:
         return None
@@ -362,7 +363,7 @@ def test_a_run_is_found_by_its_whole_id_however_old(monkeypatch: pytest.MonkeyPa
         pipeline.resolve(SOMEWHERE, "d")
 
 
-def test_what_the_workflow_controller_says_of_nodes_that_are_no_steps() -> None:
+def test_messages_of_the_workflow_controller_about_nodes_that_are_not_steps() -> None:
     broken = {"id": "1", "name": "flights-x1.root-driver", "phase": "Error", "message": "Error applying PodSpecPatch"}
     omitted = {"id": "2", "name": "flights-x1.root", "phase": "Omitted", "message": "omitted"}
     assert runs.failure_messages(workflow(broken, omitted)) == ["driver: Error applying PodSpecPatch"]
@@ -374,3 +375,10 @@ def test_lines_of_the_launcher_are_not_the_step_s_own() -> None:
     assert pods.step_lines(lines) == ["KeyError: 'late'"]
     fatal = "F1123 13:37:59.717095      17 main.go:1] failed to execute component"
     assert pods.step_lines([fatal]) == [fatal]
+
+
+def test_the_command_submits_the_committed_pipeline_with_the_platform_s_image() -> None:
+    found = pipeline.package_of("flights", Platform("local", {"images": {"job": "registry/job:1"}}))
+    assert found.text() == PACKAGE.with_image("registry/job:1").text()
+    with pytest.raises(UserError, match="does not exist"):
+        pipeline.package_of("trains", Platform("local", {}))
