@@ -1,1 +1,1 @@
-"""Makes the folder of a new application from templates: `mlp new application NAME`."""
+"""Creates the folder of a new application from templates: `mlp new application NAME`."""

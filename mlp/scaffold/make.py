@@ -1,4 +1,4 @@
-"""Writes the files of a new application, and adds it to the catalog and to the stacks."""
+"""Writes the files of a new application, and adds the application to the catalog and to the stacks."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ SECTION = """  mlplatform:{name}:
 
 
 def words(name: str) -> dict[str, str]:
-    """Return what the templates fill in for an application called `name`."""
+    """Return the values for the templates of an application called `name`."""
     return {"name": name, "title": name.capitalize(), "kind": name.capitalize(), "constant": name.upper()}
 
 
 def refuse_unusable(name: str, root: Path) -> None:
-    """Refuse a name that cannot become a package, a namespace and a key, or that is taken.
+    """Refuse a name that is in use, or that cannot become a package, a namespace and a key.
 
     Raises:
-        UserError: Says which.
+        UserError: The name is invalid or in use.
     """
     if not NAME.fullmatch(name):
         raise UserError(
-            "This is no name for an application.",
+            "The name of the application is invalid.",
             seen=name,
-            allowed="2 to 30 lower-case letters and digits, a letter first",
+            allowed="2 to 30 lower-case letters and digits, beginning with a letter",
             next_step="mlp new application NAME",
         )
     folder = root / "components" / "applications" / name
     if folder.exists() or (folder.parent / f"{name}.py").exists():
         raise UserError(
-            "There is something of this name already.",
+            "An application of this name exists already.",
             seen=f"components/applications/{name}",
             allowed="a name that is not taken",
             next_step="mlp new application ANOTHER-NAME",
@@ -47,7 +47,7 @@ def refuse_unusable(name: str, root: Path) -> None:
 
 
 def files(name: str) -> dict[str, str]:
-    """Return the content of every new file by its path in the repository."""
+    """Return the content of every new file, by its path in the repository."""
     folder = f"components/applications/{name}"
     filled = {path.name: Template(path.read_text(encoding="utf-8")).substitute(words(name)) for path in _templates()}
     return {
@@ -66,7 +66,7 @@ def _templates() -> list[Path]:
 
 
 def listed(catalog: str, name: str) -> str:
-    """Return the source of the catalog with an application added at its end."""
+    """Return the source of the catalog with an application appended."""
     constant = words(name)["constant"]
     line = f"from components.applications.{name}.description import {constant}"
     imports = [text for text in catalog.splitlines() if text.startswith("from components.applications.")]
@@ -76,13 +76,13 @@ def listed(catalog: str, name: str) -> str:
 
 
 def with_section(stack_file: str, name: str) -> str:
-    """Return the text of a stack file with the section of a new application at its end."""
+    """Return the text of a stack file with the section of a new application appended."""
     production = re.search(r"^\s+tier: production$", stack_file, re.MULTILINE) is not None
     return stack_file.rstrip("\n") + "\n" + SECTION.format(name=name, replicas=2 if production else 1)
 
 
 def changes(name: str, root: Path) -> Mapping[Path, str]:
-    """Return the content of every file that is written, by its path.
+    """Return the content of every file to write, by its path.
 
     Raises:
         UserError: The name cannot be used.

@@ -1,4 +1,4 @@
-"""The emulated aws plugin with the real engine: every type's life, drift, and what it refuses."""
+"""Test the emulated aws plugin with the real engine: lifecycle of every type, drift, and refusals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.engine.aws_inventory import inventory
 from tests.engine.aws_program import ACCOUNT, REGION, Everything
 
 ON_THINGS_NOT_THERE = {"autoscaling", "route53"}
-"""Services of which moto has the operations, but not what they would act on."""
+"""Services whose operations moto has without the resources that they act on."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_what_belongs_to_a_thing_that_is_not_there_is_refused(aws_stack: AwsStac
 
 @pytest.mark.parametrize("token", ["aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup"])
 def test_stores_change_at_once_only_where_the_program_says_so(token: str) -> None:
-    """moto applies every change at once, so only the call itself can show it."""
+    """moto applies every change at once, so only the request itself can show the setting."""
     (change,) = kinds()[token].update
     for said in (True, False, None):
         sent = parameters(kinds()[token], change, {}, {"id": "x", "applyImmediately": said})

@@ -1,4 +1,4 @@
-"""Fetching a module with the real Go command from a folder that stands in for every source."""
+"""Test that the real Go command fetches a module from a folder that replaces every source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULE, VERSION = "mirror.example/thing", "v1.2.3"
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A module proxy as a folder, and a module cache that has nothing yet."""
+    """A module proxy in a folder, and an empty module cache."""
     versions = tmp_path / "mirror" / MODULE / "@v"
     versions.mkdir(parents=True)
     (versions / "list").write_text(f"{VERSION}\n")

@@ -1,4 +1,4 @@
-"""A small stack that breaks no rule, and planted violations that each differ from it by one field."""
+"""A small stack that violates no rule, and planted violations that differ from it in one field each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from policy.model import Resource, SecretText, Stack
 from policy.profiles import profile
 
 TODAY = datetime.date(2026, 11, 26)
-"""The day in the small stack, whatever the clock says."""
+"""Fixed date of the small stack, instead of the clock's."""
 
 HERE = Path(__file__).parent
 TAGS = {"defaultTags": {"tags": {"Project": "ml", "Environment": "prod", "ManagedBy": "pulumi", "CostCenter": "ml"}}}
@@ -37,7 +37,7 @@ def load(name: str) -> Any:
 
 
 def apart(node: Any) -> Any:
-    """Return a copy in which nothing is shared, as YAML's anchors do."""
+    """Return a copy without shared nodes, which YAML's anchors create."""
     if isinstance(node, Mapping):
         return {key: apart(value) for key, value in node.items()}
     return [apart(value) for value in node] if isinstance(node, list) else node
@@ -66,7 +66,7 @@ def world(name: str = "prod") -> Stack:
 
 @dataclass(frozen=True)
 class Plant:
-    """One planted violation: `rule` must find it in one resource, and only those of `also` find it as well."""
+    """A planted violation: `rule` must find it in one resource, and only the rules in `also` may find it too."""
 
     rule: str
     resource: str

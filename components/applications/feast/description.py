@@ -1,4 +1,4 @@
-"""Feast as the rest of the platform sees it."""
+"""Description of Feast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.applications.feast.component import Feast
 
 OPEN_PATHS = ("/get-online-features", "/health")
-"""Paths that the Gateway lets through: the feature server has no login, and its other paths write."""
+"""Paths that the Gateway exposes: those that only read, because the feature server has no login."""
 
 
 def declare(context: Context, settings: FeastSection) -> Feast:

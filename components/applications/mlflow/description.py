@@ -1,4 +1,4 @@
-"""MLflow as the rest of the platform sees it."""
+"""Description of MLflow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.applications.mlflow.component import MLflow
 
 UPLOAD_SECONDS = 600
-"""Longest request through the Gateway: a part of an artifact, or a slow upload of a model."""
+"""Time limit of a request through the Gateway, for a part of an artifact or a slow upload of a model."""
 
 
 def declare(context: Context, settings: MLflowSection) -> MLflow:
