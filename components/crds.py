@@ -1,4 +1,4 @@
-"""The former place of the provider of definitions: states that were written before name it by this module."""
+"""Alias of the CRD provider for existing states, which refer to the provider by this module."""
 
 from components.kubernetes.crds import _Provider
 

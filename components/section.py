@@ -1,4 +1,4 @@
-"""Base of every section of settings, the types of its values, and how a rule between fields refuses a value."""
+"""Base class of settings sections, the types of their values, and the error of a rule between fields."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Size(Section):
         return self
 
     def resources(self) -> Resources:
-        """Return the sizes as the components take them."""
-        from components.kubernetes.kube import Resources  # settings are read without Pulumi, which loads slowly
+        """Return the sizes as components take them."""
+        from components.kubernetes.kube import Resources  # not at the top: settings load without Pulumi
 
         return Resources(cpu=self.cpu, memory=self.memory, cpu_limit=self.cpu_limit, memory_limit=self.memory_limit)

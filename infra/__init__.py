@@ -1,1 +1,1 @@
-"""The Pulumi program: settings, substrate, platform, outputs."""
+"""The Pulumi program of every stack: settings, substrate, applications, outputs."""

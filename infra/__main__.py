@@ -1,4 +1,4 @@
-"""Entry point of the program, for plain `pulumi` and for `mlp` alike."""
+"""Entry point of the Pulumi program, with plain `pulumi` and with `mlp`."""
 
 import os
 
@@ -17,7 +17,7 @@ deployment = recorded.deployment(backend, stack)
 try:
     recorded.refuse_foreign(deployment, backend, stack)
     local = from_pulumi().local
-    # The recorded deployment is known for file backends only.
+    # The recorded deployment can be read from file backends only.
     known = local is not None and recorded.is_plain(backend)
     guards.check_in_program(
         deployment,
@@ -28,4 +28,4 @@ try:
     )
     paced(program)()
 except UserError as error:
-    raise pulumi.RunError(str(error)) from None  # the engine shows it without a traceback
+    raise pulumi.RunError(str(error)) from None  # the engine shows a RunError without a traceback

@@ -1,4 +1,4 @@
-"""Declares the applications of a stack on a substrate. Knows no application by name."""
+"""Declares the applications of a stack on a substrate, from their descriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def declare(settings: Settings, substrate: Substrate) -> None:
 def _routes(item: AnyApplication, component: pulumi.Resource, context: Context) -> None:
     for route in item.routes:
         if route.protection == "token":
-            continue  # the application declares it, after the token
+            continue  # the application declares this route itself, after the token
         GatewayRoute(
             route.name,
             GatewayRouteArgs(namespace=item.namespace, route=route),
@@ -34,17 +34,17 @@ def _routes(item: AnyApplication, component: pulumi.Resource, context: Context) 
 
 
 def urls(settings: Settings, base: str) -> dict[str, str]:
-    """Return the URLs of the applications, as users see them, by name.
+    """Return the URLs of the applications by name, as users see them.
 
     Args:
-        settings: Which applications are on.
+        settings: Settings, which say which applications are on.
         base: URL of the Gateway.
     """
     return {name: base + address.path for item in settings.applications for name, address in item.addresses.items()}
 
 
 def health(settings: Settings) -> dict[str, str | None]:
-    """Return the path below each URL that answers 200 without a login; None where every answer counts."""
+    """Return the path below each URL that answers 200 without a login; None: any answer below 500 is healthy."""
     return {name: address.health for item in settings.applications for name, address in item.addresses.items()}
 
 

@@ -1,4 +1,4 @@
-"""Where an environment on AWS is: account, region and the rules for its data."""
+"""Account, region and data protection of an environment on AWS, from its settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infra.schema import Settings
 
 
 def site_of(settings: Settings, aws: Aws) -> Site:
-    """Return where the environment is."""
+    """Return the environment's account, region and data protection."""
     return Site(
         environment=settings.environment,
         account=aws.account_id,

@@ -1,4 +1,4 @@
-"""Turns the settings of a stack on AWS into the arguments of its substrate."""
+"""Converts the settings of a stack on AWS to the arguments of its substrate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.schema import Settings
 
 
 def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
-    """Return the substrate's arguments."""
+    """Return the arguments of the AWS substrate."""
     site, tags = site_of(settings, aws), tags_of(settings, aws)
     names, registry = image_references.pulled(settings, aws)
     images = image_references.image_catalog(registry, settings.environment)
@@ -77,7 +77,7 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
 
 
 def tags_of(settings: Settings, aws: Aws) -> dict[str, str]:
-    """Return the tags of everything; activate them as cost allocation tags in the billing account."""
+    """Return the tags of all resources; activate them as cost allocation tags in the billing account."""
     return {
         "Project": "mlplatform",
         "Environment": settings.environment,
@@ -87,7 +87,7 @@ def tags_of(settings: Settings, aws: Aws) -> dict[str, str]:
 
 
 def server(described: Database) -> ServerSize:
-    """Return a database server's size."""
+    """Return version, size and availability of a database server."""
     return ServerSize(**described.model_dump())
 
 

@@ -1,4 +1,4 @@
-"""References of the images that a stack runs: built on this machine, or pulled from a registry by digest."""
+"""References of the images of a stack: built on this machine, or pulled from a registry by digest."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from infra.aws.schema import Aws
 from infra.schema import Settings
 
 ONLY_LOCAL = {"coredns", "kserve-stock", "local-path-provisioner", "metrics-server", "pause", "redis", "s3"}
-"""Images that stand in for what AWS has itself, or that only a benchmark runs."""
+"""Images that AWS stacks do not pull: AWS has a managed service instead, or only a benchmark runs them."""
 
 
 def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
-    """Return the references of all images: in `registry` where there is one, by the digests that were pushed to it.
+    """Return the references of all images; with `registry`, by the digests that were pushed to it.
 
     Args:
-        registry: Registry and path that stand before an image's name; None for images loaded into the node.
-        environment: Whose record of pushed images counts.
+        registry: Registry and path of the images; None for images that are loaded into the cluster's node.
+        environment: Environment whose record of pushed images is used.
     """
     from artifacts import images
     from artifacts.images import pushed
@@ -26,7 +26,7 @@ def image_catalog(registry: str | None, environment: str) -> ImageCatalog:
 
 
 def pulled(settings: Settings, aws: Aws) -> tuple[list[str], str]:
-    """Return names of the images that a stack on AWS pulls, and the registry that it pulls them from."""
+    """Return the names of the images that a stack on AWS pulls, and the registry that it pulls them from."""
     from components.substrates.aws.registry import registry_url
     from infra.aws_site import site_of
 

@@ -1,7 +1,7 @@
-"""What a stack exports, for smoke checks, notebooks and scripts: addresses and names, never a secret.
+"""The stack's output for smoke checks, notebooks and scripts: addresses and names, never a secret.
 
-Readers check `schema` first. A field is added without a new number; a field that changes its meaning, or goes,
-takes the next one.
+Readers check `schema` first. A new field does not change its number. A field that is removed or changes its meaning
+increases it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ SCHEMA = 1
 
 
 class Frozen(BaseModel):
-    """Base of every part."""
+    """Base class of all parts: immutable, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ObjectStoreAddress(Frozen):
-    """Where the object store is, as seen inside the cluster.
+    """Address of the object store inside the cluster.
 
     Attributes:
         endpoint: URL; None for AWS's regional default.
-        region: Region to sign for.
+        region: Region for signatures.
     """
 
     endpoint: str | None
@@ -40,7 +40,7 @@ class Budgets(Frozen):
 
 
 class SecretReference(Frozen):
-    """A Kubernetes Secret by name."""
+    """Name and namespace of a Kubernetes Secret."""
 
     namespace: str
     secret: str
@@ -50,19 +50,19 @@ class PlatformOutputs(Frozen):
     """Stack output `platform`.
 
     Attributes:
-        schema_version: Version of this document, `schema` when exported.
+        schema_version: Version of this document; its key in the output is `schema`.
         environment: Name of the environment.
-        kubeconfig: Path of a kubeconfig on the machine that ran the update; None where there is none.
-        urls: URL by name (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`), as users see it, no trailing slash;
-            of the applications that are on. InferenceService NAME answers under `serving`/NAME.
-        health: Path below each URL that answers 200 without a login, `{object}` for the name of each object that users
-            made; None where every answer below 500 counts as healthy.
+        kubeconfig: Path of a kubeconfig on the machine that ran the update; None on AWS.
+        urls: URL by name (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`) of the applications that are on, as
+            users see it, without a trailing slash. InferenceService NAME answers under `serving`/NAME.
+        health: Path below each URL that answers 200 without a login, where `{object}` stands for the name of each
+            object that users created. None: every answer below 500 counts as healthy.
         namespaces: Namespace by application.
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.
         budgets: Latency budgets.
-        images: Reference of the images that jobs outside this program run (`job`: workloads, smoke's probes).
-        credentials: Secret that holds the credentials for an application.
+        images: References of the images that jobs outside this program run (`job`: workloads, smoke probes).
+        credentials: Secret with the credentials, by application.
     """
 
     schema_version: Literal[1] = Field(default=SCHEMA, serialization_alias="schema")

@@ -1,4 +1,4 @@
-"""The program of every stack: settings, substrate, platform, outputs."""
+"""The Pulumi program of every stack: settings, substrate, applications, outputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from infra.settings import from_pulumi
 
 
 def program() -> None:
-    """Declare everything and export the output `platform`.
+    """Declare all resources and export the output `platform`.
 
     Raises:
-        UserError: A setting is wrong.
+        UserError: A setting is invalid.
     """
     settings = from_pulumi()
     pulumi.runtime.register_stack_transformation(with_field_manager)
@@ -25,7 +25,7 @@ def program() -> None:
 
 
 def exported(settings: Settings, substrate: Substrate) -> pulumi.Output[dict[str, object]]:
-    """Return the output `platform`."""
+    """Return the output `platform` once the bucket names are known."""
     purposes = dict(substrate.object_store.buckets)
     return pulumi.Output.all(**purposes).apply(lambda buckets: document(settings, substrate, buckets))
 

@@ -1,4 +1,4 @@
-"""Writes the reference of the settings, and a page for each application: `python -m infra.reference`."""
+"""Generates the reference of settings and a page for each application: `python -m infra.reference`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ APPLICATIONS_FOLDER = ROOT / "components" / "applications"
 
 HEAD = """# Settings
 
-Every key of `stacks/Pulumi.<stack>.yaml`, generated from the model that checks them (`python -m infra.reference`).
-Keys stand below `config:` with the prefix `mlplatform:`. An unknown key, a wrong type, a value out of range or a
-combination that cannot work is refused before anything is touched, with the key, the value and what is allowed.
-The section of an application is described on its own page in [applications](applications/).
+Every key of `stacks/Pulumi.<stack>.yaml`, generated from the model that checks it (`python -m infra.reference`).
+Keys are below `config:` and have the prefix `mlplatform:`. Before anything changes, the model refuses an unknown key,
+a wrong type, a value out of range and a combination that cannot work. The message names the key, the value and what is
+allowed. The section of an application is on its own page in [applications](applications/).
 """
 
 LIMITS = {
@@ -39,7 +39,7 @@ LIMITS = {
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
-    """Yield the sections that an annotation contains."""
+    """Yield the settings sections in a type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
@@ -57,7 +57,7 @@ NAMES = {
 
 
 def type_name(annotation: Any) -> str:  # noqa: ANN401 - any annotation
-    """Return a type as people write it in YAML."""
+    """Return the name of a type as users write its values in YAML."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         name = " or ".join(f"`{part}`" for part in parts)
@@ -75,20 +75,20 @@ def type_name(annotation: Any) -> str:  # noqa: ANN401 - any annotation
 
 
 def limits(field: FieldInfo) -> str:
-    """Return the range or pattern of a field."""
+    """Return the allowed range or pattern of a field."""
     found = []
     for item in field.metadata:
         if type(item) in LIMITS:
             phrase, attribute = LIMITS[type(item)]
             found.append(phrase.format(getattr(item, attribute)))
         elif isinstance(item, StringConstraints) and item.pattern:
-            # A pipe would end the table's cell.
+            # A pipe would end the table cell.
             found.append(f"`{str(item.pattern).replace('|', chr(92) + '|')}`")
     return ", ".join(found)
 
 
 def default(field: FieldInfo) -> str:
-    """Return the default of a field; empty when it must be set."""
+    """Return the default of a field; empty if it must be set."""
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
@@ -100,7 +100,7 @@ def default(field: FieldInfo) -> str:
 
 
 def rows(section: type[BaseModel]) -> list[str]:
-    """Return the table of one section."""
+    """Return the Markdown table of one section."""
     lines = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in section.model_fields.items():
         value = "; ".join(part for part in (type_name(field.annotation), limits(field)) if part)
@@ -110,13 +110,13 @@ def rows(section: type[BaseModel]) -> list[str]:
 
 
 def doc(section: type[BaseModel]) -> str:
-    """Return what a section is, from its docstring."""
+    """Return the first line of a section's docstring, in lower case at its start."""
     text = (section.__doc__ or "").strip().splitlines()[0].rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def sections(section: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield every section with the path of its keys, outer ones first; `<name>` stands for a key of a map."""
+    """Yield every section with the path of its keys, outer sections first; `<name>` stands for a key of a map."""
     yield path, section
     for name, field in section.model_fields.items():
         below = f"{path}.{name}" if path else name
@@ -125,11 +125,11 @@ def sections(section: type[BaseModel], path: str = "") -> Iterator[tuple[str, ty
 
 
 def tables(found: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> list[str]:
-    """Return a table for each section. Sections that occur more than once are described once.
+    """Return a Markdown table for each section. A section that occurs more than once gets one table.
 
     Args:
         found: Path and model of each section.
-        level: Mark of their headings.
+        level: Markdown mark of the headings.
     """
     places: dict[type[BaseModel], list[str]] = {}
     for path, section in found:
@@ -142,7 +142,7 @@ def tables(found: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> l
 
 
 def settings_reference() -> str:
-    """Return the reference of all settings but those of the applications, Markdown."""
+    """Return the reference of all settings except those of the applications, as Markdown."""
     own = {item.name for item in APPLICATIONS}
     shared = [(path, section) for path, section in sections(SETTINGS) if path.split(".")[0] not in own]
     offered = ["## Regions", "", "What `infra/aws/regions.yaml` offers.", "", "| region | zones | GPU types |"]
@@ -153,12 +153,12 @@ def settings_reference() -> str:
 
 
 def listed(values: Iterable[str]) -> str:
-    """Return values as a cell of a table."""
+    """Return values as a table cell."""
     return ", ".join(f"`{value}`" for value in values) or "none"
 
 
 def facts(item: AnyApplication) -> list[str]:
-    """Return the table of what an application's description says."""
+    """Return the table of an application's description."""
     grants = [
         f"`{grant.namespace}/{grant.service_account}`: "
         + "; ".join(
@@ -196,11 +196,11 @@ PROTECTION = {
     "token": "a token, which the Gateway checks",
     "open": "no login",
 }
-"""Who lets a request in, in words."""
+"""Protection of a route, in words."""
 
 
 def page(item: AnyApplication) -> str:
-    """Return the page of an application: its guide, its description, its settings."""
+    """Return the page of an application: guide, description and settings."""
     guide = APPLICATIONS_FOLDER / item.name / "guide.md"
     own = [(path, section) for path, section in sections(item.settings, item.name)]
     parts = [
@@ -210,7 +210,7 @@ def page(item: AnyApplication) -> str:
         "",
         guide.read_text(encoding="utf-8").strip(),
         "",
-        "## What it consists of",
+        "## Description",
         "",
         f"From `components/applications/{item.name}/description.py`.",
         "",

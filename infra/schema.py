@@ -1,4 +1,4 @@
-"""What a stack may set: one frozen model, unknown keys refused, rules between fields checked."""
+"""Settings of a stack: an immutable model that refuses unknown keys and checks rules between fields."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from infra.aws.schema import Aws
 S = TypeVar("S", bound=Section)
 
 REDIS_HEADROOM = 0.75
-"""Share of Redis' memory limit that data may fill: rewriting the append-only file copies pages meanwhile."""
+"""Share of Redis' memory limit for data; rewriting the append-only file needs the rest for copied pages."""
 
 
 class Server(Section):
     """A server of the local substrate: its volume and its size."""
 
-    volume: Quantity = Field(description="size of its volume, for example 10Gi; taken when the volume is made")
+    volume: Quantity = Field(description="size of its volume, for example 10Gi; used only when the volume is created")
     size: Size
 
 
@@ -31,7 +31,7 @@ class RedisServer(Server):
     """Redis of the local substrate."""
 
     max_memory_mib: int = Field(
-        ge=16, description="data it holds before it refuses writes, in MiB; at most 75 % of its memory limit"
+        ge=16, description="data in MiB above which Redis refuses writes; at most 75 % of its memory limit"
     )
 
     @model_validator(mode="after")
@@ -49,15 +49,17 @@ class ObjectStoreServer(Server):
     """S3 gateway of the local substrate."""
 
     cluster_ip: IPv4Address = Field(
-        strict=False, description="fixed address inside the cluster's service range; presigned URLs name it"
+        strict=False, description="fixed address in the cluster's service range; presigned URLs contain it"
     )
 
 
 class Local(Section):
     """The local substrate."""
 
-    kubeconfig: str | None = Field(default=None, description="path; without it, the cluster of this checkout")
-    storage_class: str = Field(description="StorageClass of all volumes; taken when a volume is made")
+    kubeconfig: str | None = Field(
+        default=None, description="path; by default the kubeconfig of this checkout's cluster"
+    )
+    storage_class: str = Field(description="StorageClass of all volumes; used only when a volume is created")
     gateway_cluster_ip: IPv4Address = Field(strict=False, description="fixed address of the Gateway")
     postgres: Server
     mysql: Server
@@ -66,10 +68,10 @@ class Local(Section):
 
 
 class Upstream(Section):
-    """Where upstream software comes from."""
+    """Source of upstream software."""
 
     mirror: str | None = Field(
-        default=None, description="folder or base URL that stands in for the sources of upstream's manifests"
+        default=None, description="folder or base URL that replaces the sources of upstream's manifests"
     )
 
 
@@ -77,8 +79,8 @@ class Budgets(Section):
     """Latency budgets of serving at the 99th percentile, in milliseconds."""
 
     feature_ms: float = Field(gt=0, description="fetching features")
-    predict_ms: float = Field(gt=0, description="the model's own time")
-    total_ms: float = Field(gt=0, description="the whole request, as the client sees it")
+    predict_ms: float = Field(gt=0, description="computing the prediction")
+    total_ms: float = Field(gt=0, description="the whole request, measured by the client")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Budgets:
@@ -92,28 +94,28 @@ def _known(names: dict[str, bool]) -> dict[str, bool]:
     known = [item.name for item in APPLICATIONS]
     for name in names:
         if name not in known:
-            raise ValueError(f"names of applications: {', '.join(known)}; {name} is none of them")
+            raise ValueError(f"names of applications: {', '.join(known)}; {name} is not an application")
     return names
 
 
 class Platform(Section):
-    """Which applications the stack has."""
+    """Selection of applications."""
 
     applications: Annotated[dict[str, bool], AfterValidator(_known)] = Field(
-        default_factory=dict, description="application to `true` or `false`; one that is not named is on"
+        default_factory=dict, description="`true` or `false` by application; an application that is not listed is on"
     )
 
 
 class Settings(Section):
-    """Everything that differs between stacks; the sections of the applications are added to it (`SETTINGS`)."""
+    """All settings of a stack, except the sections of the applications."""
 
     environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,19}$")] = Field(
         description="name of the environment; part of every name on AWS"
     )
     substrate: Literal["local", "aws"] = Field(
-        description="what the platform runs on; a section of that name describes it"
+        description="infrastructure that the platform runs on; the section of that name describes it"
     )
-    registry: str | None = Field(default=None, description="registry and path that all images are pulled from")
+    registry: str | None = Field(default=None, description="registry and path from which all images are pulled")
     upstream: Upstream = Upstream()
     platform: Platform = Platform()
     local: Local | None = None
@@ -122,7 +124,7 @@ class Settings(Section):
 
     @property
     def applications(self) -> tuple[AnyApplication, ...]:
-        """The applications that are on, in the order in which they are declared."""
+        """Applications that are on, in the order in which they are declared."""
         return tuple(item for item in APPLICATIONS if self.platform.applications.get(item.name, True))
 
     def of(self, application: Application[S]) -> S:
@@ -133,8 +135,8 @@ class Settings(Section):
     def _substrate_is_described(self) -> Settings:
         for name, section in (("local", self.local), ("aws", self.aws)):
             if (self.substrate == name) != (section is not None):
-                there = "there is one" if section is not None else "there is none"
-                raise ValueError(f"a section `{name}` exactly with substrate: {name}; {there}")
+                there = "the section is set" if section is not None else "the section is missing"
+                raise ValueError(f"a section `{name}` if and only if substrate is {name}; {there}")
         return self
 
     @model_validator(mode="after")
@@ -144,7 +146,7 @@ class Settings(Section):
             raise refused(
                 f"platform.applications.{missing[0]}",
                 "false",
-                f"true while {name} is on, which requires it; or turn {name} off as well",
+                f"true, because {name} is on and requires it; or turn {name} off too",
             )
         for item in self.applications:
             if getattr(self, item.name) is None:
@@ -155,7 +157,7 @@ class Settings(Section):
     def _production_survives_a_node(self) -> Settings:
         if self.aws is not None and self.aws.tier == "production":
             if self.aws.decommission not in (None, self.environment):
-                raise refused("aws.decommission", self.aws.decommission, f"the environment's name, {self.environment}")
+                raise refused("aws.decommission", self.aws.decommission, f"{self.environment}, the environment's name")
             for item in self.applications:
                 replicas = getattr(self.of(item), "replicas", None)
                 if replicas is not None and replicas < 2:
@@ -168,4 +170,4 @@ def _sections() -> dict[str, Any]:
 
 
 SETTINGS: type[Settings] = create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, **_sections())
-"""The settings with a section for each application."""
+"""Model of all settings: `Settings` with a section for each application."""

@@ -1,4 +1,4 @@
-"""Keeps two habits of Pulumi's Python SDK from making a preview of hundreds of resources twice as long."""
+"""Removes two delays of Pulumi's Python SDK that double the time of a preview of hundreds of resources."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pulumi.runtime.rpc_manager import RPCManager
 from pulumi.runtime.settings import SETTINGS
 
 VARIABLE = "MLP_ENGINE_DEBUG"
-"""Set to anything, it lets the debug messages of Pulumi's SDK through; `pulumi up --debug` shows them."""
+"""Environment variable that, when set, keeps the debug messages of Pulumi's SDK; `pulumi up --debug` shows them."""
 
 
 def paced(program: Callable[[], None], environ: Mapping[str, str] = os.environ) -> Callable[[], None]:
-    """Return a program for the engine that waits for its values all at once and sends no debug messages.
+    """Return a program that waits for all values at once and sends no debug messages to the engine.
 
-    The SDK sends some five messages for each resource, and its event loop stands still until the engine has taken each.
+    The SDK sends about five messages per resource, and its event loop blocks until the engine has received each.
 
     Args:
         program: Declares the resources.
-        environ: Where `VARIABLE` lets the messages through.
+        environ: Environment with `VARIABLE`.
     """
 
     def run() -> None:
@@ -35,14 +35,14 @@ def paced(program: Callable[[], None], environ: Mapping[str, str] = os.environ) 
 
 
 def nothing(*_: object, **_more: object) -> None:
-    """Take a message and say nothing."""
+    """Drop a message."""
 
 
 async def settled() -> None:
-    """Wait until every value that the program declared is there, or anything failed.
+    """Wait until every value that the program declared is known, or one has failed.
 
-    The SDK waits for the first of them and then begins anew with all others: with the five thousand values of `prod`
-    that is half of a preview. A failure is left to the SDK, which waits and reports as if this had not been.
+    The SDK waits for the first value and then again for all others. With the five thousand values of `prod` that takes
+    half of a preview. A failure is left to the SDK, which waits and reports it as usual.
     """
     calls = cast(RPCManager, SETTINGS.rpc_manager)
     values = cast("set[asyncio.Future[object]]", SETTINGS.outputs)

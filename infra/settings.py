@@ -1,4 +1,4 @@
-"""Reads a stack's values, from Pulumi's configuration or from the stack file, into one checked model."""
+"""Reads a stack's settings, from Pulumi's configuration or from the stack file, into one checked model."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from components.applications.checks import refuse_clashes
 from infra.schema import SETTINGS, Settings
 
 NAMESPACE = "mlplatform"
-"""Namespace of the keys; the project's name, so that a key may also stand without it."""
+"""Namespace of the keys. It is the project's name, so Pulumi accepts keys without it too."""
 
 ENGINE_KEYS = {"config", "environment", "encryptionsalt", "encryptedkey", "secretsprovider"}
 """Top-level keys that Pulumi knows in a stack file."""
 
 
 def stack_file(stack: str) -> Path:
-    """Return the committed values of `stack`.
+    """Return the path of the stack file of `stack`.
 
     Raises:
-        UserError: There is no such stack.
+        UserError: The stack does not exist.
     """
     path = paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = sorted(p.name.split(".")[1] for p in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
         raise UserError(
-            "There is no such stack.",
+            "The stack does not exist.",
             seen=stack,
             allowed=", ".join(known),
             next_step=f"add stacks/Pulumi.{stack}.yaml, or choose one with --stack",
@@ -62,23 +62,23 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
     edit = f"edit stacks/Pulumi.{stack}.yaml, then run the command again"
     if len(problems) == 1:
         key, seen, allowed = describe(problems[0])
-        raise UserError(f"Setting {key} of stack {stack} is wrong.", seen=seen, allowed=allowed, next_step=edit)
+        raise UserError(f"Setting {key} of stack {stack} is invalid.", seen=seen, allowed=allowed, next_step=edit)
     lines = [f"{key}: {seen} (allowed: {allowed})" for key, seen, allowed in map(describe, problems)]
     raise UserError(
-        f"{len(lines)} settings of stack {stack} are wrong.", seen="\n           ".join(lines), next_step=edit
+        f"{len(lines)} settings of stack {stack} are invalid.", seen="\n           ".join(lines), next_step=edit
     )
 
 
 def describe(problem: ErrorDetails) -> tuple[str, str, str]:
-    """Return key, value seen and what is allowed for one of pydantic's errors."""
+    """Return key, value seen and allowed values of one error of pydantic."""
     location = problem["loc"]
     key = f"{NAMESPACE}:{'.'.join(str(part) for part in location)}" if location else NAMESPACE
     kind, message = problem["type"], problem["msg"]
     seen = repr(problem["input"])
     if kind == "extra_forbidden":
-        return key, f"{seen}, an unknown key", f"one of {', '.join(known_keys(location[:-1]))}"
+        return key, f"{seen}, an unknown key", f"{', '.join(known_keys(location[:-1]))}"
     if kind == "missing":
-        return key, "nothing", "a value; there is no default"
+        return key, "nothing", "a value; the setting has no default"
     if kind == "setting":
         context = problem["ctx"]
         below = context["key"]
@@ -91,7 +91,7 @@ def describe(problem: ErrorDetails) -> tuple[str, str, str]:
 
 
 def shortened(text: str, limit: int = 120) -> str:
-    """Return the text cut to `limit` characters."""
+    """Return the text, cut to `limit` characters."""
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
@@ -106,13 +106,13 @@ def known_keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def load_stack(path: Path) -> Settings:
-    """Check a stack file without Pulumi, before anything is touched.
+    """Check a stack file without Pulumi, before anything changes.
 
     Args:
         path: `stacks/Pulumi.<stack>.yaml`.
 
     Raises:
-        UserError: The file is no YAML, has keys that Pulumi does not know, or a setting is wrong.
+        UserError: The file is not YAML, has keys that Pulumi does not know, or a setting is invalid.
     """
     stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
     try:
@@ -132,7 +132,7 @@ def load_stack(path: Path) -> Settings:
 
 
 def own_values(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of our namespace without it; keys of providers (`aws:region`) are not ours to judge."""
+    """Return the values in the platform's namespace, without the namespace; ignore keys of providers (`aws:region`)."""
     values: dict[str, Any] = {}
     for key, value in config.items():
         namespace, _, name = key.rpartition(":")
@@ -145,7 +145,7 @@ def from_pulumi() -> Settings:
     """Check the values of the running stack.
 
     Raises:
-        UserError: A setting is wrong.
+        UserError: A setting is invalid.
     """
     import pulumi
 
@@ -156,7 +156,7 @@ def from_pulumi() -> Settings:
 
 
 def decoded(text: str) -> object:
-    """Return a value as it stood in the file: the engine hands over structures as JSON and scalars as text."""
+    """Return a value in its original type: the engine passes structures as JSON and scalars as text."""
     if not text.startswith(("{", "[")):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Builds the substrate that a stack's settings name."""
+"""Declares the substrate that a stack's settings describe."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def substrate(settings: Settings) -> Substrate:
         return _aws(settings, settings.aws)
     if settings.local is not None:
         return _local(settings, settings.local)
-    raise UserError("The stack describes no substrate.", allowed="substrate: local or aws, and a section of that name")
+    raise UserError("The stack describes no substrate.", allowed="substrate: local or aws, with a section of that name")
 
 
 def kubeconfig_path(local: Local) -> str:
-    """Return the kubeconfig of the local cluster: the stack's, or that of the cluster this checkout runs."""
+    """Return the path of the local cluster's kubeconfig: the stack's setting, or that of this checkout's cluster."""
     from common import paths
 
     return local.kubeconfig or str(paths.KUBECONFIG)

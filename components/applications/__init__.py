@@ -1,1 +1,1 @@
-"""The applications of the platform, a folder each."""
+"""The applications of the platform, one folder each."""

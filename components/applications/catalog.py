@@ -1,4 +1,4 @@
-"""The applications of the platform, in the order in which they are declared. A new one is one line here."""
+"""List of all applications, in the order in which they are declared. Add one line for a new application."""
 
 from __future__ import annotations
 

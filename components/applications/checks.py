@@ -1,4 +1,4 @@
-"""Refuses applications that cannot stand beside each other, and a choice of them that cannot work."""
+"""Checks of application descriptions: refuse clashes between them and references to things that do not exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.substrates.requests import BUCKET_PURPOSES, Requests
 
 
 def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
-    """Refuse descriptions that claim the same thing twice, or that ask for what there is not.
+    """Refuse descriptions that claim the same name, database, path or grant, or refer to something that does not exist.
 
     Raises:
         UserError: Names the application, the field, the value seen and what is allowed.
@@ -31,7 +31,7 @@ def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
 
 
 def requested(applications: Iterable[AnyApplication]) -> Requests:
-    """Return everything that the applications ask of their substrate."""
+    """Return everything that the applications request from their substrate."""
     chosen = tuple(applications)
     return Requests(
         postgres=tuple(name for item in chosen for name in item.postgres),
@@ -41,7 +41,10 @@ def requested(applications: Iterable[AnyApplication]) -> Requests:
 
 
 def missing_requirements(applications: Sequence[AnyApplication], on: Set[str]) -> Mapping[str, list[str]]:
-    """Return what each application that is on requires and that is off; only those that lack something."""
+    """Return, for each application that is on, the applications that it requires and that are off.
+
+    Applications with nothing missing are left out.
+    """
     lacking = {item.name: [name for name in item.requires if name not in on] for item in applications}
     return {name: missing for name, missing in lacking.items() if missing and name in on}
 
@@ -62,7 +65,7 @@ def _unique(
     for item in applications:
         for value in values(item):
             if value in owners:
-                raise _clash(item.name, key, value, f"a value of its own; application {owners[value]} has this one")
+                raise _clash(item.name, key, value, f"a unique value; application {owners[value]} uses this one")
             owners[value] = item.name
 
 
@@ -72,10 +75,10 @@ def _refuse_overlapping_routes(applications: Sequence[AnyApplication]) -> None:
         if not path.startswith("/") or path.endswith("/"):
             raise _clash(name, "routes", path, "a path with a leading and without a trailing slash")
         for other, taken in routes[:place]:
-            # A longer path of the same application refines its own shorter one.
+            # Paths of one application may nest: the longer path refines the shorter one.
             same = path == taken or (other != name and _below(path, taken)) or (other != name and _below(taken, path))
             if same:
-                raise _clash(name, "routes", path, f"a path apart from {taken} of application {other}")
+                raise _clash(name, "routes", path, f"a path that does not overlap {taken} of application {other}")
 
 
 def _below(path: str, parent: str) -> bool:
@@ -91,13 +94,13 @@ def _refuse_unknown_grants(applications: Sequence[AnyApplication]) -> None:
 
 
 def _refuse_unknown_names(applications: Sequence[AnyApplication]) -> None:
-    """Refuse a requirement or a flow that names no application, or one that is declared later."""
+    """Refuse an unknown application in `requires` or `flows`, and a requirement that is declared later."""
     names = {item.name for item in applications}
     earlier: list[str] = []
     for item in applications:
         for name in item.requires:
             if name not in earlier:
-                allowed = f"applications before it in catalog.py: {', '.join(earlier) or 'there are none'}"
+                allowed = f"applications before it in catalog.py: {', '.join(earlier) or 'it is the first'}"
                 raise _clash(item.name, "requires", name, allowed)
         for flow in item.flows:
             if flow.source not in names:

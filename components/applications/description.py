@@ -1,6 +1,6 @@
-"""The description of an application: everything that the rest of the platform derives from it.
+"""Description of an application, from which the rest of the platform derives everything it needs to know about it.
 
-A description imports neither Pulumi nor its own component, so that the command line reads it quickly.
+A description imports neither Pulumi nor its component, so that the command line loads it quickly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Section)
 C = TypeVar("C", bound="pulumi.ComponentResource")
 
 Protection = Literal["login", "token", "open"]
-"""Who lets a request in: the application's own login, a token that the Gateway checks, or nobody."""
+"""What a request needs: the application's own login, a token that the Gateway checks, or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,10 @@ class Route:
         path: Path below the Gateway, with a leading and without a trailing slash.
         service: Name of the Service.
         port: Port of the Service.
-        protection: Who lets a request in. The platform declares `login` and `open` routes itself; a `token` route is
-            declared by the application, after its token.
-        rewrite: What replaces the path before the Service sees the request.
-        timeout_seconds: Longest request; 0 for no bound.
+        protection: What a request needs to pass. The program declares `login` and `open` routes. An application
+            declares its `token` routes itself, after the token.
+        rewrite: Replaces the path before the Service sees the request.
+        timeout_seconds: Time limit of a request; 0 for no limit.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Address:
 
     Attributes:
         path: Path below the Gateway; empty for the Gateway's root.
-        health: Path below the address that answers 200 without a login. `{object}` stands for the name of each object
-            that users made. None where every answer below 500 counts as healthy.
+        health: Path below the address that answers 200 without a login, where `{object}` stands for the name of each
+            object that users created. None: every answer below 500 counts as healthy.
     """
 
     path: str
@@ -65,14 +65,14 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True)
 class UserObjects:
-    """A kind of Kubernetes object that users make and that a controller of the application has to let go.
+    """A kind of Kubernetes object that users create and that a controller of the application must finalize on deletion.
 
     Attributes:
         group: API group.
         version: Version of the API.
         plural: Name of the kind in URLs.
-        controller: What has to run before one can go.
-        propagation: Whether what one owns goes before it (`Foreground`) or after it (`Background`).
+        controller: Controller that must run before such an object can be deleted.
+        propagation: Whether owned objects are deleted before their owner (`Foreground`) or after it (`Background`).
     """
 
     group: str
@@ -84,11 +84,11 @@ class UserObjects:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """Traffic that may enter the application's namespace.
+    """Traffic that is allowed to enter the application's namespace.
 
     Attributes:
-        source: Name of the application whose pods may connect; the application's own name for pods of its namespace.
-        to: Value of the label `app.kubernetes.io/name` of the pods that are reached; every pod when None.
+        source: Application whose pods may connect; the application's own name for pods of its own namespace.
+        to: Label `app.kubernetes.io/name` of the pods that may be reached; every pod when None.
         port: TCP port; every port when None.
     """
 
@@ -102,22 +102,22 @@ class Application(Generic[S]):
     """One application of the platform, in a folder of its name beside this module.
 
     Attributes:
-        name: Its name: key of its section in the settings, of its namespace in the outputs and of `applications`.
+        name: Its name, also the key of its section in the settings and of its namespace in the outputs.
         title: What it is for, in one sentence.
         namespace: Namespace of its servers.
         settings: Model of its section.
         requires: Names of applications that it does not work without.
         images: Names of the images that its pods run (`artifacts/images/catalog.yaml`).
-        manifests: Names of upstream's manifests that it renders (`artifacts/manifests/pins.yaml`).
+        manifests: Names of the upstream manifests that it renders (`artifacts/manifests/pins.yaml`).
         postgres: Names of its databases on Postgres.
-        mysql: Name by which it knows a MySQL database, to the name of that database.
-        grants: Access to buckets that it asks for.
-        routes: Paths of the Gateway that lead to it.
+        mysql: Key by which it looks up a MySQL database, mapped to the name of that database.
+        grants: Access to buckets that it requests.
+        routes: Paths of the Gateway that lead to its Services.
         addresses: URLs that the stack exports, by their name in the output `urls`.
-        credentials: Name in the output `credentials`, to the Secret in the namespace that has them.
-        flows: Traffic that may enter its namespace; empty where nothing is restricted yet.
-        user_objects: What users create in it, in the order in which it is removed.
-        user_routes: Whether users attach routes from its namespace.
+        credentials: Name in the output `credentials`, mapped to a Secret in its namespace.
+        flows: Traffic that may enter its namespace; empty where traffic is not restricted.
+        user_objects: Kinds of objects that users create, in the order in which they are removed.
+        user_routes: Whether users may attach routes from its namespace.
         checks: Names of the smoke checks that use it.
     """
 
@@ -153,12 +153,12 @@ AnyApplication = Application[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What an application gets when it is declared.
+    """What the program passes to an application that it declares.
 
     Attributes:
-        substrate: What it runs on.
+        substrate: Substrate that the application runs on.
         applications: The applications of the stack that are on, in the order in which they are declared.
-        declared: Components of the applications that were declared before it.
+        declared: Components of the applications that were declared earlier.
     """
 
     substrate: Substrate
@@ -166,12 +166,12 @@ class Context:
     declared: list[pulumi.ComponentResource] = field(default_factory=list)
 
     def component(self, kind: type[C]) -> C:
-        """Return the component of an application that was declared before.
+        """Return the component of an application that was declared earlier.
 
         Raises:
-            LookupError: There is none. The description's `requires` has to name its application.
+            LookupError: No such component was declared; the description's `requires` must name its application.
         """
         found = next((item for item in self.declared if isinstance(item, kind)), None)
         if found is None:
-            raise LookupError(f"no {kind.__name__} was declared before; name its application in `requires`")
+            raise LookupError(f"no {kind.__name__} was declared earlier; add its application to `requires`")
         return found

@@ -1,4 +1,4 @@
-"""Network policies from the traffic that an application's description allows."""
+"""Network policies from the flows in an application's description."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.kubernetes.objects import Scope
 
 
 def declare_flows(scope: Scope, application: str, flows: Sequence[Flow], namespaces: Mapping[str, str]) -> None:
-    """Declare a NetworkPolicy for each flow; a cluster whose network enforces none ignores them.
+    """Declare a NetworkPolicy for each flow; a cluster without an enforcing network plugin ignores them.
 
     Args:
         scope: Namespace of the application.
@@ -31,12 +31,12 @@ def declare_flows(scope: Scope, application: str, flows: Sequence[Flow], namespa
 
 
 def policy_spec(flow: Flow, *, own: bool, namespace: str) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Return the specification of the policy that lets a flow in.
+    """Return the specification of the policy that allows a flow.
 
     Args:
         flow: The traffic.
-        own: Whether it comes from the application's own namespace.
-        namespace: Namespace that it comes from.
+        own: Whether the traffic comes from the application's own namespace.
+        namespace: Namespace that the traffic comes from.
     """
     selector = k8s.meta.v1.LabelSelectorArgs
     reached = selector() if flow.to is None else selector(match_labels=kube.labels(flow.to))

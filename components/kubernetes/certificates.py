@@ -1,4 +1,4 @@
-"""A serving certificate with a CA of its own, made once and kept in the stack's state."""
+"""Server certificate with its own CA, issued once and kept in the stack's state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pulumi import dynamic
 from typing_extensions import override
 
 VALID_DAYS = 1825
-"""Five years, as the certificate job of Envoy Gateway issues."""
+"""Validity: five years, as the certificate job of Envoy Gateway issues."""
 
 RENEW_DAYS = 365
-"""An update in the last year before expiry issues anew: one `up` a year is enough to stay valid."""
+"""Days before expiry in which an update issues a new certificate: one `up` a year keeps it valid."""
 
 SECRET_OUTPUTS = ["private_key"]
 
@@ -55,11 +55,11 @@ def _builder(
 
 
 def issue(dns_names: Sequence[str], *, now: datetime.datetime, days: int = VALID_DAYS) -> Issued:
-    """Return a P-256 server certificate for `dns_names`, signed by a new CA whose key is thrown away.
+    """Return a P-256 server certificate for `dns_names`, signed by a new CA whose key is discarded.
 
     Args:
-        dns_names: Names the certificate is good for; the first is its common name.
-        now: Begin of validity; an hour is added before it for clocks that are behind.
+        dns_names: Names in the certificate; the first is its common name.
+        now: Start of validity, minus one hour for clocks that are behind.
         days: Validity in days.
     """
     end = (now + datetime.timedelta(days=days)).replace(microsecond=0)
@@ -86,7 +86,7 @@ def issue(dns_names: Sequence[str], *, now: datetime.datetime, days: int = VALID
 
 
 def is_due(not_after: str, *, now: datetime.datetime, renew_days: int = RENEW_DAYS) -> bool:
-    """Whether a certificate that expires at `not_after` is to be issued anew."""
+    """Return whether a certificate that expires at `not_after` must be issued again."""
     return datetime.datetime.fromisoformat(not_after) - now < datetime.timedelta(days=renew_days)
 
 
@@ -95,7 +95,7 @@ def _now() -> datetime.datetime:
 
 
 class ServingCertificateProvider(dynamic.ResourceProvider):
-    """Issues the certificate on create, and again when its names change or its last year has begun."""
+    """Issues the certificate on create, and again when its names change or it has entered its last year."""
 
     def _outputs(self, props: Mapping[str, Any]) -> dict[str, Any]:
         issued = issue(props["dns_names"], now=_now())
@@ -121,7 +121,7 @@ class ServingCertificateProvider(dynamic.ResourceProvider):
 
     @override
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Issue anew."""
+        """Issue again."""
         return dynamic.UpdateResult(outs=self._outputs(_news))
 
 
@@ -132,7 +132,7 @@ class ServingCertificate(dynamic.Resource, module="certificates", name="ServingC
         certificate: The certificate, PEM.
         private_key: Its key, PEM, a secret.
         ca: The CA's certificate, PEM.
-        ca_bundle: The same in base64, as webhook configurations want it.
+        ca_bundle: The same in base64, the form of webhook configurations.
         not_after: Expiry, ISO 8601.
     """
 

@@ -1,6 +1,6 @@
-"""Applies a file of custom resource definitions on the server, waits for them, finds and removes them.
+"""Applies, finds and removes custom resource definitions (CRDs) on the API server.
 
-Runs inside the engine's dynamic provider, with any kubeconfig: on one machine and on AWS alike.
+Runs inside the engine's dynamic provider, with any kubeconfig, on one machine and on AWS.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import yaml
 
 FIELD_MANAGER = "mlplatform-crds"
 DIGEST = "mlplatform.local/bundle-sha256"
-"""Annotation of each definition: the digest of the file it came from, by which a refresh sees drift."""
+"""Annotation of each CRD: the digest of the file that it came from, by which a refresh detects drift."""
 
 COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ESTABLISHED_SECONDS = 120.0
 PARALLEL = 6
 TIMEOUT = urllib3.Timeout(connect=5.0, read=60.0)
-"""Seconds: a server that runs accepts a connection at once, and establishes a large bundle within the rest."""
+"""Time limit in seconds: a running server accepts connections at once and establishes a large bundle in time."""
 
 
 class Unreachable(RuntimeError):
@@ -36,31 +36,31 @@ class Unreachable(RuntimeError):
 
 
 def read_definitions(path: Path, sha256: str) -> list[dict[str, Any]]:
-    """Read a bundle's definitions, annotated with its digest.
+    """Read a bundle's CRDs and annotate them with its digest.
 
     Raises:
-        ValueError: The file's digest is another, or it holds something else than definitions.
+        ValueError: The digest differs, or the file contains something other than CRDs.
     """
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
-        raise ValueError(f"{path} has sha256 {digest}, the program expects {sha256}; run `mlp vendor`")
+        raise ValueError(f"{path} has sha256 {digest}, expected {sha256}; run `mlp vendor`")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     definitions = [item for item in yaml.load_all(content, Loader=loader) if item]
     for item in definitions:
         if item.get("kind") != "CustomResourceDefinition":
-            raise ValueError(f"{path} holds a {item.get('kind')}; a bundle holds definitions only")
+            raise ValueError(f"{path} contains a {item.get('kind')}; allowed: CustomResourceDefinition")
         item.pop("status", None)
         item["metadata"].setdefault("annotations", {})[DIGEST] = sha256
     return definitions
 
 
 def apply(props: dict[str, Any]) -> list[str]:
-    """Apply a bundle in parallel and wait until each definition is established; return their names.
+    """Apply a bundle in parallel, wait until each CRD is established, and return their names.
 
     Raises:
-        ValueError: The file is not the one the program means.
-        TimeoutError: A definition was not established in time; says why.
+        ValueError: The digest of the file differs, or its content cannot be applied.
+        TimeoutError: A CRD was not established within the time limit.
     """
     definitions = read_definitions(Path(props["path"]), props["sha256"])
     request = _client(props["kubeconfig"])
@@ -70,9 +70,7 @@ def apply(props: dict[str, Any]) -> list[str]:
         name = definition["metadata"]["name"]
         live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
         if live and "deletionTimestamp" in live["metadata"]:
-            _until(
-                lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is being deleted"
-            )
+            _until(lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"deletion of CRD {name}")
             live = request("PATCH", f"{COLLECTION}/{name}", query, definition)
         _await(name, live, lambda: request("GET", f"{COLLECTION}/{name}", [], None))
         return name
@@ -81,7 +79,7 @@ def apply(props: dict[str, Any]) -> list[str]:
 
 
 def missing(props: dict[str, Any]) -> list[str]:
-    """Return the names of definitions that are gone or came from another file."""
+    """Return the names of CRDs that do not exist or came from another file."""
     listed = _client(props["kubeconfig"])("GET", COLLECTION, [], None, names_only=True) or {}
     there = {item["metadata"]["name"]: item["metadata"].get("annotations") or {} for item in listed.get("items") or []}
     return [name for name in props.get("names") or [] if there.get(name, {}).get(DIGEST) != props["sha256"]]
@@ -100,9 +98,7 @@ def remove(props: dict[str, Any], *, unused_only: bool) -> None:
         if unused_only and _used(request, name):
             return name
         request("DELETE", f"{COLLECTION}/{name}", [], None)
-        _until(
-            lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"definition {name} is not deleted yet"
-        )
+        _until(lambda: request("GET", f"{COLLECTION}/{name}", [], None) is None, f"deletion of CRD {name}")
         return name
 
     _parallel(one, props.get("names") or [])
@@ -127,20 +123,20 @@ def _await(name: str, live: dict[str, Any] | None, look: Callable[[], dict[str, 
         nonlocal seen
         held = {entry["type"]: entry for entry in (seen.get("status") or {}).get("conditions") or []}
         if held.get("NamesAccepted", {}).get("status") == "False":
-            raise ValueError(f"definition {name}: {held['NamesAccepted'].get('message')}")
+            raise ValueError(f"CRD {name} is refused: {held['NamesAccepted'].get('message')}")
         if held.get("Established", {}).get("status") == "True":
             return True
         seen = look() or {}
         return False
 
-    _until(established, f"definition {name} is not established")
+    _until(established, f"CRD {name} to be established")
 
 
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
+def _until(condition: Callable[[], bool], awaited: str) -> None:
     deadline, pause = time.monotonic() + ESTABLISHED_SECONDS, threading.Event()
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise} after {ESTABLISHED_SECONDS:.0f} s")
+            raise TimeoutError(f"timed out after {ESTABLISHED_SECONDS:.0f} s waiting for {awaited}")
         pause.wait(0.1)
 
 
@@ -150,21 +146,21 @@ def _parallel(work: Callable[[Any], str], items: Iterable[Any]) -> list[str]:
 
 
 def _client(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
-    """Return a function for requests: JSON in, JSON out, None for 404."""
+    """Return a function that sends a request: JSON in, JSON out, None for 404."""
     with _CONNECTING:
         return _connected(kubeconfig)
 
 
 _CONNECTING = threading.Lock()
-"""The library remembers its temporary files by content: two readers at once would use one that the other removes."""
+"""Guards the library's cache of temporary files, which it keys by content and deletes for all users at once."""
 
 
 @functools.cache
 def _connected(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
-    from kubernetes import config  # slow to load, and only an `up` needs it
+    from kubernetes import config  # loads slowly, and only an `up` needs it
     from kubernetes.client.exceptions import ApiException
 
-    with tempfile.TemporaryDirectory() as folder:  # 0700; no key outlives the reading of the kubeconfig
+    with tempfile.TemporaryDirectory() as folder:  # mode 0700; removes keys once the kubeconfig is read
         if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
             client = config.new_client_from_config_dict(
                 yaml.safe_load(kubeconfig), persist_config=False, temp_file_path=folder
@@ -180,7 +176,7 @@ def _connected(kubeconfig: str) -> Callable[..., dict[str, Any] | None]:
         client.rest_client.pool_manager = urllib3.PoolManager(
             maxsize=PARALLEL, ssl_context=context, timeout=TIMEOUT, retries=urllib3.Retry(total=1)
         )
-        config.kube_config._cleanup_temp_files()  # and would find them again for the next kubeconfig
+        config.kube_config._cleanup_temp_files()  # or the library would reuse them for the next kubeconfig
 
     def request(
         method: str, path: str, query: list[tuple[str, str]], body: object, *, names_only: bool = False

@@ -1,20 +1,24 @@
-"""Custom resource definitions of one upstream component as one compact resource.
+"""Custom resource definitions (CRDs) of one upstream component as one compact resource.
 
-As property trees, definitions would be nine tenths of the state and of a preview's time. A bundle is its version and
-digest: a preview says `version: 0.20.0 => 0.21.0`, an `up` applies the rendered file on the server.
+As property trees, CRDs would take nine tenths of the state and of a preview's time. A bundle records only version and
+digest: a preview shows `version: 0.20.0 => 0.21.0`, and an `up` applies the rendered file on the server.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
+import pulumi_kubernetes as k8s
 from pulumi import dynamic
 from typing_extensions import override
 
 from components.kubernetes.crd_apply import Unreachable, apply, missing, remove
+
+if TYPE_CHECKING:
+    from artifacts.manifests import Rendered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +26,11 @@ class CrdBundleArgs:
     """Arguments of `CrdBundle`.
 
     Attributes:
-        version: Version of the upstream component, as people call it.
+        version: Version of the upstream component, for people.
         sha256: Digest of the rendered file; decides whether anything changed.
         path: The rendered file, YAML documents of kind CustomResourceDefinition.
         kubeconfig: Path or content; kept as a secret.
-        delete_crds: Whether deleting the bundle deletes the definitions, and with them every object of their kinds.
+        delete_crds: Whether deleting the bundle deletes the CRDs, and with them every object of their kinds.
     """
 
     version: str
@@ -56,8 +60,33 @@ class CrdBundle(dynamic.Resource, module="mlplatform", name="CrdBundle"):
         super().__init__(_Provider(), name, props, pulumi.ResourceOptions.merge(secret, opts))
 
 
+def crd_bundle(
+    name: str, rendered: Rendered, cluster: k8s.Provider, kubeconfig: pulumi.Input[str], parent: pulumi.Resource
+) -> CrdBundle:
+    """Declare the CRDs of a rendered upstream component.
+
+    Args:
+        name: Name of the resource.
+        rendered: The component.
+        cluster: Provider of the cluster.
+        kubeconfig: Path or content.
+        parent: Parent of the resource.
+    """
+    return CrdBundle(
+        name,
+        CrdBundleArgs(
+            version=rendered.version,
+            sha256=rendered.crds_sha256,
+            path=str(rendered.crds_path),
+            kubeconfig=kubeconfig,
+        ),
+        # The bundle does not use the provider, but the provider's cluster must be ready.
+        pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
+    )
+
+
 class _Provider(dynamic.ResourceProvider):
-    """Applies and removes bundles; holds nothing, so that its pickle is a reference to this class."""
+    """Applies and removes bundles. It has no state, so that Pulumi pickles it as a reference to this class."""
 
     serialize_as_secret_always = False
 
@@ -65,8 +94,8 @@ class _Provider(dynamic.ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
         """Compare the bundle with its record and with the cluster; the path of the file does not matter.
 
-        The engine compares a program with its state alone. Definitions that the cluster lost, or that a cluster made
-        again never had, would not come back, and their controllers would not start.
+        The engine compares a program only with its state. CRDs that the cluster lost, or that a rebuilt cluster never
+        had, would otherwise stay missing, and their controllers would not start.
         """
         return dynamic.DiffResult(changes=bool(changed(_olds, _news) or astray(_olds)))
 
@@ -77,12 +106,12 @@ class _Provider(dynamic.ResourceProvider):
 
     @override
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
-        """Apply the bundle in place; definitions it no longer has stay."""
+        """Apply the bundle in place; CRDs that it no longer contains stay."""
         return dynamic.UpdateResult({**_news, "names": apply(_news)})
 
     @override
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        """See whether every definition is there and came from this very file."""
+        """Check that every CRD exists and came from this file."""
         gone = missing(props)
         if gone:
             drifted = {**props, "sha256": f"drifted: {', '.join(gone)}"}
@@ -95,7 +124,7 @@ class _Provider(dynamic.ResourceProvider):
 
         With a definition its objects would go, and some of them may belong to somebody else.
 
-        The Kubernetes provider's own variable says that a cluster which does not answer is gone for good.
+        A variable of the Kubernetes provider declares that a cluster which does not answer is gone permanently.
         """
         try:
             remove(_props, unused_only=not _props.get("deleteCrds"))
@@ -105,7 +134,7 @@ class _Provider(dynamic.ResourceProvider):
 
 
 def astray(props: dict[str, Any]) -> list[str]:
-    """Return the definitions that the cluster lacks or has from another file; nothing where it does not answer."""
+    """Return the CRDs that the cluster lacks or has from another file; nothing if the cluster does not answer."""
     try:
         return missing(props)
     except Unreachable:
@@ -113,5 +142,5 @@ def astray(props: dict[str, Any]) -> list[str]:
 
 
 def changed(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
-    """Return the properties whose change needs an apply. Pure."""
+    """Return the properties whose change needs an apply."""
     return [key for key in ("version", "sha256", "kubeconfig", "deleteCrds") if olds.get(key) != news.get(key)]

@@ -1,4 +1,4 @@
-"""What every object of the platform has in common, written once: names, labels, resources, security, digests."""
+"""Labels, metadata, resources, security contexts and digests that all Kubernetes objects of the platform share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 APP_UID = 10001
-"""User and group of our images, and the file system group of their volumes."""
+"""User and group of the platform's images, and file system group of their volumes."""
 
 PodSecurityLevel = Literal["restricted", "baseline", "privileged"]
 
@@ -22,7 +22,7 @@ class Resources:
     """Requests and limits of one container, as Kubernetes quantities.
 
     Attributes:
-        cpu: CPU request; never zero, because best-effort pods starve beside a busy one.
+        cpu: CPU request; never zero, because best-effort pods get no CPU time on a busy node.
         memory: Memory request.
         cpu_limit: CPU limit.
         memory_limit: Memory limit.
@@ -42,7 +42,7 @@ class Resources:
 
 
 def labels(application: str, component: str | None = None) -> dict[str, str]:
-    """Return the recommended labels; they select the pods of `component` of `application` and nothing else."""
+    """Return the recommended labels; they select exactly the pods of `component` of `application`."""
     return {
         "app.kubernetes.io/name": application,
         "app.kubernetes.io/component": component or application,
@@ -57,7 +57,7 @@ def metadata(
     component: str | None = None,
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
-    """Return metadata with an explicit name, so that previews and a second run name the same object."""
+    """Return metadata with a fixed name, so that previews and later runs use the same name."""
     return k8s.meta.v1.ObjectMetaArgs(
         name=name, namespace=namespace, labels=labels(application, component), annotations=annotations or None
     )
@@ -76,7 +76,7 @@ def pod_security(uid: int = APP_UID) -> k8s.core.v1.PodSecurityContextArgs:
 
 
 def container_security() -> k8s.core.v1.SecurityContextArgs:
-    """Return a container security context: read-only root, no capability, no way to gain one."""
+    """Return a container security context: read-only root, no capabilities, no privilege escalation."""
     return k8s.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
         privileged=False,
@@ -87,9 +87,9 @@ def container_security() -> k8s.core.v1.SecurityContextArgs:
 
 
 def secrets_digest(*values: pulumi.Input[str]) -> dict[str, pulumi.Output[str]]:
-    """Return a pod annotation that changes with any of the random `values`, so that pods start anew on a rotation.
+    """Return a pod annotation that changes with any of the random `values`, so that a rotation restarts the pods.
 
-    64 bits of a SHA-256 say nothing about a random password of 190 bits, so the annotation itself is no secret.
+    64 bits of a SHA-256 reveal nothing about a random password of 190 bits, so the annotation is not secret.
     """
     hashed = pulumi.Output.all(*values).apply(lambda known: digest(list(known), 16))
     return {"mlplatform/secrets": pulumi.Output.unsecret(hashed)}

@@ -1,4 +1,4 @@
-"""Kubernetes objects from plain data: one ordinary Pulumi resource each, in an explicit order."""
+"""Kubernetes objects from plain data: one ordinary Pulumi resource each, in a fixed order."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _table() -> tuple[dict[str, int], dict[str, str]]:
 
 
 def order_of(item: Object) -> int:
-    """Return the number of the group in which the object is made; custom resources come last."""
+    """Return the number of the group in which the object is created; custom resources come last."""
     ranks, groups = _table()
     group = item["apiVersion"].rpartition("/")[0]
     return ranks.get(item["kind"], max(ranks.values()) + 1) if group in groups else max(ranks.values()) + 1
 
 
 def grouped(objects: Iterable[Object]) -> list[list[Object]]:
-    """Return the objects in groups, in the order in which they are made, each sorted by kind, namespace and name."""
+    """Return the objects in groups, in order of creation, each sorted by kind, namespace and name."""
     by_order: dict[int, list[Object]] = {}
     for item in objects:
         by_order.setdefault(order_of(item), []).append(item)
@@ -51,7 +51,7 @@ def path_of(item: Object) -> str:
 
 
 def snake_case(field: str) -> str:
-    """Return the SDK's name of a top-level field: `roleRef` as `role_ref`."""
+    """Return the SDK's name of a top-level field: `role_ref` for `roleRef`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match.group(1).lower(), field)
 
 
@@ -60,7 +60,7 @@ def resource_class(api_version: str, kind: str) -> Callable[..., pulumi.CustomRe
     """Return the SDK's class of a built-in kind; None for a custom resource.
 
     Raises:
-        ValueError: The group is built in but has no such version or kind.
+        ValueError: The API group is built in but has no such version or kind.
     """
     group, _, version = api_version.rpartition("/")
     module = _table()[1].get(group)
@@ -76,7 +76,7 @@ def declare(name: str, item: Object, opts: pulumi.ResourceOptions) -> pulumi.Cus
     """Declare one object as a resource called `name`.
 
     Raises:
-        ValueError: A custom resource has a top-level field other than spec.
+        ValueError: A custom resource has a top-level field other than `spec`.
     """
     fields: dict[str, Any] = {key: value for key, value in item.items() if key not in COMMON_FIELDS}
     found = resource_class(item["apiVersion"], item["kind"])
@@ -84,7 +84,7 @@ def declare(name: str, item: Object, opts: pulumi.ResourceOptions) -> pulumi.Cus
         typed = {snake_case(key): value for key, value in fields.items()}
         return found(name, opts=opts, metadata=item["metadata"], **typed)
     if unknown := sorted(set(fields) - {"spec"}):
-        raise ValueError(f"{path_of(item)}: custom resource with top-level {', '.join(unknown)}")
+        raise ValueError(f"{path_of(item)}: a custom resource may have no top-level {', '.join(unknown)}")
     return k8s.apiextensions.CustomResource(
         name,
         api_version=item["apiVersion"],
@@ -111,8 +111,8 @@ class ManifestsArgs:
 
     Attributes:
         objects: Objects as plain data; values may be Pulumi inputs.
-        namespace: Namespace of the namespaced objects that name none; their own when None.
-        transformations: Applied to every object in turn; one that returns None drops the object.
+        namespace: Namespace of the namespaced objects that name none; None leaves them unchanged.
+        transformations: Applied to every object in turn; a transformation that returns None drops the object.
     """
 
     objects: Sequence[Object]

@@ -1,4 +1,4 @@
-"""The small resources that several applications declare alike."""
+"""Kubernetes resources that several applications declare in the same way."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ JOB_RETRIES = 10_000
 
 
 def with_dependencies(opts: pulumi.ResourceOptions, requires: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
-    """Return `opts` with more dependencies."""
+    """Return `opts` with additional dependencies."""
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(requires)))
 
 
 def password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """Declare a random password of 32 letters and digits, safe in URLs and configuration files; a secret.
 
-    It belongs to no provider of the component, so only the parent of `opts` counts.
+    It uses another provider than the component's, so only the parent of `opts` counts.
     """
     return random.RandomPassword(
         name, length=32, special=False, opts=pulumi.ResourceOptions(parent=opts.parent, depends_on=None)
@@ -51,10 +51,10 @@ def namespace(
 
 @dataclass(frozen=True)
 class Space:
-    """A namespace of the program.
+    """A namespace that the program declares.
 
-    Attributes:
-        name: Its name, known while the program runs.
+    name: Its name, known while the program runs.
+        resource: The Namespace, on which its contents depend.
         resource: What others wait for.
     """
 
@@ -63,13 +63,13 @@ class Space:
 
 
 def space(name: str, opts: pulumi.ResourceOptions) -> Space:
-    """Declare a namespace for pods that are all ours: Pod Security's `restricted` level."""
+    """Declare a namespace for the platform's own pods, with Pod Security's `restricted` level."""
     return Space(name, namespace(name, opts))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where an application's resources belong; its methods declare them there.
+    """Application and namespace of some resources; its methods declare resources there.
 
     Attributes:
         application: Value of the label `app.kubernetes.io/name`.
@@ -83,7 +83,7 @@ class Scope:
 
     @property
     def opts(self) -> pulumi.ResourceOptions:
-        """Options of every resource: the base, after the namespace."""
+        """Options of every resource: the base, and a dependency on the namespace."""
         return with_dependencies(self.base, [self.namespace.resource])
 
     def metadata(
@@ -93,7 +93,7 @@ class Scope:
         return kube.metadata(name, self.namespace.name, self.application, component, annotations)
 
     def service_account(self, name: str, secrets: Sequence[pulumi.Input[str]] = ()) -> k8s.core.v1.ServiceAccount:
-        """Declare a ServiceAccount whose token no pod gets unasked; `secrets` are attached to it."""
+        """Declare a ServiceAccount with `secrets` attached; pods get its token only if they request it."""
         return k8s.core.v1.ServiceAccount(
             f"{self.application}-{name}" if name != self.application else name,
             metadata=self.metadata(name),
@@ -110,11 +110,11 @@ class Scope:
         resource: str | None = None,
         annotations: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> k8s.core.v1.Secret:
-        """Declare a Secret; its values are secrets of the stack as well."""
+        """Declare a Secret; its values are also secrets of the stack."""
         return k8s.core.v1.Secret(
             resource or name,
             metadata=self.metadata(name, annotations=annotations),
-            # The provider takes an empty mapping for absent, and would find it missing at every update.
+            # The provider treats an empty mapping as absent, and would report it missing at every update.
             string_data={key: pulumi.Output.secret(value) for key, value in data.items()} or None,
             opts=self.opts,
         )
@@ -124,11 +124,11 @@ class Scope:
         return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data) or None, opts=self.opts)
 
     def service(self, port: int, *, protocol: str = "http", cluster_ip: str | None = None) -> k8s.core.v1.Service:
-        """Declare the Service of the application's one port, named like the application.
+        """Declare the Service of the application's one port, with the application's name.
 
         `cluster_ip` fixes its address; None lets the cluster choose.
 
-        What runs behind it is awaited by itself; waiting here as well would only hide which of the two failed.
+        The update waits for the workload, not for its Service; waiting for both would hide which of them failed.
         """
         return k8s.core.v1.Service(
             self.application,
@@ -148,7 +148,7 @@ class Scope:
         template: k8s.core.v1.PodTemplateSpecArgs,
         requires: Sequence[pulumi.Resource] = (),
     ) -> k8s.apps.v1.Deployment:
-        """Declare a Deployment that keeps its old pods until the new ones are ready, and its budget."""
+        """Declare a Deployment, which keeps its old pods until the new ones are ready, and its PodDisruptionBudget."""
         if replicas > 1:
             k8s.policy.v1.PodDisruptionBudget(
                 self.application,
@@ -186,8 +186,8 @@ class Scope:
     ) -> k8s.apps.v1.StatefulSet:
         """Declare a StatefulSet of one pod with one volume of `size` (a Kubernetes quantity).
 
-        Size and class count when the volume is made. Kubernetes refuses to change either in a StatefulSet, and
-        replacing it would restart the server and still leave the volume as it is.
+        Size and storage class apply when the volume is created. Kubernetes refuses to change them in a StatefulSet, and
+        replacing it would restart the server and leave the volume unchanged.
         """
         claim = k8s.core.v1.PersistentVolumeClaimArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(name=volume),
@@ -222,10 +222,10 @@ class Scope:
         key: object,
         requires: Sequence[pulumi.Resource] = (),
     ) -> k8s.batch.v1.Job:
-        """Declare a Job that runs once for each `key`: its name ends in the digest of it, so a new key is a new Job.
+        """Declare a Job that runs once for each `key`: its name ends in the digest of `key`, so a new key is a new Job.
 
-        It never gives up by itself: a Job that failed for good would fail every later update as well, while one that
-        goes on trying succeeds as soon as what it missed is there. The update stops waiting after JOB_TIMEOUT.
+        The Job retries without a limit. A Job that failed permanently would fail every later update too, while one that
+        keeps trying succeeds as soon as the missing dependency exists. The update stops waiting after JOB_TIMEOUT.
         """
         return k8s.batch.v1.Job(
             f"{self.application}-{component}",
@@ -245,7 +245,7 @@ class Scope:
         schedule: str,
         deadline_seconds: int = 1800,
     ) -> k8s.batch.v1.CronJob:
-        """Declare a CronJob in UTC that never overlaps with itself and keeps one failed and one finished Job."""
+        """Declare a CronJob in UTC that never runs twice at a time and keeps one failed and one finished Job."""
         return k8s.batch.v1.CronJob(
             f"{self.application}-{component}",
             metadata=self.metadata(f"{self.application}-{component}", component),

@@ -1,4 +1,4 @@
-"""The release of Kubernetes' Pod Security Standards that namespaces are held to."""
+"""The version of Kubernetes' Pod Security Standards that namespaces enforce."""
 
 VERSION = "v1.36"
-"""That of the Kubernetes minor that every stack runs (`artifacts/manifests/pins.yaml`, `aws.cluster.version`)."""
+"""Minor version of Kubernetes in every stack (`artifacts/manifests/pins.yaml`, `aws.cluster.version`)."""

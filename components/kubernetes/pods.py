@@ -1,4 +1,4 @@
-"""Pods of one container, written once: its environment, ports, probes and volumes, under one security context."""
+"""Pods with one container: environment, ports, probes and volumes, under one security context."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Probes:
     """Probes of one container.
 
     Attributes:
-        path: Path of an HTTP GET on `port`; None for a TCP connect, unless `command` or `grpc` is given.
+        path: Path of an HTTP GET on `port`; None selects a TCP connect, unless `command` or `grpc` is set.
         port: Number of the container's port.
-        command: Command that exits 0 when healthy, instead of HTTP or TCP.
+        command: Command that exits 0 when the container is healthy; replaces HTTP and TCP.
         grpc: Whether to ask gRPC's health service on `port`.
-        start_seconds: Time that the first success may take.
-        timeout_seconds: Time that one probe may take.
+        start_seconds: Time limit of the first success.
+        timeout_seconds: Time limit of one probe.
     """
 
     port: int
@@ -48,15 +48,15 @@ class Probes:
         return probe
 
     def startup(self) -> k8s.core.v1.ProbeArgs:
-        """Return the startup probe: quick, so that a rollout is seen at once, and patient."""
+        """Return the startup probe: every second, so that a rollout ends early, for up to `start_seconds`."""
         return self._probe(1, self.start_seconds)
 
     def readiness(self) -> k8s.core.v1.ProbeArgs:
-        """Return the readiness probe: recovery from an outage is seen within its 5 s."""
+        """Return the readiness probe: every 5 s, so that traffic returns soon after an outage."""
         return self._probe(5, 2)
 
     def liveness(self) -> k8s.core.v1.ProbeArgs:
-        """Return the liveness probe: only what does not mend itself within a minute is restarted."""
+        """Return the liveness probe: restart a container that has not recovered within a minute."""
         return self._probe(20, 3)
 
 
@@ -68,15 +68,15 @@ class Container:
         name: Container name.
         image: Image reference.
         resources: Requests and limits.
-        command: Entry point, the image's own when None.
+        command: Entry point; the image's own when None.
         args: Arguments.
-        env: Variables that are no secrets.
-        field_env: Variables taken from the pod itself: name to a field's path (`metadata.name`).
-        secret_env: Variables taken from a Secret: name to (Secret, key).
+        env: Variables that are not secret.
+        field_env: Variables from fields of the pod: variable to field path (`metadata.name`).
+        secret_env: Variables from a Secret: variable to (Secret, key).
         env_from_secrets: Secrets whose every key becomes a variable.
         env_from_config_maps: ConfigMaps whose every key becomes a variable.
         ports: Port number by name.
-        probes: Probes; None only for what runs to completion.
+        probes: Probes; None only for a container that runs to completion.
         mounts: Volumes of the container.
     """
 
@@ -95,7 +95,7 @@ class Container:
     mounts: Sequence[Mount] = ()
 
     def render(self) -> k8s.core.v1.ContainerArgs:
-        """Return the container with the security context that all share."""
+        """Return the container with the security context that all containers share."""
         env = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted((self.env or {}).items())]
         for name, path in sorted((self.field_env or {}).items()):
             source = k8s.core.v1.EnvVarSourceArgs(field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path))
@@ -147,9 +147,9 @@ def pod(
     grace_seconds: int = 30,
     kubernetes_token: bool = False,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """Return a pod template of one container that runs as `uid`, without a Kubernetes token unless it is asked for.
+    """Return a pod template of one container that runs as `uid`, without a Kubernetes token unless requested.
 
-    `before` runs to its end first, each time the pod starts; its volumes are among those of `container`.
+    `before` runs to completion first, each time the pod starts, and shares the volumes of `container`.
     """
     volumes = [volume for mount in container.mounts if (volume := mount.volume()) is not None]
     return k8s.core.v1.PodTemplateSpecArgs(

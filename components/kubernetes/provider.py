@@ -1,4 +1,4 @@
-"""The provider of every Kubernetes object of a stack, and whose name the objects' fields bear."""
+"""The Kubernetes provider of a stack, and the field manager of its objects."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pulumi_kubernetes as k8s
 FIELD_MANAGER = "mlplatform"
 """Owner of the fields that the program sets, in server-side apply.
 
-The provider would otherwise draw a name at random for each object and record it only after the object is made: after a
-kill in between, the next update would be in conflict with itself.
+By default the provider generates a random name for each object and records it only after the object is created. After a
+kill in between, the next update would conflict with that name.
 """
 
 MANAGER_ANNOTATION = "pulumi.com/patchFieldManager"
-"""Annotation by which the provider takes the name (pulumi-kubernetes, provider/pkg/metadata/annotations.go)."""
+"""Annotation from which the provider reads the name (pulumi-kubernetes, provider/pkg/metadata/annotations.go)."""
 
 QUERIES_PER_SECOND, BURST = 200.0, 400
-"""Requests of the provider's client. Its own 50 a second make a preview of 170 objects wait for seconds."""
+"""Request rate of the provider's client. At its default of 50 a second, a preview of 170 objects takes seconds more."""
 
 
 def kubernetes_provider(
@@ -31,8 +31,8 @@ def kubernetes_provider(
     Args:
         name: Name of the resource.
         kubeconfig: Path or content.
-        cluster_identifier: What names the cluster for good. While it is the same, no change of the kubeconfig replaces
-            what runs in the cluster.
+        cluster_identifier: Permanent name of the cluster. While it stays the same, a changed kubeconfig replaces
+            nothing in the cluster.
         opts: Options of the resource.
     """
     return k8s.Provider(
@@ -40,7 +40,7 @@ def kubernetes_provider(
         kubeconfig=kubeconfig,
         cluster_identifier=cluster_identifier,
         enable_server_side_apply=True,
-        # Without these two, a changed value replaces the object, and with it everything that is given its name.
+        # Without these two options, a changed value replaces the object, and everything that uses its name.
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
         kube_client_settings=k8s.KubeClientSettingsArgs(qps=QUERIES_PER_SECOND, burst=BURST),
@@ -49,7 +49,7 @@ def kubernetes_provider(
 
 
 def with_field_manager(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-    """Name `FIELD_MANAGER` as the owner of a Kubernetes object; a transformation of every resource of the stack."""
+    """Set `FIELD_MANAGER` as the owner of a Kubernetes object; a transformation of every resource of the stack."""
     given = cast("Mapping[str, Any]", args.props)
     metadata = given.get("metadata")
     if not args.type_.startswith("kubernetes:") or metadata is None:
@@ -58,7 +58,7 @@ def with_field_manager(args: pulumi.ResourceTransformationArgs) -> pulumi.Resour
 
 
 def owned(metadata: Any) -> Any:  # noqa: ANN401 - typed arguments, a mapping or an output of either
-    """Return metadata with the annotation; the argument stays as it is."""
+    """Return the metadata with the annotation, as a copy."""
     if isinstance(metadata, pulumi.Output):
         return cast("pulumi.Output[Any]", metadata).apply(owned)
     if isinstance(metadata, Mapping):

@@ -1,4 +1,4 @@
-"""Kubernetes quantities, as far as settings use them."""
+"""Parser of Kubernetes quantities, for the units that settings use."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def value(quantity: str) -> float:
     """Return a quantity as a number: cores or bytes.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a quantity.
     """
     if not re.fullmatch(PATTERN, quantity):
-        raise ValueError(f"{quantity!r} is no Kubernetes quantity such as 250m, 2, 512Mi or 1Gi")
+        raise ValueError(f"{quantity!r} is not a Kubernetes quantity; examples: 250m, 2, 512Mi, 1Gi")
     digits = re.match(r"[0-9.]+", quantity)
     number = digits.group() if digits else ""
     return float(number) * FACTORS[quantity[len(number) :]]

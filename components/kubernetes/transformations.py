@@ -1,4 +1,4 @@
-"""Pure changes of Kubernetes objects given as plain data; none alters its argument."""
+"""Pure functions that change Kubernetes objects given as plain data; they return copies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Object = dict[str, Any]
 """A Kubernetes object as plain data; values may be Pulumi inputs."""
 
 Transformation = Callable[[Object], Object | None]
-"""Returns the changed object, or None to leave it out."""
+"""Function that returns the changed object, or None to drop it."""
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 CLUSTER_SCOPED = (
@@ -37,18 +37,18 @@ RESTRICTED_CONTAINER = {
     "readOnlyRootFilesystem": True,
     "runAsNonRoot": True,
 }
-"""What Pod Security's `restricted` level asks of a container, and a read-only root."""
+"""Container security of Pod Security's `restricted` level, with a read-only root file system."""
 
 
 def copied(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, the same out
-    """Return plain data copied as deep as mappings and lists go; Pulumi inputs inside stay themselves."""
+    """Return plain data with all mappings and lists copied; Pulumi inputs inside are shared."""
     if isinstance(value, Mapping):
         return {key: copied(inner) for key, inner in value.items()}
     return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def apply_all(objects: Iterable[Object], transformations: Sequence[Transformation]) -> list[Object]:
-    """Return the objects after every transformation, without those that one of them dropped."""
+    """Return the objects after every transformation, without those that a transformation dropped."""
     result: list[Object] = []
     for item in objects:
         current: Object | None = item
@@ -61,7 +61,7 @@ def apply_all(objects: Iterable[Object], transformations: Sequence[Transformatio
 
 
 def pod_spec(item: Object) -> Object | None:
-    """Return the pod spec of a workload, of `item` itself and not a copy; None for other kinds."""
+    """Return the pod spec of a workload, not a copy; None for other kinds."""
     if item["kind"] == "CronJob":
         return item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     return item["spec"]["template"]["spec"] if item["kind"] in WORKLOADS else None
@@ -74,7 +74,7 @@ def containers(spec: Object) -> Iterator[Object]:
 
 
 def _changed_pods(change: Callable[[Object], None]) -> Transformation:
-    """Return a transformation that lets `change` alter a copy of every pod spec."""
+    """Return a transformation that applies `change` to a copy of every pod spec."""
 
     def transform(item: Object) -> Object:
         if pod_spec(item) is None:
@@ -89,22 +89,22 @@ def _changed_pods(change: Callable[[Object], None]) -> Transformation:
 
 
 def named(kind: str, name: str) -> Callable[[Object], bool]:
-    """Return whether an object is the one of this kind and name."""
+    """Return a condition that matches the object of this kind and name."""
     return lambda item: item["kind"] == kind and item["metadata"]["name"] == name
 
 
 def without(*conditions: Callable[[Object], bool]) -> Transformation:
-    """Drop the objects that meet any of the conditions."""
+    """Drop the objects that match any of the conditions."""
     return lambda item: None if any(condition(item) for condition in conditions) else item
 
 
 def where(condition: Callable[[Object], bool], transformation: Transformation) -> Transformation:
-    """Apply `transformation` to the objects that meet the condition."""
+    """Apply `transformation` to the objects that match the condition."""
     return lambda item: transformation(item) if condition(item) else item
 
 
 def with_namespace(namespace: str, cluster_scoped: Collection[str] = CLUSTER_SCOPED) -> Transformation:
-    """Put objects that name no namespace into `namespace`; kinds without one are left alone."""
+    """Put objects that name no namespace into `namespace`, except cluster-scoped kinds."""
 
     def transform(item: Object) -> Object:
         if item["kind"] in cluster_scoped or item["metadata"].get("namespace"):
@@ -139,7 +139,7 @@ def with_images(images: Mapping[str, str]) -> Transformation:
     """Replace images by repository (`envoyproxy/gateway`); every image must be known.
 
     Raises:
-        KeyError: A container's repository is not in `images`: it would be pulled from outside.
+        KeyError: A container's repository is not in `images`, so its image would be pulled from outside.
     """
 
     def change(spec: Object) -> None:
@@ -162,7 +162,7 @@ def requirements(resources: Resources) -> Object:
 
 
 def with_resources(resources: Mapping[str, Resources]) -> Transformation:
-    """Set requests and limits of containers by their name; containers not named keep theirs."""
+    """Set requests and limits of containers by name; other containers keep theirs."""
 
     def change(spec: Object) -> None:
         for container in containers(spec):
@@ -173,7 +173,7 @@ def with_resources(resources: Mapping[str, Resources]) -> Transformation:
 
 
 def with_security_context(*, user: int, group: int | None = None) -> Transformation:
-    """Make every pod acceptable to Pod Security's `restricted` level, running as `user` with a read-only root."""
+    """Make every pod meet Pod Security's `restricted` level, running as `user` with a read-only root."""
 
     def change(spec: Object) -> None:
         ids = {"runAsUser": user, "runAsGroup": group or user, "fsGroup": group or user}
@@ -186,7 +186,7 @@ def with_security_context(*, user: int, group: int | None = None) -> Transformat
 
 
 def with_env(container_name: str, env: Mapping[str, Any]) -> Transformation:
-    """Set variables of one container, over those it has; values may be Pulumi inputs."""
+    """Set environment variables of one container, replacing those of the same name; values may be Pulumi inputs."""
 
     def change(spec: Object) -> None:
         for container in containers(spec):
@@ -198,7 +198,7 @@ def with_env(container_name: str, env: Mapping[str, Any]) -> Transformation:
 
 
 def with_container(container_name: str, fields: Mapping[str, Any]) -> Transformation:
-    """Set fields of one container (`command`, `readinessProbe`, ...), replacing what stood there."""
+    """Set fields of one container (`command`, `readinessProbe`, ...), replacing their values."""
 
     def change(spec: Object) -> None:
         for container in containers(spec):
@@ -209,7 +209,7 @@ def with_container(container_name: str, fields: Mapping[str, Any]) -> Transforma
 
 
 def without_container(container_name: str) -> Transformation:
-    """Drop one container of every pod."""
+    """Drop one container from every pod."""
 
     def change(spec: Object) -> None:
         spec["containers"] = [entry for entry in spec["containers"] if entry["name"] != container_name]
@@ -218,7 +218,7 @@ def without_container(container_name: str) -> Transformation:
 
 
 def with_pod_annotations(annotations: Mapping[str, str]) -> Transformation:
-    """Annotate the pods of Deployments; a changed value rolls them."""
+    """Annotate the pods of Deployments; a changed value causes a rollout."""
 
     def transform(item: Object) -> Object:
         if item["kind"] != "Deployment":
@@ -232,7 +232,7 @@ def with_pod_annotations(annotations: Mapping[str, str]) -> Transformation:
 
 
 def with_data(name: str, data: Mapping[str, Any], *, drop: Collection[str] = ()) -> Transformation:
-    """Set keys of the ConfigMap called `name`, and drop others."""
+    """Set keys of the ConfigMap called `name`, and drop the keys in `drop`."""
 
     def transform(item: Object) -> Object:
         kept = {key: value for key, value in (item.get("data") or {}).items() if key not in drop}
@@ -242,7 +242,7 @@ def with_data(name: str, data: Mapping[str, Any], *, drop: Collection[str] = ())
 
 
 def with_ca_bundle(bundle: object) -> Transformation:
-    """Let the API server trust `bundle` (base64 of PEM, a Pulumi input) when it calls any webhook."""
+    """Make the API server trust `bundle` (base64 of PEM, a Pulumi input) when it calls any webhook."""
 
     def transform(item: Object) -> Object:
         if item["kind"] not in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):

@@ -1,4 +1,4 @@
-"""Volumes of pods and where containers see them: Secrets, ConfigMaps, claims, tokens, scratch space."""
+"""Volumes of pods and their mounts in containers: Secrets, ConfigMaps, claims, tokens, scratch space."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pulumi_kubernetes as k8s
 
 @dataclass(frozen=True)
 class Token:
-    """A ServiceAccount's token for one audience, renewed by the kubelet within the hour.
+    """A ServiceAccount's token for one audience, which the kubelet renews within the hour.
 
     Attributes:
-        audience: Who accepts it.
+        audience: Service that accepts the token.
         file: Name of the file.
     """
 
@@ -21,7 +21,7 @@ class Token:
     file: str
 
     def volume(self, name: str) -> k8s.core.v1.VolumeArgs:
-        """Return the volume called `name` with nothing but the token in it."""
+        """Return a volume called `name` that contains only the token."""
         token = k8s.core.v1.ServiceAccountTokenProjectionArgs(
             audience=self.audience, path=self.file, expiration_seconds=3600
         )
@@ -32,7 +32,7 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A volume and where the container sees it; exactly one source, or none for scratch space.
+    """A volume and its mount in the container; at most one source, scratch space without one.
 
     Attributes:
         name: Volume name.
@@ -41,7 +41,7 @@ class Mount:
         config_map: ConfigMap to mount, read-only.
         claim: PersistentVolumeClaim, or claim template of the same StatefulSet when it equals `name`.
         token: Token of the pod's ServiceAccount for one audience.
-        size_limit: Bound of scratch space, a Kubernetes quantity.
+        size_limit: Size limit of scratch space, a Kubernetes quantity.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Mount:
     size_limit: str = "256Mi"
 
     def volume(self) -> k8s.core.v1.VolumeArgs | None:
-        """Return the pod's volume; None when a StatefulSet's claim template supplies it."""
+        """Return the pod's volume; None when a StatefulSet's claim template provides it."""
         if self.secret is not None:
             source = k8s.core.v1.SecretVolumeSourceArgs(secret_name=self.secret, default_mode=0o440)
             return k8s.core.v1.VolumeArgs(name=self.name, secret=source)

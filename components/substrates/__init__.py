@@ -1,1 +1,1 @@
-"""What the applications run on: one contract, an implementation for AWS and one for a single machine."""
+"""What the applications run on: one contract, with implementations for AWS and for a single machine."""

@@ -1,7 +1,7 @@
-"""The contract between applications and what they run on.
+"""The contract between applications and their substrate.
 
 A substrate component (`components.substrates.local`, `components.substrates.aws`) builds one `Substrate`. Applications
-read only the types of this module, so they cannot know where they run.
+use only the types in this module, so they do not depend on where they run.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from components.substrates.requests import BucketPurpose
 
 
 class ImageCatalog(Mapping[str, str]):
-    """Image name (`mlflow`, `postgres`, ...) to the full reference that a pod names."""
+    """Mapping from image name (`mlflow`, `postgres`, ...) to the full reference that a pod names."""
 
     def __init__(self, references: Mapping[str, str]) -> None:
         self._references = dict(references)
 
     def __getitem__(self, name: str) -> str:
-        """Return the reference of `name`; KeyError lists the names known."""
+        """Return the reference of `name`; the KeyError for an unknown name lists the known names."""
         try:
             return self._references[name]
         except KeyError:
@@ -39,7 +39,7 @@ class ImageCatalog(Mapping[str, str]):
 
 
 AUTHORITIES_FILE = "database-ca.pem"
-"""Name of the file in which clients find the certificates of the authorities that sign a database's certificate."""
+"""File in which clients find the certificates of the authorities that sign a database server's certificate."""
 
 
 def _files(authorities: str | None) -> dict[str, str]:
@@ -48,7 +48,7 @@ def _files(authorities: str | None) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SqlDatabase:
-    """One application's database with a login that reaches nothing else.
+    """One application's Postgres database, with a login that reaches only this database.
 
     Attributes:
         host: DNS name of the server, resolvable from every namespace.
@@ -57,7 +57,7 @@ class SqlDatabase:
         user: Login, owner of the database.
         password: The login's password, a secret.
         ssl_mode: libpq's sslmode.
-        authorities: Certificates (PEM) that the server's is verified with; None without TLS.
+        authorities: Certificates (PEM) that verify the server; None without TLS.
         requires: Resources that must exist before the first connection succeeds.
     """
 
@@ -71,20 +71,20 @@ class SqlDatabase:
     requires: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
-        """Refuse TLS without anything to verify with."""
+        """Refuse `verify-full` without authorities, and authorities with any other mode."""
         if (self.ssl_mode == "verify-full") != (self.authorities is not None):
-            raise ValueError("sslmode verify-full needs authorities, and no other mode uses them")
+            raise ValueError("sslmode verify-full requires authorities; other modes must be without authorities")
 
     def files(self) -> dict[str, str]:
-        """Return what has to be in the folder that `url` names, by file name."""
+        """Return the files that must be in the folder that `url` names, by file name."""
         return _files(self.authorities)
 
     def url(self, driver: str = "postgresql+psycopg", *, folder: str) -> pulumi.Output[str]:
-        """Return SQLAlchemy's URL of the database under `driver`, a secret.
+        """Return SQLAlchemy's URL of the database with `driver`, a secret.
 
         Args:
             driver: SQLAlchemy's name of the driver.
-            folder: Folder in which the client sees `files`.
+            folder: Folder in which the client finds `files`.
         """
         verified = f"&sslrootcert={folder}/{AUTHORITIES_FILE}" if self.authorities is not None else ""
         parts = pulumi.Output.all(host=self.host, password=self.password)
@@ -100,15 +100,15 @@ class SqlDatabase:
 
 @dataclass(frozen=True, kw_only=True)
 class MysqlDatabase:
-    """One application's MySQL database with a login that reaches nothing else.
+    """One application's MySQL database, with a login that reaches only this database.
 
     Attributes:
         host: DNS name of the server, resolvable from every namespace.
         port: TCP port.
         name: Database name.
-        user: Login with all rights on the database.
+        user: Login with all privileges on the database.
         password: The login's password, a secret of letters and digits.
-        authorities: Certificates (PEM) that the server's is verified with; None for a connection without TLS.
+        authorities: Certificates (PEM) that verify the server; None without TLS.
         requires: Resources that must exist before the first connection succeeds.
     """
 
@@ -121,7 +121,7 @@ class MysqlDatabase:
     requires: Sequence[pulumi.Resource] = ()
 
     def files(self) -> dict[str, str]:
-        """Return what a client needs to verify the server, by file name."""
+        """Return the files that a client needs to verify the server, by file name."""
         return _files(self.authorities)
 
 
@@ -146,11 +146,11 @@ class Redis:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStoreAccess:
-    """How one ServiceAccount reaches its buckets.
+    """One ServiceAccount's access to its buckets.
 
     Attributes:
-        environment: Variables of AWS's SDKs that are no secrets (AWS_REGION, AWS_ENDPOINT_URL, ...).
-        secret_environment: Variables that are: static keys where the substrate has no workload identity, else empty.
+        environment: Variables of the AWS SDKs that are not secret (AWS_REGION, AWS_ENDPOINT_URL, ...).
+        secret_environment: Secret variables: static keys; empty with workload identity.
         requires: Resources that must exist before the first call succeeds.
     """
 
@@ -161,14 +161,14 @@ class ObjectStoreAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStore:
-    """S3, or what speaks its protocol.
+    """An object store with the S3 protocol.
 
     Attributes:
         endpoint: URL of a private endpoint; None for AWS's regional default.
-        region: Region to sign for.
-        path_style: Whether the bucket stands in the path instead of the host name.
+        region: Region for signatures.
+        path_style: Whether the bucket is in the path of URLs instead of the host name.
         buckets: Bucket name by purpose.
-        access: Access by the name in each `Grant` that the substrate was asked for.
+        access: Access by the name of the application in its `Grant`.
     """
 
     endpoint: str | None
@@ -184,7 +184,7 @@ class StorageClasses:
 
     Attributes:
         rwo: For volumes of one node (ReadWriteOnce).
-        rwx: For shared volumes (ReadWriteMany); None where there is none.
+        rwx: For shared volumes (ReadWriteMany); None if the substrate has no shared volumes.
     """
 
     rwo: str
@@ -193,16 +193,16 @@ class StorageClasses:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayExposure:
-    """How the platform's one Gateway is reached.
+    """Address and Service of the platform's Gateway.
 
     Attributes:
-        gateway_class: Name of the GatewayClass to make.
+        gateway_class: Name of the GatewayClass to create.
         service_type: Type of the Service in front of Envoy.
         cluster_ip: Fixed ClusterIP of that Service; None lets the cluster choose.
         base_url: URL of the Gateway as users see it, without a trailing slash.
         service_annotations: Annotations of that Service (load balancer settings).
-        port: Port that it listens on. 443 means that TLS has ended in front of it.
-        source_ranges: CIDRs that a load balancer lets in; everybody when empty.
+        port: Port of the Service; 443 if TLS is terminated in front of it.
+        source_ranges: CIDRs that the load balancer admits; empty admits all.
     """
 
     gateway_class: str
@@ -216,10 +216,10 @@ class GatewayExposure:
 
 @dataclass(frozen=True, kw_only=True)
 class Substrate:
-    """Everything below the platform.
+    """Everything that the platform's applications run on.
 
     Attributes:
-        environment: Name of the environment (`local`, `dev`, ...); only a label, never a condition.
+        environment: Name of the environment (`local`, `dev`, ...); use it only as a label, never in a condition.
         kubernetes: Provider of the cluster.
         kubeconfig: Content of a kubeconfig for the cluster, a secret.
         object_store: Buckets and access to them.

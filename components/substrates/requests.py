@@ -1,6 +1,6 @@
-"""What an application asks of whatever it runs on: databases, and access to buckets.
+"""Requests of applications to their substrate: databases, and access to buckets.
 
-Nothing here imports Pulumi, so that a description of an application can be read quickly.
+This module does not import Pulumi, so that descriptions of applications load quickly.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ BUCKET_PURPOSES: tuple[BucketPurpose, ...] = get_args(BucketPurpose)
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """Demand for object store access: every application states its own, the program hands all to the substrate.
+    """A request for access to buckets. Applications state grants; the program passes them to the substrate.
 
     Attributes:
-        application: Who asks; names the identity.
+        application: Application or group of pods that gets the access; names the identity.
         namespace: Namespace of the ServiceAccount.
         service_account: ServiceAccount whose pods get the access.
         read_write: Purposes of the buckets it may read, write and list.
@@ -34,11 +34,11 @@ class Grant:
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """Everything that the applications of a stack ask of its substrate.
+    """Everything that the applications of a stack request from its substrate.
 
     Attributes:
-        postgres: Names of databases on Postgres; each gets a login that reaches nothing else.
-        mysql: Name by which an application knows its MySQL database, to the name of the database and its login.
+        postgres: Names of databases on Postgres; each gets a login that reaches only this database.
+        mysql: Key by which an application looks up a MySQL database, mapped to the name of database and login.
         grants: Access to buckets.
     """
 

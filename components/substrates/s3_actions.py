@@ -1,10 +1,10 @@
-"""S3 actions that reading and writing applications need, on AWS and on the gateway of one machine."""
+"""S3 actions of grants, on AWS and on the S3 gateway of one machine."""
 
 LIST = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
-"""On a bucket."""
+"""Actions on a bucket, for every grant."""
 
 READ = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging")
-"""On its objects."""
+"""Actions on objects, for every grant."""
 
 WRITE = (
     "s3:PutObject",
@@ -13,4 +13,4 @@ WRITE = (
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )
-"""On its objects, for those that write."""
+"""Actions on objects, for grants with write access."""

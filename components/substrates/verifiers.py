@@ -1,7 +1,7 @@
-"""What database servers keep of a password: enough to recognise it, and not the password.
+"""Password verifiers of database servers, which let a server check a password without storing it.
 
-Statements that make logins carry these instead of passwords: servers log statements that fail or are slow, and clients
-print them.
+Statements that create logins contain verifiers instead of passwords, because servers log failed and slow statements and
+clients print them.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import hashlib
 import hmac
 
 ITERATIONS = 4096
-"""Of Postgres itself (`scram_iterations`). Passwords here are 32 random characters, which no number makes safer."""
+"""Postgres' default (`scram_iterations`). Passwords are 32 random characters, so more iterations add no security."""
 
 SALT_BYTES = 16
 
 
 def scram(login: str, password: str, *, salt: bytes | None = None, iterations: int = ITERATIONS) -> str:
-    """Return what Postgres' `ALTER ROLE ... PASSWORD` takes in place of a password: `SCRAM-SHA-256$...`.
+    """Return the verifier that Postgres' `ALTER ROLE ... PASSWORD` takes instead of a password: `SCRAM-SHA-256$...`.
 
-    The form is that of RFC 5803, the mechanism that of RFC 7677.
+    RFC 5803 defines the form, RFC 7677 the mechanism.
 
     Args:
-        login: Login, from which the salt is made unless one is given: the same password at two logins differs.
-        password: Printable ASCII, in which SASLprep changes nothing.
-        salt: Salt; one that is the same in every run when None, so that an update without a change changes nothing.
+        login: Login; the default salt depends on it, so that equal passwords of two logins have different verifiers.
+        password: Printable ASCII, which SASLprep leaves unchanged.
+        salt: Salt; by default derived from login and password, so that repeated runs return the same verifier.
         iterations: Rounds of PBKDF2.
 
     Raises:
-        ValueError: The password has other characters.
+        ValueError: The password is empty or contains other characters.
     """
     if not (password and password.isascii() and password.isprintable()):
-        raise ValueError("a password of printable ASCII characters is needed")
+        raise ValueError("a password must be printable ASCII characters and not empty")
     if salt is None:
         salt = hmac.digest(password.encode(), f"salt of {login}".encode(), "sha256")[:SALT_BYTES]
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
@@ -41,8 +41,8 @@ def scram(login: str, password: str, *, salt: bytes | None = None, iterations: i
 
 
 def mysql_native(_login: str, password: str) -> str:
-    """Return what `mysql_native_password` keeps (`*` and 40 hex digits; MySQL's documentation, "Native Pluggable
-    Authentication"). It has no salt, which 32 random characters do not need.
+    """Return the verifier of `mysql_native_password` (`*` and 40 hex digits; MySQL's documentation, "Native Pluggable
+    Authentication"). It has no salt; random passwords of 32 characters do not need one.
     """
     stage = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
     return f"*{hashlib.sha1(stage, usedforsecurity=False).hexdigest().upper()}"

@@ -1,1 +1,1 @@
-"""Settings of AWS, and what the program derives from them."""
+"""Settings of AWS, and the rules and data that check them."""

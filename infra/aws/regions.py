@@ -1,4 +1,4 @@
-"""What is offered in each AWS region, as far as settings may name it."""
+"""Availability zones and GPU instance types of the AWS regions that settings may name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE = Path(__file__).with_name("regions.yaml")
 
 @dataclass(frozen=True)
 class Region:
-    """One region.
+    """Offers of one region.
 
     Attributes:
         zones: Availability zones.
@@ -27,5 +27,5 @@ class Region:
 
 @functools.cache
 def regions() -> dict[str, Region]:
-    """Return the regions by name."""
+    """Return the supported regions by name."""
     return {name: Region(**entry) for name, entry in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}

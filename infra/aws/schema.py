@@ -1,4 +1,4 @@
-"""What a stack on AWS may set, with the rules between fields."""
+"""Settings of a stack on AWS, with the rules between them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+
 Cidr = Annotated[IPv4Network, Field(strict=False)]
 CidrList = Annotated[tuple[Cidr, ...], Field(strict=False)]
 ARM = re.compile(r"(a1|[a-z]+[0-9]+g[a-z-]*)\.")
-"""EC2 types with a Graviton processor: a `g` right after the generation (`m7g`, `c7gn`, `g5g`), and the family a1."""
+"""EC2 types with a Graviton processor: `g` directly after the generation (`m7g`, `c7gn`, `g5g`), and the family a1."""
 
 WITHOUT_INSIGHTS = re.compile(r"db\.t[234]g?\.(micro|small)")
-"""Classes on which RDS has no Performance Insights for MySQL."""
+"""Instance classes on which RDS has no Performance Insights for MySQL."""
 
 InstanceType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
 
@@ -31,18 +31,20 @@ class Zone(Section):
     """Subnets in one availability zone."""
 
     public: Cidr = Field(description="CIDR of load balancers and NAT; at most /27")
-    private: Cidr = Field(description="CIDR of nodes and pods, every pod takes an address; at most /22")
-    database: Cidr = Field(description="CIDR of managed data stores, without a way out; at most /28")
+    private: Cidr = Field(description="CIDR of nodes and pods; every pod takes an address; at most /22")
+    database: Cidr = Field(description="CIDR of managed data stores, without a route to the internet; at most /28")
 
 
 class Network(Section):
     """The VPC."""
 
-    cidr: Cidr = Field(description="CIDR of the VPC; at most /16, as AWS allows no more")
-    service_cidr: Cidr = Field(description="CIDR of Kubernetes Services; outside of the VPC; /12 to /24")
+    cidr: Cidr = Field(description="CIDR of the VPC; /16 to /28")
+    service_cidr: Cidr = Field(description="CIDR of Kubernetes Services; outside the VPC; /12 to /24")
     zones: dict[str, Zone] = Field(description="subnets by availability zone; two or three zones")
-    nat: Literal["single", "per-zone"] = Field(description="one NAT gateway for all, or one that fails with its zone")
-    peers: CidrList = Field(default=(), description="CIDRs of networks that are or will be connected to the VPC")
+    nat: Literal["single", "per-zone"] = Field(description="one NAT gateway for all zones, or one in each zone")
+    peers: CidrList = Field(
+        default=(), description="CIDRs of networks that are or will be connected to the VPC; must not overlap it"
+    )
     interface_endpoints: tuple[str, ...] = Field(
         default=(), strict=False, description="services with an endpoint in the VPC, for example `ecr.api`"
     )
@@ -50,12 +52,12 @@ class Network(Section):
     @model_validator(mode="after")
     def _ranges_fit(self) -> Network:
         if not 16 <= self.cidr.prefixlen <= 28:
-            raise refused("cidr", self.cidr, "a prefix length from /16 to /28, as AWS allows")
+            raise refused("cidr", self.cidr, "a prefix length from /16 to /28, the limits of AWS")
         if not 12 <= self.service_cidr.prefixlen <= 24:
-            raise refused("service_cidr", self.service_cidr, "a prefix length from /12 to /24, as EKS allows")
+            raise refused("service_cidr", self.service_cidr, "a prefix length from /12 to /24, the limits of EKS")
         if not any(self.service_cidr.subnet_of(private) for private in networks.PRIVATE):
             allowed = ", ".join(map(str, networks.PRIVATE))
-            raise refused("service_cidr", self.service_cidr, f"a part of {allowed}, as EKS allows")
+            raise refused("service_cidr", self.service_cidr, f"a part of {allowed}, as EKS requires")
         if not 2 <= len(self.zones) <= 3:
             raise refused("zones", ", ".join(self.zones), "two or three zones")
         for name, zone in self.zones.items():
@@ -92,17 +94,19 @@ class Cluster(Section):
     """The EKS cluster."""
 
     version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}$")] = Field(
-        description="Kubernetes version; the one that every stack, local too, is tested with"
+        description="Kubernetes version; all stacks, local too, are tested with this one"
     )
     administrators: tuple[RoleArn, ...] = Field(
-        strict=False, min_length=1, description="IAM roles with full access; the role that runs updates is one of them"
+        strict=False,
+        min_length=1,
+        description="IAM roles with full access; the role that runs updates must be one of them",
     )
     public_cidrs: CidrList = Field(
         default=(),
-        description="CIDRs that reach the API server from outside of the VPC, /8 or narrower; none keeps it private",
+        description="CIDRs that may reach the API server from outside the VPC, /8 or narrower; empty keeps it private",
     )
     addon_versions: dict[str, str] = Field(
-        default_factory=dict, description="version by EKS add-on; without one, AWS's default for the Kubernetes version"
+        default_factory=dict, description="version by EKS add-on; by default AWS's default for the Kubernetes version"
     )
 
     @model_validator(mode="after")
@@ -111,8 +115,8 @@ class Cluster(Section):
             raise refused(
                 "public_cidrs",
                 wide,
-                f"CIDRs of your own networks, /{networks.LEAST_PREFIX} or narrower, or none: the API server is not for "
-                "everybody",
+                f"CIDRs of your own networks, /{networks.LEAST_PREFIX} or narrower, or none: the API server "
+                "must not be open to everybody",
             )
         return self
 
@@ -123,19 +127,19 @@ class NodeGroup(Section):
     instance_types: tuple[InstanceType, ...] = Field(
         strict=False, min_length=1, description="EC2 types of equal size, the preferred one first"
     )
-    capacity: Literal["on-demand", "spot"] = Field(description="spot is cheaper, and AWS may take nodes back")
-    minimum: int = Field(ge=0, le=100, description="least number of nodes")
-    maximum: int = Field(ge=1, le=450, description="greatest number of nodes")
-    initial: int = Field(ge=0, description="number of nodes at creation; the autoscaler's from then on")
+    capacity: Literal["on-demand", "spot"] = Field(description="spot nodes are cheaper, and AWS may reclaim them")
+    minimum: int = Field(ge=0, le=100, description="minimum number of nodes")
+    maximum: int = Field(ge=1, le=450, description="maximum number of nodes")
+    initial: int = Field(ge=0, description="number of nodes at creation; the autoscaler changes it afterwards")
     volume_gib: int = Field(ge=20, le=2000, description="root volume of a node, in GiB")
     gpu: bool = Field(default=False, description="NVIDIA GPU nodes, with their own image, label and taint")
-    labels: dict[str, str] = Field(default_factory=dict, description="labels beside the platform's own")
+    labels: dict[str, str] = Field(default_factory=dict, description="labels in addition to the platform's own")
 
     @model_validator(mode="after")
     def _images_fit(self) -> NodeGroup:
         for kind in self.instance_types:
             if ARM.match(kind):
-                raise refused("instance_types", kind, "x86 types: no image that nodes and pods start from is for Arm")
+                raise refused("instance_types", kind, "x86 types, because no image of nodes or pods supports Arm")
         return self
 
     @model_validator(mode="after")
@@ -148,21 +152,21 @@ class NodeGroup(Section):
 class Database(Section):
     """A server on RDS."""
 
-    version: str = Field(description="major version (Postgres `17`, MySQL `8.4`); minor ones come by themselves")
+    version: str = Field(description="major version (Postgres `17`, MySQL `8.4`); RDS installs minor versions")
     instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = Field(
         description="for example `db.m7g.large`"
     )
     storage_gib: int = Field(ge=20, le=65536, description="storage at creation, in GiB")
-    max_storage_gib: int = Field(ge=20, le=65536, description="storage up to which it grows by itself, in GiB")
+    max_storage_gib: int = Field(ge=20, le=65536, description="limit up to which RDS grows the storage, in GiB")
     multi_az: bool = Field(description="a standby in another zone")
     backup_days: int = Field(ge=1, le=35, description="days of point-in-time recovery")
 
     @model_validator(mode="after")
     def _may_grow(self) -> Database:
-        # RDS refuses a threshold less than 10 % above the allocated storage.
+        # RDS refuses a limit less than 10 % above the allocated storage.
         if self.max_storage_gib < self.storage_gib * 1.1:
             raise refused(
-                "max_storage_gib", self.max_storage_gib, f"at least a tenth more than storage_gib {self.storage_gib}"
+                "max_storage_gib", self.max_storage_gib, f"at least 10 % more than storage_gib {self.storage_gib}"
             )
         return self
 
@@ -174,18 +178,18 @@ class OnlineStore(Section):
     node_type: Annotated[str, StringConstraints(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = Field(
         description="for example `cache.m7g.large`"
     )
-    replicas: int = Field(ge=0, le=5, description="replicas beside the primary; with any, failover is automatic")
-    snapshot_days: int = Field(ge=1, le=35, description="days that daily snapshots are kept")
+    replicas: int = Field(ge=0, le=5, description="replicas of the primary; with at least one, failover is automatic")
+    snapshot_days: int = Field(ge=1, le=35, description="days for which daily snapshots are kept")
 
 
 class Entrance(Section):
-    """How users reach the platform."""
+    """Users' access to the platform."""
 
     host: HostName = Field(description="DNS name of the platform")
     zone_id: Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]+$")] = Field(
-        description="Route 53 hosted zone that the name is in"
+        description="Route 53 hosted zone that contains the name"
     )
-    internal: bool = Field(description="only the VPC and what is connected to it reaches the load balancer")
+    internal: bool = Field(description="whether only the VPC and networks connected to it can reach the load balancer")
     cidrs: CidrList = Field(min_length=1, description="CIDRs that may connect; /8 or narrower")
 
     @model_validator(mode="after")
@@ -194,8 +198,8 @@ class Entrance(Section):
             raise refused(
                 "cidrs",
                 wide,
-                f"CIDRs of your users' networks, /{networks.LEAST_PREFIX} or narrower: models and data are not for "
-                "everybody",
+                f"CIDRs of your users' networks, /{networks.LEAST_PREFIX} or narrower: models "
+                "and data must not be open to everybody",
             )
         return self
 
@@ -203,34 +207,40 @@ class Entrance(Section):
 class Budget(Section):
     """Monthly budget."""
 
-    monthly_usd: int = Field(ge=1, description="what the environment may cost in a month, in US dollars")
-    emails: tuple[Email, ...] = Field(strict=False, min_length=1, max_length=10, description="who is told")
+    monthly_usd: int = Field(ge=1, description="monthly limit of cost in US dollars")
+    emails: tuple[Email, ...] = Field(
+        strict=False, min_length=1, max_length=10, description="addresses that get the alarms"
+    )
     percents: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
-        default=(50, 80, 100), strict=False, min_length=1, max_length=4, description="shares that raise an alarm"
+        default=(50, 80, 100),
+        strict=False,
+        min_length=1,
+        max_length=4,
+        description="percentages of the limit that raise an alarm",
     )
 
 
 class Aws(Section):
     """The AWS substrate."""
 
-    account_id: Account = Field(description="account that the stack belongs to; credentials of another are refused")
+    account_id: Account = Field(description="account of the stack; credentials of another account are refused")
     region: str = Field(description="region; one of infra/aws/regions.yaml")
-    cost_center: str = Field(description="value of the cost allocation tag `CostCenter` on everything")
-    tier: Literal["development", "production"] = Field(description="production turns on the rules for it")
-    protect_data: bool = Field(description="what holds data refuses to be deleted, by Pulumi and by AWS")
+    cost_center: str = Field(description="value of the cost allocation tag `CostCenter` on all resources")
+    tier: Literal["development", "production"] = Field(description="`production` turns on stricter rules")
+    protect_data: bool = Field(description="Pulumi and AWS refuse to delete resources that hold data")
     final_snapshots: bool = Field(
-        description="databases and Redis leave a last snapshot when they are removed, whatever protect_data is by then"
+        description="databases and Redis keep a final snapshot when they are deleted, whatever `protect_data` says"
     )
     decommission: str | None = Field(
-        default=None, description="the environment's own name lets a production stack go without protect_data"
+        default=None, description="set it to the environment's name to allow a production stack without `protect_data`"
     )
     database_authorities: str | None = Field(
         default=None,
-        description="file (PEM) with the authorities that Postgres and MySQL are verified with, below the checkout's "
-        "root; without it, AWS's of the region",
+        description="file (PEM) with the authorities that verify Postgres and MySQL, relative to the checkout's root; "
+        "by default AWS's authorities of the region",
     )
-    log_days: Literal[30, 60, 90, 180, 365] = Field(description="days that logs are kept")
-    noncurrent_days: int = Field(ge=1, le=365, description="days that deleted objects can be brought back")
+    log_days: Literal[30, 60, 90, 180, 365] = Field(description="days for which logs are kept")
+    noncurrent_days: int = Field(ge=1, le=365, description="days for which deleted objects can be restored")
     network: Network
     cluster: Cluster
     node_groups: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")], NodeGroup] = Field(
@@ -275,7 +285,11 @@ class Aws(Section):
     @model_validator(mode="after")
     def _somewhere_to_run(self) -> Aws:
         if not any(group.minimum > 0 and not group.gpu for group in self.node_groups.values()):
-            raise refused("node_groups", ", ".join(self.node_groups), "one group without GPUs of minimum 1 or more")
+            raise refused(
+                "node_groups",
+                ", ".join(self.node_groups),
+                "at least one group without GPUs and with a minimum of 1 or more",
+            )
         for arn in self.cluster.administrators:
             if arn.split(":")[4] != self.account_id:
                 raise refused("cluster.administrators", arn, f"roles of account {self.account_id}")
@@ -298,7 +312,7 @@ class Aws(Section):
                 "protect_data",
                 self.protect_data,
                 self.protect_data or self.decommission is not None,
-                "true, unless aws.decommission names the environment",
+                "true, or aws.decommission set to the environment's name",
             ),
         ]
         for key, seen, fine, allowed in rules:

@@ -66,7 +66,7 @@ def _templates() -> list[Path]:
 
 
 def listed(catalog: str, name: str) -> str:
-    """Return the source of the catalog with an application added at its end."""
+    """Return the source of the catalog with an application appended."""
     constant = words(name)["constant"]
     line = f"from components.applications.{name}.description import {constant}"
     imports = [text for text in catalog.splitlines() if text.startswith("from components.applications.")]
@@ -76,7 +76,7 @@ def listed(catalog: str, name: str) -> str:
 
 
 def with_section(stack_file: str, name: str) -> str:
-    """Return the text of a stack file with the section of a new application at its end."""
+    """Return the text of a stack file with the section of a new application appended."""
     production = re.search(r"^\s+tier: production$", stack_file, re.MULTILINE) is not None
     return stack_file.rstrip("\n") + "\n" + SECTION.format(name=name, replicas=2 if production else 1)
 

@@ -1,4 +1,4 @@
-"""A stack on an emulated AWS account, driven by the real engine."""
+"""A stack on an emulated AWS account, run by the real engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.engine.stacks import Stack
 
 
 class AwsStack(Stack):
-    """A stack whose `aws` plugin is the emulated one."""
+    """A stack with the emulated `aws` plugin."""
 
-    patience = 400.0
+    stop_seconds = 400.0
 
     def __init__(self, folder: Path, account: Emulation, name: str = "test", project: str = "engine") -> None:
         self.account = account
@@ -28,20 +28,20 @@ class AwsStack(Stack):
 
     @classmethod
     def of(cls, folder: Path, account: Emulation, stack: str, changes: Mapping[str, Any] | None = None) -> AwsStack:
-        """Return the platform's own stack of that name.
+        """Return the platform's committed stack of that name.
 
         Args:
-            folder: Where its state goes.
-            account: Where its resources go.
+            folder: Folder of the state.
+            account: Emulated account of the resources.
             stack: Name of a committed stack file.
-            changes: Settings that differ from the file's, by path (`aws.redis.node_type`).
+            changes: Settings to change, by path (`aws.redis.node_type`).
         """
         found = cls(folder, account, stack, "mlplatform")
         found.configure(changes or {})
         return found
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """Write the stack's settings, changed at some paths."""
+        """Write the stack's settings with changes, by path."""
         content = yaml.safe_load((paths.ROOT / "stacks" / f"Pulumi.{self.auto.name}.yaml").read_text())
         for path, value in changes.items():
             *parts, last = path.split(".")
@@ -64,4 +64,4 @@ class AwsStack(Stack):
 
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
 REGION = "eu-central-1"
-"""Accounts and region that the committed stack files name."""
+"""Accounts and region in the committed stack files."""

@@ -1,4 +1,4 @@
-"""Secrets that are planted where a stack has secrets, and the search for them and for the stack's own."""
+"""Planted secrets in all places where a stack has secrets, and a search for them and for the stack's own secrets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.engine.aws import REGION
 from tests.engine.aws_world import World
 
 CANARIES = [f"canary-{number:02d}&{'feed' * 4}" for number in range(50)]
-"""With a sign that URLs and the engine's JSON write in other ways, and that passwords of RDS and Redis may have."""
+"""They contain a character that URLs and the engine's JSON escape and that RDS and Redis accept in passwords."""
 
 IN_KUBERNETES, IN_SECRETS_MANAGER, IN_RDS, IN_REDIS = CANARIES[:24], CANARIES[24:48], CANARIES[48], CANARIES[49]
 CERTIFICATES = ("envoy", "envoy-gateway", "envoy-rate-limit")
-"""Secrets that a Job in the cluster makes; the engine never sees them."""
+"""Secrets that a Job in the cluster creates, which the engine never sees."""
 
 
 def plant() -> None:
-    """Declare the canaries: in Kubernetes, in Secrets Manager, as a password of RDS and as one of Redis."""
+    """Declare the canaries in Kubernetes, in Secrets Manager, and as passwords of RDS and Redis."""
     cluster = k8s.Provider("canaries", kubeconfig=os.environ["MLP_TEST_KUBECONFIG"])
     k8s.core.v1.Secret(
         "canaries",
@@ -67,7 +67,7 @@ def plant() -> None:
 
 
 def arrived(world: World) -> set[str]:
-    """Return the canaries that can be read where they belong; RDS and Redis tell nobody."""
+    """Return the canaries that can be read at their destination; RDS and Redis do not return passwords."""
     found = set(_in_cluster(world)) & set(CANARIES)
     client = world.account.client("secretsmanager")
     for number in range(3):
@@ -76,24 +76,24 @@ def arrived(world: World) -> set[str]:
 
 
 def drawn(world: World) -> set[str]:
-    """Return the secrets that the stack drew itself, as its Kubernetes Secrets hold them."""
+    """Return the secrets that the stack generated, from its Kubernetes Secrets."""
     alike = re.compile(r"[A-Za-z0-9_-]{16,128}")
     return {text for text in _in_cluster(world) if alike.fullmatch(text) and re.search(r"\d", text)}
 
 
 def leaks(secrets: Iterable[str], said: str) -> list[str]:
-    """Return the secrets of which some form stands in a text."""
+    """Return the secrets that a text contains in some form."""
     return sorted(text for text in secrets if any(form in said for form in forms(text)))
 
 
 def forms(text: str) -> set[str]:
-    """Return how a text may be written: as it is, for URLs, in the engine's JSON, and inside of longer base64."""
+    """Return the forms of a secret in text: plain, for URLs, in the engine's JSON, and inside longer base64."""
     raw = text.encode()
     inside = {
         base64.b64encode(bytes(before) + raw).decode()[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
         for before in range(3)
     }
-    # Once for JSON, and once for JSON that is a text in JSON.
+    # Once for JSON, and once for JSON inside JSON.
     escaped = {text.replace("&", "\\" * depth + "u0026") for depth in (1, 2)}
     return {text, quote(text, safe=""), *escaped, *inside}
 

@@ -1,8 +1,8 @@
-"""Stand-ins for what AWS runs beside a cluster: node groups, autoscaler, CSI drivers, load balancers, Envoy Gateway.
+"""Stand-ins for AWS's controllers: node groups, autoscaler, CSI drivers, load balancers, Envoy Gateway.
 
-They act on the emulated account as the real ones act on theirs, each only while what it runs in is there: CSI drivers
-while their EKS add-ons are, Envoy Gateway while its Deployment has a ready pod. What they made and could not remove
-any more stays in the account, where the test of an empty account finds it.
+They act on the emulated account as the real ones do, and only while the thing that runs them exists: CSI drivers while
+their EKS add-ons exist, Envoy Gateway while its Deployment has a ready pod. Resources that they created and can no
+longer remove stay in the account, where the test of an empty account finds them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1"
 GATEWAY_NAMESPACE = "envoy-gateway-system"
 CERTIFICATES = ("envoy-gateway", "envoy", "envoy-rate-limit")
-"""Secrets that Envoy Gateway's certificate Job makes."""
+"""Secrets that Envoy Gateway's certificate Job creates."""
 
 SELECTED = "volume.kubernetes.io/selected-node"
 DRIVERS = {"ebs.csi.aws.com": "aws-ebs-csi-driver", "efs.csi.aws.com": "aws-efs-csi-driver"}
@@ -25,19 +25,19 @@ OWNER = "test/owner"
 
 
 class NodeGroups:
-    """Keeps the machines of the account's node groups, and adds one where a pod has no room.
+    """Creates the machines of the account's node groups, and adds a machine where a pod does not fit.
 
-    A group without machines gets one at once, as if its first pod had already asked: so the scheduler, and not this
-    stand-in, decides which pods a group can hold.
+    A group without machines gets one at once, as if a pod had already requested it, so that the scheduler, and not this
+    class, decides which pods fit in a group.
     """
 
     def __init__(self, plane: ControlPlane, account: Emulation) -> None:
         self.plane, self.account = plane, account
         self.machines: dict[str, tuple[str, str]] = {}
-        """Name of the node to its group and network interface."""
+        """Node name to its group and network interface."""
 
     def step(self, pods: list[dict[str, Any]]) -> None:
-        """Make and remove machines."""
+        """Create and remove machines."""
         wanted = {group.name: group for group in groups(self.account)}
         for name, (group, interface) in list(self.machines.items()):
             if group not in wanted:
@@ -52,7 +52,7 @@ class NodeGroups:
                 self._add(group, count)
 
     def plug_gpus(self, pods: list[dict[str, Any]]) -> None:
-        """Advertise the GPUs of each node on which the device plugin runs."""
+        """Advertise the GPUs of every node on which the device plugin runs."""
         for pod in pods:
             if "nvidia-device-plugin" not in pod["metadata"]["name"] or pod["status"].get("phase") != "Running":
                 continue
@@ -75,14 +75,14 @@ class NodeGroups:
 
 
 class Volumes:
-    """The CSI drivers: volumes for claims, and away with them when their claim is gone."""
+    """The CSI drivers: create volumes for claims, and delete those whose claim is gone."""
 
     def __init__(self, plane: ControlPlane, account: Emulation) -> None:
         self.plane, self.account = plane, account
         self.volumes: dict[str, str] = {}
 
     def step(self) -> None:
-        """Provision and remove."""
+        """Create and delete volumes."""
         classes = (self.plane.get("/apis/storage.k8s.io/v1/storageclasses") or {})["items"]
         drivers = {entry["metadata"]["name"]: entry for entry in classes if self._installed(entry["provisioner"])}
         for claim in (self.plane.get("/api/v1/persistentvolumeclaims") or {})["items"]:
@@ -134,14 +134,14 @@ class Volumes:
 
 
 class Balancers:
-    """Envoy Gateway and the cloud's Service controller: a Gateway gets a Service, a Service a load balancer."""
+    """Envoy Gateway and the cloud's Service controller: create Services for Gateways, load balancers for Services."""
 
     def __init__(self, plane: ControlPlane, account: Emulation) -> None:
         self.plane, self.account = plane, account
         self.arns: dict[str, str] = {}
 
     def step(self, pods: list[dict[str, Any]]) -> None:
-        """Make and remove."""
+        """Create and delete Services and load balancers."""
         if any(_is_certificate_job(pod) for pod in pods):
             self._certificates()
         if any(_is_gateway_controller(pod) for pod in pods):
@@ -151,7 +151,7 @@ class Balancers:
                 self._service(service)
 
     def _certificates(self) -> None:
-        """Make what the certgen Job makes."""
+        """Create the Secrets of Envoy Gateway's certificate Job."""
         path = f"/api/v1/namespaces/{GATEWAY_NAMESPACE}/secrets"
         for name in CERTIFICATES:
             if self.plane.get(f"{path}/{name}") is None:
@@ -234,7 +234,7 @@ def _unschedulable(pod: dict[str, Any]) -> bool:
 
 
 def _fits(group: Group, pod: dict[str, Any]) -> bool:
-    """Whether labels and taints of a group's nodes let the pod in; the scheduler judges all the rest."""
+    """Return whether labels and taints of a group's nodes admit the pod; the scheduler decides everything else."""
     spec, labels = pod["spec"], group.description.get("labels") or {}
     tolerated = {entry.get("key") for entry in spec.get("tolerations") or []}
     taints = {taint["key"] for taint in group.description.get("taints") or []}

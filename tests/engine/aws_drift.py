@@ -1,4 +1,4 @@
-"""Ten kinds of change made behind Pulumi's back: who is changed, how, and how to see that it was undone."""
+"""Ten changes outside Pulumi: which resource changes, how, and how to check that an `up` reverted it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.engine.aws_world import World
 
 @dataclass(frozen=True)
 class Drift:
-    """One change.
+    """One change outside Pulumi.
 
     Attributes:
-        resource: Start of `Kind name` of what an `up` must repair.
+        resource: Start of `Kind name` of the resource that an `up` must repair.
         make: Makes the change.
-        check: Raises unless it was undone.
+        check: Raises unless the change was reverted.
     """
 
     resource: str

@@ -1,4 +1,4 @@
-"""What an emulated account holds, beside what every account has."""
+"""Inventory of an emulated account, without what every account has."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ QUESTIONS: list[tuple[str, str, str]] = [
 
 
 SNAPSHOTS = ("rds describe_db_snapshots", "elasticache describe_snapshots")
-"""Questions about what a store may leave behind on purpose."""
+"""Queries for what a store may leave behind on purpose."""
 
 
 def inventory(account: Emulation) -> dict[str, list[Any]]:
-    """Return what there is, by question; only what an empty account does not have."""
+    """Return the resources of the account, by query, without those of an empty account."""
     found: dict[str, list[Any]] = {}
     for service, operation, path in QUESTIONS:
         answer = jmespath.search(path, getattr(account.client(service), operation)())

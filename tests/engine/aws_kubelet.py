@@ -1,9 +1,8 @@
-"""A stand-in for the kubelets: what it does is what it says, and nothing more.
+"""A stand-in for the kubelets, which runs no container, pulls no image and runs no probe.
 
-Of a pod that the real scheduler put on a node it checks what a kubelet checks before a container starts: that each
-ConfigMap and Secret that the pod names, and each key of it, is there. Then it sets the status that a kubelet sets:
-pods of Jobs succeed, all others run and are ready. Pods that are being deleted it lets go at once. It runs no
-container, pulls no image and probes nothing.
+For each pod that the real scheduler placed on a node, it checks what a kubelet checks before it starts a container:
+every ConfigMap, Secret and key that the pod names must exist. Then it sets the status that a kubelet sets: pods of
+Jobs succeed, all others are running and ready. It releases pods that are being deleted at once.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from tests.engine.control_plane import ControlPlane
 
 MOMENT = "2026-01-01T00:00:00Z"
 Named = tuple[str, str, str | None]
-"""Kind, name and key, None for the whole of it."""
+"""Kind, name and key; None for all keys."""
 
 
 class Kubelets:
@@ -31,7 +30,7 @@ class Kubelets:
         self.refused: dict[str, str] = {}
 
     def step(self, pods: list[dict[str, Any]]) -> None:
-        """Look at every pod once."""
+        """Check every pod once and set its status."""
         known: dict[str, dict[str, Any] | None] = {}
         for pod in pods:
             metadata, status = pod["metadata"], pod.get("status", {})
@@ -80,7 +79,7 @@ class Kubelets:
         body = {"phase": phase, "conditions": conditions, "containerStatuses": containers, "startTime": MOMENT}
         if phase != "Pending":
             body.update({"podIP": address, "podIPs": [{"ip": address}], "hostIP": "10.0.0.1"})
-        with contextlib.suppress(httpx.HTTPStatusError):  # gone in the meantime
+        with contextlib.suppress(httpx.HTTPStatusError):  # the pod was deleted meanwhile
             self.plane.merge(f"{path}/status", {"status": body}, manager="kubelet")
 
     def _missing(self, namespace: str, spec: dict[str, Any], known: dict[str, dict[str, Any] | None]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Nodes from the emulated account's own node groups: labels, taints, zones, capacity and GPUs as EKS makes them.
+"""Nodes of the emulated account's node groups, with labels, taints, zones, capacity and GPUs as on EKS.
 
-Sizes come from EC2's description of the instance type; what a node keeps for itself from the EKS AMI's own formula
-(255 MiB and 11 MiB a pod; CPU 6 %, 1 %, 0.5 %, 0.25 % by core; 100 MiB for eviction).
+Sizes come from EC2's description of the instance type, reserved resources from the formula of the EKS AMI (255 MiB and
+11 MiB per pod; CPU 6 %, 1 %, 0.5 %, 0.25 % by core; 100 MiB for eviction).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from providers.aws_emulation.emulation import Emulation
 
 EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 PODS = 110
-"""Pods of a node whose addresses come in prefixes."""
+"""Maximum number of pods on a node with prefix delegation."""
 
 GPU = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True)
 class Size:
-    """What an instance type has."""
+    """Capacity of an instance type."""
 
     cpus: int
     memory_mib: int
@@ -35,7 +35,7 @@ class Group:
     name: str
     description: dict[str, Any]
     zones: tuple[tuple[str, str], ...]
-    """Zone and subnet of each subnet."""
+    """Zone and id of each subnet."""
 
     @property
     def scaling(self) -> dict[str, int]:
@@ -61,14 +61,14 @@ def groups(account: Emulation) -> list[Group]:
 
 @cache
 def size(account: Emulation, instance_type: str) -> Size:
-    """Return what an instance type has, by EC2's own description."""
+    """Return the capacity of an instance type, from EC2's description."""
     (found,) = account.client("ec2").describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     gpus = sum(entry["Count"] for entry in found.get("GpuInfo", {}).get("Gpus", []))
     return Size(found["VCpuInfo"]["DefaultVCpus"], found["MemoryInfo"]["SizeInMiB"], gpus)
 
 
 def allocatable(has: Size) -> dict[str, str]:
-    """Return what pods of a node may ask for."""
+    """Return the resources that pods on a node may request."""
     shares = [60, 10, 5, 5]
     reserved = sum(shares[core] if core < len(shares) else 2.5 for core in range(has.cpus))
     memory = has.memory_mib - (255 + 11 * PODS) - 100
@@ -105,7 +105,7 @@ def node(group: Group, index: int, has: Size, region: str) -> dict[str, Any]:
 
 
 def ready() -> dict[str, str]:
-    """Return the condition of a node that works."""
+    """Return the condition of a ready node."""
     moment = "2026-01-01T00:00:00Z"
     return {
         "type": "Ready",

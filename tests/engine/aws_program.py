@@ -1,4 +1,4 @@
-"""A program that declares one of every AWS type that the emulation knows, by service."""
+"""A Pulumi program with one resource of every AWS type that the emulation supports, by service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def trust(service: str) -> str:
 
 
 class Everything(Stores):
-    """The program; attributes are what tests change between two runs."""
+    """The program; tests change its attributes between two runs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The half of the program of all AWS types that holds data."""
+"""The part of the program of all AWS types that holds data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.substrates.aws.storage_classes import mounts_with_tls
 
 
 class Stores:
-    """Databases, Redis, files, images, secrets and the services of which one type is used."""
+    """Databases, Redis, file systems, images, secrets, and services of which one type is used."""
 
     opts: pulumi.ResourceOptions
     subnets: list[aws.ec2.Subnet]

@@ -1,7 +1,7 @@
-"""Answers for admission webhooks: on the webhook's own Service address, with the certificate that its pod mounts.
+"""Answers for admission webhooks, on the Service address of the webhook and with the certificate that its pod mounts.
 
-The API server so makes its real call, over TLS that it verifies against the configuration's caBundle. The answer is
-always yes. It takes a plane whose Services have addresses on loopback.
+The API server makes its real call, over TLS that it verifies with the configuration's caBundle. The answer always
+allows the request. The control plane's Services must have addresses on loopback.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Webhooks:
         self.servers: dict[tuple[str, int], ThreadingHTTPServer] = {}
 
     def step(self, pods: list[dict[str, Any]]) -> None:
-        """Begin to serve what can be served now, end what can no longer."""
+        """Start to serve webhooks whose pods became ready, and stop the others."""
         wanted: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
         for kind in KINDS:
             listed = self.plane.get(f"/apis/admissionregistration.k8s.io/v1/{kind}") or {}

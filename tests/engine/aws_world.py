@@ -1,4 +1,4 @@
-"""An emulated account, a real API server and scheduler as its EKS cluster, and stand-ins for what runs on it."""
+"""An emulated account, a real API server and scheduler as its EKS cluster, and stand-ins for everything in it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.engine.aws_webhooks import Webhooks
 from tests.engine.control_plane import ControlPlane, control_plane
 
 SERVICES = "127.64.0.0/16"
-"""Services have addresses on loopback, so that a stand-in can answer for one."""
+"""Range of Services on loopback, so that a stand-in can answer for a Service."""
 
 PERIOD_SECONDS = 0.7
 
 
 @dataclass
 class World:
-    """What a stack on AWS meets.
+    """Everything that a stack on AWS interacts with.
 
     Attributes:
-        account: The account.
-        plane: The API server behind its cluster.
-        troubles: What a stand-in could not do, newest last.
+        account: The emulated account.
+        plane: The API server of the account's cluster.
+        troubles: Errors of stand-ins, newest last.
     """
 
     account: Emulation
@@ -46,14 +46,14 @@ class World:
     troubles: list[str] = field(default_factory=list)
 
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-        """Wait until a condition holds; fail and say what was missing otherwise."""
+        """Wait until a condition is true; fail with the missing condition otherwise."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"missing after {seconds:.0f} s: {what}; {self.troubles[-2:]}"
+            assert time.monotonic() < deadline, f"timed out after {seconds:.0f} s: {what}; {self.troubles[-2:]}"
             time.sleep(0.2)
 
     def settle(self) -> None:
-        """Wait until what is still being removed is gone, or nothing is removed any more."""
+        """Wait until deletions have finished."""
         with contextlib.suppress(AssertionError):
             self.wait(lambda: inventory(self.account).keys() <= {*SNAPSHOTS}, "an empty account", 20)
 
@@ -63,7 +63,7 @@ class World:
 
 @contextlib.contextmanager
 def world(folder: Path, account: str, region: str) -> Iterator[World]:
-    """Run it all until the block ends."""
+    """Run the account, the control plane and the stand-ins until the block ends."""
     with contextlib.ExitStack() as running:
         emulated = running.enter_context(emulation(folder / "account", account, region))
         (folder / "plane").mkdir(parents=True, exist_ok=True)
@@ -101,12 +101,12 @@ def world(folder: Path, account: str, region: str) -> Iterator[World]:
 def _attempt(work: Callable[[], object], troubles: list[str]) -> None:
     try:
         work()
-    except Exception:  # a conflict or a thing gone meanwhile; the next turn looks again
+    except Exception:  # a conflict or a deleted object; retried in the next step
         troubles.append(traceback.format_exc(limit=-3))
 
 
 def _introduce(account: Emulation, plane: ControlPlane) -> None:
-    """Tell the plugin where the cluster is, and the stand-in of `aws eks get-token` how to get in."""
+    """Give the plugin the cluster's address, and the stand-in of `aws eks get-token` its credentials."""
     config = yaml.safe_load(plane.kubeconfig.read_text())
     authority = Path(config["clusters"][0]["cluster"]["certificate-authority"]).read_bytes()
     user = config["users"][0]["user"]

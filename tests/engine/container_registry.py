@@ -1,4 +1,4 @@
-"""A real container registry on loopback, and an OCI layout with a small image to push into it."""
+"""A real container registry on loopback, and an OCI layout with a small image to push to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log: {{level: error}}
 
 
 def program() -> Path:
-    """Return Debian's docker-registry."""
+    """Return the path of Debian's docker-registry."""
     return unpacked("docker-registry") / "usr" / "bin" / "docker-registry"
 
 

@@ -1,6 +1,6 @@
-"""A real control plane on loopback: etcd, kube-apiserver and kube-controller-manager; no node.
+"""A real control plane on loopback, without nodes: etcd, kube-apiserver and kube-controller-manager.
 
-Workloads get their pods from the real controllers; tests stand in for the kubelet by patching pods' status.
+The real controllers create the pods of workloads; tests act as the kubelet and patch the status of pods.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WEBHOOKS = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """Where it is and how to get in."""
+    """Address and credentials of a control plane."""
 
     url: str
     folder: Path
@@ -76,10 +76,10 @@ def control_plane(
     """Run a control plane in `folder` until the block ends.
 
     Args:
-        folder: Where its data, keys and logs go.
-        service_range: Range of ClusterIPs; one on loopback lets a test answer for a Service.
-        scheduler: Also run kube-scheduler, for tests that make nodes. Nodes then stay ready without heartbeats.
-        webhooks: Call the webhooks that objects configure; without a node nothing would answer for them.
+        folder: Folder of its data, keys and logs.
+        service_range: Range of ClusterIPs; with a range on loopback a test can answer for a Service.
+        scheduler: Also run kube-scheduler, for tests that create nodes. Nodes then stay ready without heartbeats.
+        webhooks: Call the webhooks that objects configure; without nodes, tests must answer for them.
     """
     keys = folder / "pki"
     pki.ensure(keys)
@@ -211,7 +211,7 @@ def _await(http: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> N
         except httpx.HTTPError as error:
             last = str(error)
         time.sleep(0.1)
-    raise AssertionError(f"kube-apiserver was not ready after {START_SECONDS:.0f} s: {last}")
+    raise AssertionError(f"timed out after {START_SECONDS:.0f} s waiting for kube-apiserver: {last}")
 
 
 def clean(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Programs from Debian packages that tests run: unpacked into the cache folder, never installed on the machine."""
+"""Programs from Debian packages for tests, unpacked into the cache folder and never installed on the machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def unpacked(*packages: str) -> Path:
-    """Return a folder with the files of some packages, of the release that the images are built from.
+    """Return a folder with the files of some packages, from the Debian release of the images.
 
     Args:
-        packages: Names; the first one names the folder, the others are the libraries that it needs.
+        packages: Names; the first one names the folder, the others are libraries that it needs.
     """
     folder = cache() / "test-programs" / packages[0]
     if folder.is_dir():
@@ -42,11 +42,11 @@ def unpacked(*packages: str) -> Path:
         archive.unlink()
     try:
         temporary.rename(folder)
-    except OSError:  # another test process was first
+    except OSError:  # another test process has unpacked it already
         shutil.rmtree(temporary)
     return folder
 
 
 def with_libraries(folder: Path) -> dict[str, str]:
-    """Return the environment in which an unpacked program finds its libraries."""
+    """Return environment variables with which an unpacked program finds its libraries."""
     return {**os.environ, "LD_LIBRARY_PATH": str(folder / LIBRARIES)}

@@ -1,8 +1,8 @@
-"""What a program that was cut off leaves of Pulumi's runtime, and its removal before another program runs.
+"""Removes what an interrupted program leaves in Pulumi's runtime, before another program runs.
 
-The runtime's coroutines stay suspended when an engine is gone. Whenever Python collects them later, their cleanup runs
-in the context of whatever thread collects, and takes calls off the list of the program that runs there: that program
-ends early, and its update succeeds with half of its resources.
+When an engine is gone, the runtime's coroutines stay suspended. When Python collects them later, their cleanup runs in
+the context of the collecting thread, and removes calls from the list of the program that runs there: that program ends
+early, and its update succeeds with half of its resources.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import time
 from types import FrameType
 
 SECONDS = 20.0
-"""Longest time for a program to notice that its engine is gone."""
+"""Time limit for a program to notice that its engine is gone."""
 
 
 def settle() -> None:
-    """Wait until no program runs, then end what the last ones left, in a context that is nobody's."""
+    """Wait until no program runs, then end the coroutines of interrupted programs in an empty context."""
     until = time.monotonic() + SECONDS
     while any(_runs_program(frame) for frame in sys._current_frames().values()):
-        assert time.monotonic() < until, f"a program that was cut off still runs after {SECONDS:g} s"
+        assert time.monotonic() < until, f"an interrupted program still runs after {SECONDS:g} s"
         time.sleep(0.02)
     gc.collect()
     for item in gc.get_objects():
@@ -33,7 +33,7 @@ def settle() -> None:
 
 
 def _runs_program(frame: FrameType | None) -> bool:
-    """Tell whether a thread is in the automation server's `run`, which runs a program's event loop."""
+    """Return whether a thread is in the automation server's `run`, which runs a program's event loop."""
     while frame is not None:
         code = frame.f_code
         if code.co_name == "run" and code.co_filename.endswith("/pulumi/automation/_server.py"):

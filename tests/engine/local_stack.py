@@ -1,4 +1,4 @@
-"""The platform's own stack `local` on a control plane without a node: nothing runs, so nothing is waited for."""
+"""The platform's stack `local` on a control plane without nodes: no pod runs, so nothing is awaited."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def settings() -> dict[str, Any]:
 
 
 class LocalStack(Stack):
-    """The stack, with settings that a test changes."""
+    """The stack `local`, with settings that a test changes."""
 
     def __init__(self, folder: Path, plane: ControlPlane) -> None:
         self.plane = plane
@@ -44,7 +44,7 @@ class LocalStack(Stack):
         self.configure({})
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """Write the committed settings, changed at some paths."""
+        """Write the committed settings with changes, by path."""
         content = yaml.safe_load(VALUES.read_text())
         for path, value in {"local.kubeconfig": str(self.plane.kubeconfig), **changes}.items():
             first, *rest = path.split(".")
@@ -58,7 +58,7 @@ class LocalStack(Stack):
 
     @staticmethod
     def program() -> None:
-        """Declare the platform; wait for nothing."""
+        """Declare the platform without awaiting anything."""
         from infra.program import program
 
         pulumi.runtime.register_stack_transformation(_unawaited)
@@ -80,7 +80,7 @@ def _unawaited(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransf
 
 
 def changed(outcome: Outcome) -> dict[str, str]:
-    """Return the operations of a preview by `Kind name`, those without a change left out."""
+    """Return the operations of a preview by `Kind name`, without unchanged resources."""
     found: dict[str, str] = {}
     for event in outcome.events:
         if event.resource_pre_event:
@@ -92,5 +92,5 @@ def changed(outcome: Outcome) -> dict[str, str]:
 
 
 def replaced(outcome: Outcome) -> set[str]:
-    """Return what a preview would replace or delete, by `Kind name`."""
+    """Return the resources that a preview would replace or delete, by `Kind name`."""
     return {name for name, operation in changed(outcome).items() if "replace" in operation or "delete" in operation}

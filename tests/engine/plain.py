@@ -1,4 +1,4 @@
-"""A project on disk that the plain CLI works on, with our language host and plugins in a home of its own."""
+"""A project on disk for the plain `pulumi` CLI, with the platform's language host and plugins in a separate home."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from providers import home
 STACK = "test"
 PASSPHRASE = "correct horse"
 SECONDS = 300.0
-"""Until a command must have ended."""
+"""Time limit of a command."""
 
 
 @dataclass
 class Plain:
-    """One project with one stack.
+    """A project with one stack.
 
     Attributes:
-        folder: The project; its state and the CLI's home lie beside it.
+        folder: Folder of the project; its state and the CLI's home are next to it.
         name: Name of the project.
         options: Options of the Python runtime in Pulumi.yaml.
-        environment: Variables beside those that `mlp env` prints.
+        environment: Variables in addition to those that `mlp env` prints.
     """
 
     folder: Path
@@ -39,7 +39,7 @@ class Plain:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Write Pulumi.yaml and lay out the home."""
+        """Write Pulumi.yaml and create the home."""
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {"name": self.name, "runtime": {"name": "python", "options": dict(self.options)}}
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(content))
@@ -64,7 +64,7 @@ class Plain:
         (self.folder / "__main__.py").write_text(text)
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the CLI, however it ends."""
+        """Run a command of the CLI and return its result, whatever its status."""
         return subprocess.run(
             ["pulumi", *arguments, "--non-interactive", "--color=never"],
             cwd=self.folder,
@@ -76,7 +76,7 @@ class Plain:
         )
 
     def well(self, *arguments: str, **variables: str) -> str:
-        """Run a command that must succeed, and without a warning; return what it printed."""
+        """Run a command that must succeed without a warning; return its output."""
         done = self.run(*arguments, **variables)
         said = done.stdout + done.stderr
         assert done.returncode == 0, said
@@ -84,13 +84,13 @@ class Plain:
         return done.stdout
 
     def badly(self, *arguments: str, **variables: str) -> str:
-        """Run a command that must fail; return all that it said."""
+        """Run a command that must fail; return its output and errors."""
         done = self.run(*arguments, **variables)
         assert done.returncode != 0, done.stdout
         return done.stdout + done.stderr
 
     def steps(self, *arguments: str) -> dict[str, str]:
-        """Preview and return what changes: the operation of each resource by name, without providers and the stack."""
+        """Run a preview and return the operation of each changed resource by name, without providers and the stack."""
         found = json.loads(self.well("preview", "--json", *arguments))["steps"]
         return {name(step["urn"]): step["op"] for step in found if not step["urn"].split("::")[2].startswith("pulumi:")}
 

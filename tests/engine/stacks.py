@@ -1,4 +1,4 @@
-"""A Pulumi stack with its own file backend, driven by the real engine and the real Kubernetes provider."""
+"""A Pulumi stack with its own file backend, run by the real engine with the real Kubernetes provider."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.engine import leftovers
 Program = Callable[[], object]
 PASSPHRASE = "correct horse"
 KUBERNETES = "pulumi-resource-kubernetes"
-"""The provider's executable, and what its process is called."""
+"""Executable of the provider, and name of its process."""
 
 
 @dataclass
 class Outcome:
-    """What an operation said and did."""
+    """Output and events of an operation."""
 
     text: str
     changes: dict[str, int]
@@ -39,7 +39,7 @@ class Outcome:
     events: list[auto.EngineEvent] = field(default_factory=list)
 
     def operations(self) -> dict[str, str]:
-        """Operation by resource name, of those that change something."""
+        """Operation by resource name, without unchanged resources."""
         found: dict[str, str] = {}
         for meta in self._planned():
             if meta.op not in ("same", "read", "refresh") and not meta.type.startswith("pulumi:p"):
@@ -47,7 +47,7 @@ class Outcome:
         return found
 
     def diff(self, name: str) -> dict[str, str]:
-        """Detailed diff of a resource: path to kind."""
+        """Return the detailed diff of a resource: path to kind."""
         for meta in self._planned():
             if meta.urn.endswith(f"::{name}") and meta.detailed_diff:
                 return {
@@ -57,19 +57,19 @@ class Outcome:
         return {}
 
     def _planned(self) -> list[Any]:
-        """Metadata of every step, before it is done."""
+        """Metadata of every step before it runs."""
         return [event.resource_pre_event.metadata for event in self.events if event.resource_pre_event]
 
 
 class Stack:
-    """One stack; each operation takes the program it runs.
+    """A stack; each operation takes the program that it runs.
 
     Attributes:
-        cut_off: Whether the last operation of any stack failed, see `_run`.
-        patience: Seconds until an operation must have come to the point at which it is stopped.
+        cut_off: Whether the last operation of any stack failed; see `_run`.
+        stop_seconds: Time limit for an operation to reach the point at which it is stopped.
     """
 
-    patience = 60.0
+    stop_seconds = 60.0
     cut_off: ClassVar[bool] = False
 
     def __init__(
@@ -111,7 +111,7 @@ class Stack:
         self.events: list[auto.EngineEvent] = []
 
     def provider(self, **settings: Any) -> k8s.Provider:
-        """Declare the provider as the platform does, but for `settings`; to be called in a program."""
+        """Declare the provider as the platform does, with changed `settings`; call it in a program."""
         chosen: dict[str, Any] = {"enable_config_map_mutable": True, "enable_secret_mutable": True, **settings}
         return k8s.Provider("cluster", kubeconfig=chosen.pop("kubeconfig", self.kubeconfig), **chosen)
 
@@ -134,7 +134,7 @@ class Stack:
         return Outcome(self.text(), _counts(result.summary.resource_changes), {}, self.events)
 
     def plain_destroy(self) -> tuple[int, str]:
-        """Run `pulumi destroy --yes` as it is, preview first, which the Automation API leaves out."""
+        """Run `pulumi destroy --yes` with its preview, which the Automation API leaves out."""
         done = subprocess.run(
             [str(binary("pulumi")), "destroy", "--yes", "--non-interactive", "--stack", self.auto.name],
             cwd=self.folder,
@@ -150,7 +150,7 @@ class Stack:
         return "\n".join(self.lines)
 
     def failure(self, program: Program) -> str:
-        """Run an `up` that must fail; return all that was said."""
+        """Run an `up` that must fail; return its output."""
         try:
             self.up(program)
         except auto.CommandError as error:
@@ -158,7 +158,7 @@ class Stack:
         raise AssertionError("the up did not fail")
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """Resources in the state by name, components and providers left out."""
+        """Return the resources in the state by name, without components and providers."""
         deployment = self.auto.export_stack().deployment or {}
         return {
             entry["urn"].split("::")[-1]: entry
@@ -167,21 +167,21 @@ class Stack:
         }
 
     def raw_state(self) -> str:
-        """Everything in the backend, as it lies on disk."""
+        """Return all files of the backend as text."""
         files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
         return "\n".join(path.read_text(errors="replace") for path in files)
 
     def killed_up(self, program: Program, when: Callable[[], bool], victim: str = "pulumi") -> None:
-        """Run an `up` and kill -9 the engine or a plugin as soon as `when` holds."""
+        """Run an `up` and kill -9 the engine or a plugin as soon as `when` is true."""
         self._signalled_up(program, when, victim, signal.SIGKILL)
 
     def interrupted_up(self, program: Program, when: Callable[[], bool]) -> str:
-        """Run an `up`, press Ctrl-C as soon as `when` holds, and return all that was said."""
+        """Run an `up`, press Ctrl-C as soon as `when` is true, and return its output."""
         return self._signalled_up(program, when, "/pulumi", signal.SIGINT)
 
     def _signalled_up(self, program: Program, when: Callable[[], bool], victim: str, number: signal.Signals) -> str:
         failures: list[BaseException] = []
-        # What the operation before said is no reason to stop this one.
+        # Output of an earlier operation must not stop this one.
         self.lines, self.events = list[str](), list[auto.EngineEvent]()
 
         def run() -> None:
@@ -192,10 +192,10 @@ class Stack:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.stop_seconds
         while not when():
-            assert thread.is_alive(), f"the up ended before it could be stopped:\n{self.text()}"
-            assert time.monotonic() < deadline, f"nothing to stop at:\n{self.text()}"
+            assert thread.is_alive(), f"the up ended before it was stopped:\n{self.text()}"
+            assert time.monotonic() < deadline, f"the up did not reach the point to stop at:\n{self.text()}"
             time.sleep(0.002)
         for process in psutil.Process().children(recursive=True):
             try:
@@ -203,18 +203,18 @@ class Stack:
                     process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
-        thread.join(self.patience)
+        thread.join(self.stop_seconds)
         assert not thread.is_alive(), "the up went on after the signal"
-        assert failures, "the up succeeded in spite of the signal"
+        assert failures, "the up succeeded despite the signal"
         return f"{self.text()}\n{failures[0]}"
 
     def unlock(self) -> None:
-        """Remove what a killed engine leaves: torn files, and its lock."""
+        """Remove the truncated files and the lock that a killed engine leaves."""
         drop_torn_attributes(self.environment["PULUMI_BACKEND_URL"])
         self.auto.cancel()
 
     def _run(self, operation: Callable[..., Any], program: Program, **options: Any) -> Any:
-        """Run one operation with one program, after what a program that was cut off left is gone."""
+        """Run one operation with one program, after removing what an interrupted program left."""
         self.lines, self.events = list[str](), list[auto.EngineEvent]()
         if Stack.cut_off:
             Stack.cut_off = False

@@ -1,4 +1,4 @@
-"""An `up` of the whole platform on AWS, killed again and again, converges: nothing twice, nothing orphaned."""
+"""Test that an `up` of the whole platform on AWS converges after kills: nothing exists twice or is orphaned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.engine.aws_inventory import inventory
 from tests.engine.aws_world import World, world
 
 POINTS = int(os.environ.get("MLP_TEST_AWS_KILLS", "2"))
-"""Kills in the default run; MLP_TEST_AWS_KILLS=20 takes about ten minutes; the test's name says how many."""
+"""Number of kills, also part of the test's name; MLP_TEST_AWS_KILLS=20 takes about ten minutes."""
 
 SEED = 20
 
@@ -37,7 +37,7 @@ def test_killed_at_seeded_points_it_converges(
         monkeypatch.setenv(name, value)
     stack = AwsStack.of(tmp_path / "stack", found.account, "dev")
     total = sum(stack.preview(AwsStack.program).changes.values())
-    # The last resources are among the points: it is there that an `up` waits longest.
+    # Include the last resources, because an `up` waits longest there.
     points = sorted({*random.Random(SEED).sample(range(4, total), count - 1), total - 1})
     done = 0
     for point in points:
@@ -54,6 +54,6 @@ def test_killed_at_seeded_points_it_converges(
 
 
 def created(stack: AwsStack) -> int:
-    """Return how many resources this `up` has begun to create."""
+    """Return the number of resources that this `up` has begun to create."""
     starts = [event.resource_pre_event for event in stack.events if event.resource_pre_event]
     return sum(1 for start in starts if str(getattr(start.metadata.op, "value", start.metadata.op)) == "create")

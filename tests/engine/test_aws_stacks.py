@@ -1,6 +1,6 @@
-"""The committed stacks on AWS: the real engine, an emulated account, a real API server and scheduler as its cluster.
+"""Test the committed stacks on AWS: real engine, emulated account, and a real API server and scheduler as its cluster.
 
-The tests of one stack share one `up`, in the order in which they stand here; the last one destroys it.
+The tests of one stack share one `up` and run in order of their definition; the last one destroys the stack.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tests.engine.aws_world import World, world
 from tests.engine.stacks import Outcome
 
 STACKS = os.environ.get("MLP_TEST_AWS_STACKS", "prod").split(",")
-"""The largest one by default, about five minutes; MLP_TEST_AWS_STACKS=dev,staging,prod runs all three."""
+"""Stacks to test. By default the largest, about five minutes; MLP_TEST_AWS_STACKS=dev,staging,prod runs all three."""
 
 STATE_BYTES = 5_000_000
 
 
 @dataclass
 class Running:
-    """A stack that is up."""
+    """A stack that is deployed."""
 
     name: str
     world: World
@@ -48,29 +48,29 @@ class Running:
 
     @cached_property
     def freed(self) -> Outcome:
-        """The `up` that takes the protection of data off: the first step of the way down."""
+        """Return the `up` that turns off data protection, the first step of removing the stack."""
         decommission = {"aws__decommission": self.name} if self.name == "prod" else {}
         return self.up(aws__protect_data=False, **decommission)
 
     def leaks(self, *outcomes: Outcome) -> list[str]:
-        """Return the secrets that operations said in some form: the planted ones, and those that the stack drew."""
+        """Return the secrets that operations printed in some form: planted ones, and those that the stack generated."""
         said = "".join(outcome.text + repr(outcome.outputs) + repr(outcome.events) for outcome in outcomes)
         return canaries.leaks({*CANARIES, *self.drawn}, said)
 
     @cached_property
     def drawn(self) -> set[str]:
-        """Secrets that the stack drew itself."""
+        """Secrets that the stack generated."""
         return canaries.drawn(self.world)
 
     def up(self, **changes: Any) -> Outcome:
-        """Bring it up with some settings changed, `__` for a dot, beside those that earlier ups changed."""
+        """Run an `up` with changed settings, `__` for a dot, in addition to earlier changes."""
         self.changes.update({key.replace("__", "."): value for key, value in changes.items()})
         self.stack.configure(self.changes)
         return self.stack.up(program)
 
 
 def program() -> None:
-    """The platform, with 50 secrets planted where it has secrets."""
+    """Declare the platform, with 50 planted secrets where it has secrets."""
     AwsStack.program()
     canaries.plant()
 
@@ -93,7 +93,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_the_first_preview_lists_what_is_made_and_what_later_previews_list(running: Running) -> None:
-    """The first knows no cluster, no address and no identity; nothing may hide from it."""
+    """The first preview knows no cluster, address or identity, and must still show every resource."""
     planned = urns(running.planned)
     assert len(planned) > 300
     assert planned == urns(running.made)
@@ -110,7 +110,7 @@ def test_a_second_up_changes_nothing(running: Running) -> None:
 
 
 def test_the_state_is_small_and_holds_no_secret(running: Running) -> None:
-    """50 planted secrets and every one that the stack drew itself: in state, preview with values, logs and outputs."""
+    """50 planted secrets and every generated one, in state, preview with values, logs and outputs."""
     states = list((running.stack.folder / "state" / ".pulumi" / "stacks").rglob("*.json"))
     assert max(path.stat().st_size for path in states) < STATE_BYTES
     assert canaries.arrived(running.world) == {*canaries.IN_KUBERNETES, *canaries.IN_SECRETS_MANAGER}
@@ -142,12 +142,12 @@ def test_every_pod_has_a_node_that_can_hold_it_and_gpu_nodes_are_left_to_gpu_pod
     for pod in running.world.pods():
         spec, name = pod["spec"], _pod_name(pod)
         if name == "default/greedy":
-            assert "nodeName" not in spec, "a pod without the toleration must not get on a GPU node"
+            assert "nodeName" not in spec, "a pod without the toleration must not run on a GPU node"
             continue
         assert pod["status"]["phase"] in ("Running", "Succeeded"), name
         node = nodes[spec["nodeName"]]
         if GPU in node["status"]["capacity"]:
-            assert _wants_gpu(spec) or "nvidia-device-plugin" in name, f"{name} takes a GPU node's room"
+            assert _wants_gpu(spec) or "nvidia-device-plugin" in name, f"{name} uses a GPU node without need"
         else:
             assert not _wants_gpu(spec), name
         if pod["status"]["phase"] == "Running":
@@ -198,7 +198,7 @@ def test_a_refresh_sees_ten_kinds_of_drift_and_an_up_repairs_them(running: Runni
 
 
 def test_the_number_of_nodes_is_the_autoscalers(running: Running) -> None:
-    """Neither what the autoscaler made of a group nor another `initial` in settings brings it back."""
+    """Neither a size that the autoscaler set nor another `initial` in the settings resets the number."""
     eks = running.world.account.client("eks")
     (cluster,) = eks.list_clusters()["clusters"]
     eks.update_nodegroup_config(clusterName=cluster, nodegroupName="cpu", scalingConfig={"desiredSize": 4})
@@ -226,7 +226,7 @@ def test_protected_data_stays_until_protection_is_off_and_that_only_updates(runn
 
 
 def test_destroy_leaves_nothing_behind(running: Running) -> None:
-    """A volume, a load balancer or a network interface left over would keep subnets and groups from going."""
+    """A remaining volume, load balancer or network interface would block the deletion of subnets and groups."""
     assert running.freed.changes
     secrets = {*CANARIES, *running.drawn}
     before = inventory(running.world.account)
@@ -238,7 +238,7 @@ def test_destroy_leaves_nothing_behind(running: Running) -> None:
     found = inventory(running.world.account)
     snapshots = [name for question in SNAPSHOTS for name in found.pop(question, [])]
     assert found == {}
-    # Automatic ones (`rds:`) stay with the last one, for their days.
+    # Automatic snapshots (`rds:`) stay with the last one for their retention.
     last = sorted(re.sub(r"-[0-9a-f]{8}$", "", name) for name in snapshots if not name.startswith("rds:"))
     stores: list[str] = [] if running.name == "dev" else ["mysql", "postgres", "redis"]
     assert last == [f"mlplatform-{running.name}-{store}-final" for store in stores]
@@ -252,13 +252,13 @@ def test_destroy_leaves_nothing_behind(running: Running) -> None:
 
 
 def urns(outcome: Outcome) -> set[str]:
-    """Return what an operation went through."""
+    """Return the URNs of an operation's steps."""
     found = {event.resource_pre_event.metadata.urn for event in outcome.events if event.resource_pre_event}
     return {urn for urn in found if "pulumi:pulumi:Stack" not in urn}
 
 
 def steps(outcome: Outcome) -> set[tuple[str, str]]:
-    """Return kind and name of every resource that changed, components left out."""
+    """Return kind and name of every changed resource, without components."""
     found: set[tuple[str, str]] = set()
     for event in outcome.events:
         if event.resource_pre_event:
@@ -270,7 +270,7 @@ def steps(outcome: Outcome) -> set[tuple[str, str]]:
 
 
 def changed_by_others(refreshed: Outcome) -> set[str]:
-    """Return kind and name of what a refresh found changed or gone."""
+    """Return kind and name of the resources that a refresh found changed or gone."""
     metas = [event.res_outputs_event.metadata for event in refreshed.events if event.res_outputs_event]
     return {
         f"{meta.type.rsplit(':', 1)[-1]} {meta.urn.split('::')[-1]}"

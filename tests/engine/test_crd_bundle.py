@@ -1,4 +1,4 @@
-"""Bundles of custom resource definitions: applied, established, small in the state, kept."""
+"""Test bundles of custom resource definitions: applied, established, small in the state, kept on delete."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_lost_definition_is_drift(stack: Stack, plane: ControlPlane, group: st
 def test_a_lost_definition_comes_back_without_a_refresh(
     stack: Stack, plane: ControlPlane, group: str, tmp_path: Path
 ) -> None:
-    """As after `mlp cluster reset`: the state knows a bundle that the cluster does not have."""
+    """As after `mlp cluster reset`: the state contains a bundle that the cluster lacks."""
     path = tmp_path / "crds.yaml"
     digest = write(path, definition(group, "Widget"), definition(group, "Gadget"))
     wanted = only(stack, path, "1", digest)
@@ -184,5 +184,5 @@ def test_objects_of_a_new_kind_in_the_same_up(
     uid = (plane.get(at) or {})["metadata"]["uid"]
     assert stack.up(run(size="2")).operations() == {"widget": "update"}
     with pytest.raises(auto.CommandError, match="Value is immutable"):
-        stack.preview(run(fixed="b", size="2"))  # a rule of the definition, told before anything is touched
+        stack.preview(run(fixed="b", size="2"))  # the CRD's rule is checked before anything changes
     assert (plane.get(at) or {})["metadata"]["uid"] == uid

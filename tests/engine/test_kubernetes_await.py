@@ -1,4 +1,4 @@
-"""Readiness: awaited by kind and by annotation, and a failed wait says why. Tests play the kubelet."""
+"""Test that readiness is awaited by kind and annotation, and that a failed wait says why; tests act as kubelet."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ NO_IMAGE = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no i
 
 @contextmanager
 def kubelet(plane: ControlPlane, namespace: str, status: Callable[[], dict[str, Any]]) -> Iterator[None]:
-    """Give every pod of the namespace a status until the block ends."""
+    """Set the status of every pod of the namespace until the block ends."""
     over = threading.Event()
 
     def run() -> None:
@@ -86,7 +86,7 @@ def kubelet(plane: ControlPlane, namespace: str, status: Callable[[], dict[str, 
 
 
 def told(stack: Stack, program: Program) -> str:
-    """Run an `up` that must fail; return what `mlp up` tells of it."""
+    """Run an `up` that must fail; return the message of `mlp up`."""
     stack.failure(program)
     recorder = Recorder(Step("up"), verbose=False)
     for event in stack.events:
@@ -109,7 +109,7 @@ def test_failed_wait_says_why_is_recorded_and_resumed(stack: Stack, plane: Contr
     assert "no image app:missing" in said
     assert stack.resources()["app"]["initErrors"]
     stack.refresh()
-    assert stack.resources()["app"]["initErrors"], "a refresh does not make it ready"
+    assert stack.resources()["app"]["initErrors"], "a refresh must not mark it as ready"
     for pod in plane.pods(namespace):
         plane.merge(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/status", pod_status(True, RUNNING))
     again = stack.up(deployment(stack, namespace))
@@ -218,7 +218,7 @@ def test_a_claim_that_waits_for_its_first_pod_is_ready(stack: Stack, namespace: 
 def test_an_interrupt_ends_the_wait_and_the_object_is_recorded(
     stack: Stack, plane: ControlPlane, namespace: str
 ) -> None:
-    """Ctrl-C while a deployment is not ready: the update ends by its time limit at the latest."""
+    """Press Ctrl-C while a Deployment is not ready; the update ends at the latest by its time limit."""
     name = f"/apis/apps/v1/namespaces/{namespace}/deployments/app"
     stack.interrupted_up(deployment(stack, namespace, seconds=15), lambda: plane.get(name) is not None)
     assert stack.resources()["app"]["initErrors"]

@@ -1,4 +1,4 @@
-"""Deletion: waited for, and what holds an object is named."""
+"""Test that deletion is awaited, and that the message names what blocks it."""
 
 from __future__ import annotations
 

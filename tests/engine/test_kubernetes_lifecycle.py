@@ -1,4 +1,4 @@
-"""Create, update, replace, delete and refresh against a real API server, by the real engine."""
+"""Test create, update, replace, delete and refresh against a real API server with the real engine."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> N
 def test_immutable_field_replaces_and_another_does_not(
     stack: Stack, plane: ControlPlane, namespace: str, case: str
 ) -> None:
-    # Ready at once, but gone only when it is gone: `skipAwait` would not wait for that either.
+    # Ready at once, but its deletion must be awaited; `skipAwait` would skip both.
     ready = {"pulumi.com/waitFor": "jsonpath={.metadata.name}"}
 
     def metadata(**labels: str) -> Any:
@@ -148,11 +148,11 @@ def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPla
     plane.merge(
         at(namespace, "settings"), {"data": {"a": "drifted", "b": None}, "metadata": {"labels": {"team": "two"}}}
     )
-    assert stack.up(wanted).operations() == {}  # without a refresh nobody looks
+    assert stack.up(wanted).operations() == {}  # without a refresh the drift is not seen
     stack.refresh(wanted)
     assert stack.resources()["settings"]["inputs"]["data"] == {"a": "drifted"}
     with pytest.raises(auto.CommandError, match='conflicts with "kubectl-edit"'):
-        stack.preview(wanted)  # the provider's dry run does not take over what people set; its update does
+        stack.preview(wanted)  # a dry run keeps fields that users set; an update takes them over
     forcing = Stack(stack.folder, stack.kubeconfig, environment={FORCE: "true"})
     assert forcing.preview(wanted).diff("settings") == {
         "data.a": "update",
@@ -166,7 +166,7 @@ def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPla
 
 
 def test_refresh_without_drift_changes_nothing(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    """Defaults and other spellings by the server are not drift."""
+    """Defaults and other spellings of the server are not drift."""
 
     def run() -> None:
         opts = pulumi.ResourceOptions(provider=stack.provider())

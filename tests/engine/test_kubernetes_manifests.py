@@ -1,4 +1,4 @@
-"""The provider's own components, whose way of registering objects the build changes (kubernetes-provider/yaml)."""
+"""Test the provider's own components, whose registration of objects the build changes (kubernetes-provider/yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose object and whose field it is: conflicts, adoption, imports, patches."""
+"""Test ownership of objects and fields: conflicts, adoption, imports, patches."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_get_reads_an_object_of_somebody_else(stack: Stack, plane: ControlPlane,
 
     assert stack.up(run).outputs["data"] == {"a": "1"}
     stack.destroy()
-    assert plane.get(at(namespace, "theirs")), "what was only read is not deleted"
+    assert plane.get(at(namespace, "theirs")), "an object that was only read must not be deleted"
 
 
 def test_a_patch_changes_and_gives_up_its_fields_only(stack: Stack, plane: ControlPlane, namespace: str) -> None:

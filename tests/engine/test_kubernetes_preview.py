@@ -1,4 +1,4 @@
-"""Previews: they tell what an `up` will do, and go on without a cluster, a namespace or a definition."""
+"""Test that previews show what an `up` will do, and work without a cluster, a namespace or a CRD."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_unknown_namespace_and_kind(stack: Stack, namespace: str) -> None:
 
 
 def test_unknown_kubeconfig(stack: Stack, namespace: str) -> None:
-    """The cluster is made by the same program: its kubeconfig is not known in the first preview."""
+    """The same program creates the cluster, so the first preview does not know the kubeconfig."""
 
     class Later(pulumi.dynamic.ResourceProvider):
         @override

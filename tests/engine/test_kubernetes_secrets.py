@@ -1,4 +1,4 @@
-"""Secrets: encrypted in the state, absent from everything that is said."""
+"""Test that secrets are encrypted in the state and absent from all output."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_nothing_in_plaintext(stack: Stack, plane: ControlPlane, namespace: str)
 
 
 def test_data_alone_is_secret_too(stack: Stack, namespace: str) -> None:
-    """The SDK marks what the program wrote; a Secret written as a plain object is marked by the plugin."""
+    """The SDK marks a typed Secret as secret; the plugin marks one that is written as a plain object."""
 
     stack.up(lambda: _RawSecret(namespace, stack.provider()))
     assert WORD not in stack.raw_state()

@@ -1,4 +1,4 @@
-"""`mlp preview --emulate` as a user without an AWS account runs it."""
+"""Test `mlp preview --emulate` for a user without an AWS account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.paths import ROOT
 
 
 def test_production_is_previewed_without_an_account() -> None:
-    """No variable of AWS's is set, and none names a backend or a passphrase of Pulumi's."""
+    """No variable of AWS is set, and none for a backend or a passphrase of Pulumi."""
     environment = {key: text for key, text in os.environ.items() if not key.startswith(("AWS_", "PULUMI_"))}
     done = subprocess.run(
         [sys.executable, "-m", "mlp.cli", "preview", "--stack", "prod", "--emulate"],

@@ -1,4 +1,4 @@
-"""The built Kubernetes provider and the Python package that the program is written with know the same resources."""
+"""Test that the built Kubernetes provider and the Python SDK have the same resources."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ IN_PYTHON = {
     "kubernetes:apiextensions.k8s.io:CustomResource",
     "kubernetes:apiextensions.k8s.io:CustomResourcePatch",
 }
-"""Resources that the package implements itself; the schema only mentions them."""
+"""Resources that the SDK implements itself and the schema only mentions."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the provider tells of itself."""
+    """The provider's description of itself."""
 
     version: str
     schema: dict[str, Any]
@@ -43,8 +43,8 @@ class Told:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """Start the provider as the engine does, and ask it."""
-    # Nobody listens at the engine's address: only what needs no engine is asked.
+    """Start the provider as the engine does, and request its description."""
+    # No engine listens at this address; these requests need none.
     process = subprocess.Popen(
         [str(binary(KUBERNETES)), "127.0.0.1:1"],
         stdout=subprocess.PIPE,
@@ -66,7 +66,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 
 def resources_of_package() -> dict[str, set[str]]:
-    """Return the package's resources with their input properties, read from its source: importing it all takes long."""
+    """Return the SDK's resources with their input properties, from its source, because importing all of it is slow."""
     found: dict[str, set[str]] = {}
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def _resources(module: ast.Module) -> list[tuple[str, set[str]]]:
 
 
 def _properties(node: ast.ClassDef) -> set[str]:
-    """Return the properties of a class of arguments by their names on the wire."""
+    """Return the properties of an arguments class, by their names on the wire."""
     found: set[str] = set()
     for member in node.body:
         for decorator in member.decorator_list if isinstance(member, ast.FunctionDef) else []:

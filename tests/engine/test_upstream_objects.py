@@ -1,4 +1,4 @@
-"""A real API server accepts every object that the gateway and KServe declare, field by field."""
+"""Test that a real API server accepts every field of the objects that the Gateway and KServe declare."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def apply(plane: ControlPlane, objects: list[Object] | Path, *options: str) -> s
 
 @pytest.fixture(scope="module")
 def definitions(plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The control plane with the definitions established and the namespaces made; these go again."""
+    """The control plane with established CRDs and with namespaces, both removed at the end."""
     manifests.ensure()
     for name in ("gateway-api", "envoy-gateway", "kserve"):
         done = apply(plane, manifests.rendered(name).crds_path)
@@ -89,11 +89,11 @@ def definitions(plane: ControlPlane) -> Iterator[ControlPlane]:
 
 
 def dry_run(plane: ControlPlane, objects: list[Object]) -> str:
-    """Return what the API server says against the objects; nothing when it accepts them all."""
+    """Return the API server's errors about the objects; empty if it accepts all of them."""
     deadline = time.monotonic() + 30
     while True:
         done = apply(plane, objects, "--dry-run=server")
-        # A definition just established takes a moment to be published in the schema that strict validation reads.
+        # An established CRD takes a moment to appear in the schema that strict validation reads.
         if done.returncode == 0 or "failed to download openapi" not in done.stderr or time.monotonic() > deadline:
             return done.stderr if done.returncode else ""
 

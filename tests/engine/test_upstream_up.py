@@ -1,4 +1,4 @@
-"""The gateway through the real engine: up in order, a second up without changes, a destroy that leaves only CRDs."""
+"""Test the Gateway with the real engine: an ordered up, a second up without changes, a destroy that keeps CRDs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.engine.test_upstream_objects import substrate
 
 GATEWAY_PATH = f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/gateways/{GATEWAY}"
 NODE = "gateway-node"
-"""Endpoints are made only of pods on a node that exists."""
+"""A node object, because endpoints exist only for pods on a node."""
 
 DEPLOYMENT = "gateway/Deployment/envoy-gateway-system/envoy-gateway"
 
@@ -29,7 +29,7 @@ def _condition(kind: str) -> dict[str, str]:
 
 
 def stand_in(plane: ControlPlane) -> None:
-    """Do once what the kubelet and Envoy Gateway do: run pods, finish pods of Jobs, program the Gateway."""
+    """Act as kubelet and Envoy Gateway once: run pods, complete pods of Jobs, program the Gateway."""
     for pod in plane.pods(NAMESPACE):
         owner = pod["metadata"].get("ownerReferences", [{}])[0].get("kind")
         phase = "Succeeded" if owner == "Job" else "Running"

@@ -1,4 +1,4 @@
-"""A Debian mirror in a folder, with packages that hold nothing: what real apt-get resolves and downloads from."""
+"""A Debian mirror in a folder, with empty packages, from which real apt-get resolves and downloads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Description: test
 
 
 class Mirror:
-    """One suite with one component."""
+    """A mirror of one suite with one component."""
 
     def __init__(self, folder: Path, suite: str = "bookworm") -> None:
         self.folder = folder
@@ -27,7 +27,7 @@ class Mirror:
         self.packages: dict[str, tuple[str, str]] = {}
 
     def publish(self, name: str, version: str, depends: str = "") -> None:
-        """Put a package in, in place of its earlier version."""
+        """Add a package, replacing its earlier version."""
         self.packages[name] = (version, depends)
         pool = self.folder / "pool"
         for old in pool.glob(f"{name}_*.deb"):
@@ -72,7 +72,7 @@ class Mirror:
         (release / "Release").write_text(f"{head}Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n{line}\n")
 
     def lose_lists(self) -> None:
-        """Break the mirror: what it says it has is not there."""
+        """Break the mirror: remove the lists that its index names."""
         shutil.rmtree(self.folder / "dists" / self.suite / "main")
 
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""Runs Pulumi declarations against mocks and gives back what was declared."""
+"""Runs Pulumi declarations against mocks and returns what was declared."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ IMAGES = ImageCatalog(
 
 @dataclass
 class Declared(pulumi.runtime.Mocks):
-    """Records every resource: `(type, name)` to the inputs as the engine would get them.
+    """Mock engine that records every resource: `(type, name)` to its inputs as the engine would get them.
 
     Attributes:
         preview: Leave random values unknown, as a first preview does.
-        resources: What was declared.
-        outputs: What the stack exports.
+        resources: Inputs of the declared resources.
+        outputs: Exports of the stack.
     """
 
     preview: bool = False
@@ -73,7 +73,7 @@ class Declared(pulumi.runtime.Mocks):
         return {name: inputs for (typ, name), inputs in self.resources.items() if typ.rsplit(":", 1)[-1] == kind}
 
     def pods(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield name and pod spec of everything that makes pods."""
+        """Yield name and pod spec of every Deployment, StatefulSet, Job and CronJob."""
         for (typ, name), inputs in self.resources.items():
             kind = typ.rsplit(":", 1)[-1]
             if kind in {"Deployment", "StatefulSet", "Job"}:
@@ -83,12 +83,12 @@ class Declared(pulumi.runtime.Mocks):
 
 
 def is_secret(value: object) -> bool:
-    """Whether the engine would treat the value as a secret."""
+    """Return whether the engine would treat the value as a secret."""
     return isinstance(value, Mapping) and value.get(_special_sig_key) == _special_secret_sig
 
 
 def unwrap(value: Any) -> Any:
-    """Return a value without the marks of secrets."""
+    """Return a value without secret marks."""
     if is_secret(value):
         return unwrap(value["value"])
     if isinstance(value, Mapping):
@@ -101,7 +101,7 @@ def unwrap(value: Any) -> Any:
 def declare(
     work: Callable[[], object], *, preview: bool = False, stack: str = "local", config: Mapping[str, str] | None = None
 ) -> Declared:
-    """Run declarations to their end and return what was declared."""
+    """Run declarations to completion and return what was declared."""
     declared = Declared(preview=preview)
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi_mocks.set_mocks(declared, project="mlplatform", stack=stack, preview=preview)
@@ -114,7 +114,7 @@ def declare(
         work()
         return pulumi.Output.all(**exported).apply(declared.outputs.update)
 
-    # Mocks have no stack resource, so `pulumi.export` would go nowhere.
+    # Mocks have no stack resource, so exports would be lost.
     with mock.patch("pulumi.export", exported.__setitem__):
         run()
     return declared

@@ -1,4 +1,4 @@
-"""A web server on loopback that answers each path as a table says."""
+"""A web server on loopback that answers each path from a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing_extensions import override
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body and headers."""
+    """Status, body and headers of a response."""
 
     status: int
     body: bytes = b""
@@ -22,7 +22,7 @@ class Answer:
 
 @contextmanager
 def answering(table: Mapping[str, Answer]) -> Iterator[str]:
-    """Serve `table`, 404 elsewhere, for the duration of the block; give the base address."""
+    """Serve `table` for the duration of the block, 404 for other paths; yield the base address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Rules that every pod of the platform keeps, ours and upstream's."""
+"""Security rules that all pods of the platform, own and upstream's, must keep."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def containers(declared: Declared) -> list[tuple[str, dict[str, Any]]]:
 
 
 def at(node: Mapping[str, Any], *path: str) -> Any:
-    """Return the value at `path`, None where there is none."""
+    """Return the value at `path`; None if it does not exist."""
     for key in path:
         node = node.get(key) or {}
     return node or None
@@ -57,11 +57,11 @@ def _container(container: dict[str, Any], *, ends: bool) -> dict[str, bool]:
 
 
 def violations(declared: Declared, controllers: Collection[str] = ()) -> list[str]:
-    """Return what breaks the rules.
+    """Return a description of every violation of the rules.
 
     Args:
-        declared: What to look at.
-        controllers: `Kind/name` of what talks to Kubernetes, and so has a token.
+        declared: Resources to check.
+        controllers: `Kind/name` of the pods that use the Kubernetes API and therefore get a token.
     """
     checks = {name: _pod(pod, talks_to_kubernetes=name in controllers) for name, pod in declared.pods()}
     first = {f"{name}/{c['name']}" for name, pod in declared.pods() for c in pod.get("initContainers", [])}

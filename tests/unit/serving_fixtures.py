@@ -1,4 +1,4 @@
-"""Parts that the serving tests share: a model folder, a hand-made plan, an in-process client, a body sender."""
+"""Fixtures of the serving tests: a model folder, a plan, an in-process client, a sender of request bodies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIELDS = (
 
 
 def write_model(folder: Path, columns: Sequence[str] = COLUMNS, **metadata: str) -> Path:
-    """Train a small booster and lay it out as MLflow does."""
+    """Train a small booster and write it in MLflow's layout."""
     import lightgbm
 
     rng = np.random.default_rng(7)
@@ -55,7 +55,7 @@ def write_model(folder: Path, columns: Sequence[str] = COLUMNS, **metadata: str)
 
 
 def view(name: str, positions: tuple[int, ...], features: tuple[str, ...], dtype: str = "Float64") -> ViewPlan:
-    """Make a view over string keys."""
+    """Return a view over string keys."""
     asked = tuple(FIELDS[place].name for place in positions)
     return ViewPlan(
         name=name,
@@ -73,7 +73,7 @@ def view(name: str, positions: tuple[int, ...], features: tuple[str, ...], dtype
 
 
 def plan(*views: ViewPlan) -> Plan:
-    """Make a plan whose stored values are plain little-endian doubles."""
+    """Return a plan whose stored values are plain little-endian doubles."""
     return Plan(
         service="flight_delay_v1",
         key_fields=FIELDS,
@@ -84,7 +84,7 @@ def plan(*views: ViewPlan) -> Plan:
 
 
 class FakeReader:
-    """Answers from a dict of `(view, key values) -> values`; raises when told that the store is down."""
+    """Reader that answers from a dict of `(view, key values) -> values`, or raises as if the store were down."""
 
     def __init__(self, data: dict[tuple[str, ...], list[Any]]) -> None:
         self.data = data
@@ -121,7 +121,7 @@ DATA = {
 
 
 def application(model: Model, settings: Settings | None = None) -> tuple[App, State]:
-    """Make an application that is ready, over a `FakeReader`."""
+    """Return an application that is ready, over a `FakeReader`."""
     metrics = Metrics()
     state = State(settings or Settings(model_name="flights"), metrics)
     state.bound = bind(model, plan())
@@ -131,7 +131,7 @@ def application(model: Model, settings: Settings | None = None) -> tuple[App, St
 
 
 class Answer:
-    """A response as the application sent it."""
+    """A response of the application."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -154,7 +154,7 @@ async def call(
     chunks: Sequence[bytes] | None = None,
     length: int | None = None,
 ) -> Answer:
-    """Drive the application with one request."""
+    """Send one request to the application."""
     payload = body if isinstance(body, bytes) else orjson.dumps(body) if body is not None else b""
     pieces = list(chunks) if chunks is not None else [payload]
     headers = [(b"content-type", media.encode())] if media else []

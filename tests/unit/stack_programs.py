@@ -1,4 +1,4 @@
-"""The whole program of a stack, declared once for all tests."""
+"""The whole program of each stack, declared once for all tests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ AWS = ("dev", "staging", "prod")
 
 
 def config(stack: str) -> dict[str, str]:
-    """Return a stack's settings as the engine hands them to the program."""
+    """Return a stack's settings as the engine passes them to the program."""
     return render.config(stack, paths.ROOT / "stacks" / f"Pulumi.{stack}.yaml")
 
 
 @functools.cache
 def made(stack: str, *, preview: bool = False) -> Declared:
-    """Return what the program declares; not to be changed."""
+    """Return what the program declares. Shared between tests, so do not change it."""
     manifests.ensure()
     return declare(program, preview=preview, stack=stack, config=config(stack))

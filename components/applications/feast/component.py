@@ -18,7 +18,7 @@ from components.substrates.contract import Substrate
 
 PROJECT = "mlplatform"
 FOLDER = "/etc/feast"
-"""Where every client mounts the Secret `feast-config`."""
+"""Folder in which every client mounts the Secret `feast-config`."""
 
 CONFIG_PATH = f"{FOLDER}/feature_store.yaml"
 URL = f"http://feast.{NAMESPACE}.svc:{PORT}"
@@ -29,12 +29,12 @@ CacheMode = Literal["sync", "thread"]
 
 @dataclass(frozen=True, kw_only=True)
 class Materialization:
-    """When and up to where features are brought online.
+    """Schedule of the job that copies features to the online store.
 
     Attributes:
-        schedule: Cron expression, in UTC.
-        until: Instant to materialize up to (ISO 8601, UTC); the time of the run when None. A data set that ended
-            has a fixed one: its present is the end of the data.
+        schedule: Cron expression, UTC.
+        until: Instant up to which features are copied (ISO 8601, UTC); the time of the run when None. Set it for a data
+            set that has ended.
         resources: Requests and limits.
     """
 
@@ -48,12 +48,12 @@ class FeastArgs:
     """Arguments of `Feast`.
 
     Attributes:
-        substrate: What it runs on.
+        substrate: Substrate that Feast runs on.
         replicas: Pods of the feature server.
         workers: Server processes in each pod.
-        registry_refresh_seconds: Age at which the feature server reads the registry anew, in the background.
+        registry_refresh_seconds: Age at which the feature server reads the registry again, in the background.
         resources: Requests and limits of a feature server's pod.
-        materialization: When and up to where features are brought online.
+        materialization: Schedule of the job that copies features to the online store.
     """
 
     substrate: Substrate
@@ -74,13 +74,13 @@ def feature_store(
         redis: Host of the online store.
         redis_port: Its port.
         redis_password: Its password.
-        redis_tls: Whether to encrypt.
-        cache: `thread` for servers: a request never waits for a registry refresh. `sync` for clients: what they
-            apply, they read back.
+        redis_tls: Whether the connection to the online store is encrypted.
+        cache: `thread` for servers, so that no request waits for a registry refresh; `sync` for clients, which must
+            read back what they apply.
         ttl: Age of the registry cache in seconds.
     """
     online = [f"{redis}:{redis_port}", f"password={redis_password}", f"ssl={str(redis_tls).lower()}"]
-    # A store that is gone answers within seconds instead of holding requests for ever.
+    # Fail within seconds when the online store is down, instead of blocking requests without a time limit.
     online += ["socket_connect_timeout=2", "socket_timeout=5", "health_check_interval=30"]
     config: Mapping[str, Any] = {
         "project": PROJECT,
@@ -90,9 +90,9 @@ def feature_store(
             "path": registry,
             "cache_mode": cache,
             "cache_ttl_seconds": ttl,
-            # Otherwise every scheduled materialization is an outage of the feature server.
+            # Without this, the feature server refuses requests during every scheduled materialization.
             "serve_features_while_materializing": True,
-            # The server forks after its first connection: a connection of the parent's must not be used by the child.
+            # The server forks after its first connection, and a child must not use a connection of its parent.
             "sqlalchemy_config_kwargs": {"echo": False, "pool_pre_ping": True, "pool_recycle": 30},
         },
         "online_store": {"type": "redis", "connection_string": ",".join(online)},
@@ -104,18 +104,18 @@ def feature_store(
 
 
 def materialize_command(until: str | None) -> list[str]:
-    """Return the command of one scheduled materialization."""
+    """Return the command of a scheduled materialization."""
     feast = f"exec feast --feature-store-yaml {CONFIG_PATH} materialize-incremental"
     end = until if until is not None else "$(date --utc +%Y-%m-%dT%H:%M:%S)"
     return ["/bin/sh", "-c", f'{feast} "{end}"']
 
 
 class Feast(pulumi.ComponentResource):
-    """The feature server behind a Service `feast`, and what clients need to use the store.
+    """The feature server behind the Service `feast`, and the configuration that clients need to use the store.
 
     Attributes:
-        client_config: Content of the Secret that clients mount at FOLDER: feature_store.yaml, a secret, and what it
-            refers to.
+        client_config: Content of the Secret that clients mount at FOLDER, a secret: feature_store.yaml and the files
+            that it refers to.
     """
 
     client_config: Mapping[str, pulumi.Input[str]]
@@ -148,7 +148,7 @@ class Feast(pulumi.ComponentResource):
             args=[
                 *("--host", "0.0.0.0", "--port", str(PORT)),  # noqa: S104 - a pod's own
                 *("--workers", str(args.workers), "--no-access-log"),
-                # By default a worker ends after 1,000 requests, and its successor takes 5 s to start.
+                # By default a worker exits after 1,000 requests, and a new one takes 5 s to start.
                 *("--max-requests", "0", "--max-requests-jitter", "0"),
                 *("--registry_ttl_sec", str(args.registry_refresh_seconds)),
             ],
@@ -222,7 +222,7 @@ def render(substrate: Substrate, cache: CacheMode, ttl: int) -> pulumi.Output[st
 
 
 def declare(context: Context, settings: FeastSection) -> Feast:
-    """Declare Feast as the settings say."""
+    """Declare Feast from its settings."""
     plan = settings.materialization
     return Feast(
         "feast",

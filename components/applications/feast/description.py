@@ -1,4 +1,4 @@
-"""Feast as the rest of the platform sees it."""
+"""Description of Feast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from components.applications.feast.names import GRANT, NAMESPACE, PORT
 from components.applications.feast.settings import FeastSection
 
 OPEN_PATHS = ("/get-online-features", "/health")
-"""Paths that the Gateway lets through: the feature server has no login, and its other paths write."""
+"""Paths that the Gateway exposes: those that only read, because the feature server has no login."""
 
 
 FEAST = Application(

@@ -11,7 +11,7 @@ class MaterializationSection(Section):
     """Scheduled materialization."""
 
     schedule: Cron = Field(description="cron expression, UTC")
-    until: Instant | None = Field(default=None, description="instant to materialize up to; each run's own time without")
+    until: Instant | None = Field(default=None, description="instant to materialize up to; default: the run's own time")
     size: Size
 
 
@@ -20,6 +20,8 @@ class FeastSection(Section):
 
     replicas: int = Field(ge=1, le=20, description="pods of the feature server")
     workers: int = Field(ge=1, le=16, description="processes in each pod")
-    registry_refresh_seconds: int = Field(ge=5, le=3600, description="age at which the registry is read again")
+    registry_refresh_seconds: int = Field(
+        ge=5, le=3600, description="age at which the server reads the registry again, in seconds"
+    )
     size: Size
     materialization: MaterializationSection

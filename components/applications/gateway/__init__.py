@@ -1,1 +1,1 @@
-"""The Gateway: the one entrance to all applications."""
+"""The Gateway: the single entry point to all applications."""

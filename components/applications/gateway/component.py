@@ -1,4 +1,4 @@
-"""The one entrance of the platform: Gateway API, Envoy Gateway and its Gateway."""
+"""The single entry point of the platform: Gateway API, Envoy Gateway and one Gateway."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from components.applications.description import AnyApplication, Context
 from components.applications.gateway import envoy
 from components.applications.gateway.settings import GatewaySection
 from components.kubernetes import kube, transformations
-from components.kubernetes.crds import CrdBundle, CrdBundleArgs
+from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs, namespace
 from components.kubernetes.transformations import Object, Transformation
 from components.substrates.contract import Substrate
 
 CONTROLLER_IMAGE = "envoyproxy/gateway"
-"""Repository that upstream's chart names."""
+"""Image repository in upstream's chart."""
 
 UID = 65532
-"""User in upstream's images; Envoy Gateway runs Envoy under it whatever the image says."""
+"""User of upstream's images. Envoy Gateway runs Envoy as this user, whatever the image says."""
 
 CONTROLLER = kube.Resources(cpu="50m", memory="96Mi", cpu_limit="1", memory_limit="384Mi")
 CERTIFICATE_JOB = kube.Resources(cpu="50m", memory="64Mi", cpu_limit="1", memory_limit="128Mi")
@@ -32,11 +32,11 @@ class GatewayArgs:
     """Arguments of `Gateway`.
 
     Attributes:
-        substrate: What lies below.
-        gateway_api: Rendered Gateway API, only CRDs.
+        substrate: Substrate that the Gateway runs on.
+        gateway_api: Rendered Gateway API, CRDs only.
         controller: Rendered Envoy Gateway.
-        route_namespaces: Namespaces whose routes may attach.
-        proxy: Size of the Envoys.
+        route_namespaces: Namespaces from which routes may attach.
+        proxy: Number, size and behaviour of the Envoy pods.
     """
 
     substrate: Substrate
@@ -47,7 +47,7 @@ class GatewayArgs:
 
 
 def controller_transformations(substrate: Substrate) -> list[Transformation]:
-    """Return what is changed in upstream's objects."""
+    """Return the transformations of upstream's objects."""
     config = envoy.controller_config(substrate.images)
     return [
         transformations.with_images({CONTROLLER_IMAGE: substrate.images["envoy-gateway"]}),
@@ -59,7 +59,7 @@ def controller_transformations(substrate: Substrate) -> list[Transformation]:
 
 
 def objects(args: GatewayArgs) -> list[Object]:
-    """Return every object: upstream's as changed, the namespace, and the Gateway."""
+    """Return every object: upstream's after transformation, the namespace, and the Gateway."""
     substrate, exposure = args.substrate, args.substrate.gateway
     return [
         *transformations.apply_all(args.controller.objects, controller_transformations(substrate)),
@@ -71,11 +71,11 @@ def objects(args: GatewayArgs) -> list[Object]:
 
 
 class Gateway(pulumi.ComponentResource):
-    """Envoy Gateway with one Gateway, ready when an Envoy answers under its address.
+    """Envoy Gateway with one Gateway; ready when an Envoy pod answers under its address.
 
     Attributes:
         namespace: Namespace of the Gateway.
-        gateway: Name of the Gateway, for routes to attach to.
+        gateway: Name of the Gateway, to which routes attach.
         base_url: URL of the Gateway as users see it.
         crds: The Gateway API's CRDs; routes depend on them.
         ready: The Gateway resource itself.
@@ -91,17 +91,7 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("mlplatform:platform:Gateway", name, None, opts)
         substrate = args.substrate
         bundles = [
-            CrdBundle(
-                f"{name}-{bundle.name}-crds",
-                CrdBundleArgs(
-                    version=bundle.version,
-                    sha256=bundle.crds_sha256,
-                    path=str(bundle.crds_path),
-                    kubeconfig=substrate.kubeconfig,
-                ),
-                # CrdBundle applies the definitions itself; the provider has to be ready first.
-                pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
-            )
+            crd_bundle(f"{name}-{bundle.name}-crds", bundle, substrate.kubernetes, substrate.kubeconfig, self)
             for bundle in (args.gateway_api, args.controller)
         ]
         manifests = Manifests(
@@ -118,7 +108,7 @@ class Gateway(pulumi.ComponentResource):
 
 
 def declare(context: Context, settings: GatewaySection) -> Gateway:
-    """Declare the Gateway as the settings say; every application with a route may attach."""
+    """Declare the Gateway from its settings; every application with a route may attach to it."""
     return Gateway(
         "gateway",
         GatewayArgs(

@@ -1,4 +1,4 @@
-"""The Gateway as the rest of the platform sees it."""
+"""Description of the Gateway."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from components.applications.gateway.settings import GatewaySection
 
 GATEWAY = Application(
     name="gateway",
-    title="Envoy Gateway: the one entrance to every application",
+    title="Envoy Gateway: the single entry point to every application",
     namespace=NAMESPACE,
     settings=GatewaySection,
     images=("envoy-gateway", "envoy"),
     manifests=("gateway-api", "envoy-gateway"),
-    # Nothing is behind its root: any answer that is no server error shows that Envoy runs.
+    # The root path has no backend: any answer below 500 shows that Envoy runs.
     addresses={"gateway": Address(path="", health=None)},
 )

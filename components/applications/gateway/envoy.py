@@ -1,4 +1,4 @@
-"""Envoy Gateway's objects as plain data: what the controller is told, and the Gateway that it is to run."""
+"""Envoy Gateway's configuration and its Gateway, as plain data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.kubernetes.transformations import RESTRICTED_POD, Object, requir
 from components.substrates.contract import GatewayExposure
 
 GATEWAY = "mlplatform"
-"""Name of the Gateway and of its EnvoyProxy, and of Envoy's Deployment and Service."""
+"""Name of the Gateway, of its EnvoyProxy, and of Envoy's Deployment and Service."""
 
 CONTROLLER_NAME = "gateway.envoyproxy.io/gatewayclass-controller"
 GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -20,21 +20,21 @@ EXTENSION_API = "gateway.envoyproxy.io/v1alpha1"
 
 SHUTDOWN_MANAGER = kube.Resources(cpu="10m", memory="32Mi", cpu_limit="200m", memory_limit="64Mi")
 FAST_STARTUP = {"periodSeconds": 1, "failureThreshold": 120}
-"""Upstream looks at a starting proxy every 10 s only."""
+"""Upstream probes a starting proxy only every 10 s."""
 
 FAILURES_ONLY = "response.code >= 400"
-"""CEL: one line a request would cost more than the request; rates and latencies are in the metrics."""
+"""Access log filter (CEL): a log line per request would cost more than the request; rates are in the metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """Size of the Envoys behind the Gateway.
+    """Number, size and behaviour of the Envoy pods behind the Gateway.
 
     Attributes:
-        replicas: Number of Envoys.
-        concurrency: Worker threads of each.
-        drain_seconds: Time that open requests get when an Envoy is replaced.
-        resources: Requests and limits of each; as best effort, p99 under load is a hundred times higher.
+        replicas: Number of pods.
+        concurrency: Worker threads of each pod.
+        drain_seconds: Time that open requests get to finish when a pod is replaced.
+        resources: Requests and limits of each pod; without requests, p99 under load is a hundred times higher.
     """
 
     replicas: int = 1
@@ -62,7 +62,7 @@ def controller_config(images: Mapping[str, str]) -> str:
 
 
 def gateway_class(name: str) -> Object:
-    """Return the GatewayClass, whose Gateways all run as `envoy_proxy` says."""
+    """Return the GatewayClass; `envoy_proxy` configures all of its Gateways."""
     reference = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": GATEWAY, "namespace": NAMESPACE}
     return {
         "apiVersion": GATEWAY_API,
@@ -77,7 +77,7 @@ def _deployment(images: Mapping[str, str], proxy: Proxy) -> Object:
         "name": "shutdown-manager",
         "resources": requirements(SHUTDOWN_MANAGER),
         "startupProbe": FAST_STARTUP,
-        # It says that draining is over by a file there.
+        # Envoy writes a file there when draining is over.
         "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108 - inside the pod
     }
     pod = {
@@ -98,7 +98,7 @@ def _deployment(images: Mapping[str, str], proxy: Proxy) -> Object:
 
 
 def envoy_proxy(images: Mapping[str, str], exposure: GatewayExposure, proxy: Proxy) -> Object:
-    """Return the EnvoyProxy: how Envoy is deployed, exposed and logs."""
+    """Return the EnvoyProxy: Envoy's deployment, exposure and logs."""
     service = {
         "name": GATEWAY,
         "type": exposure.service_type,
@@ -125,7 +125,7 @@ def envoy_proxy(images: Mapping[str, str], exposure: GatewayExposure, proxy: Pro
 def gateway(exposure: GatewayExposure, route_namespaces: Sequence[str]) -> Object:
     """Return the Gateway; only routes of `route_namespaces` may attach to it.
 
-    It counts as ready when an Envoy is available under its address.
+    The Gateway counts as ready when an Envoy pod is available under its address.
     """
     namespaces = {
         "from": "Selector",

@@ -1,4 +1,4 @@
-"""Names, ports and requests of the Gateway that its description and its component share."""
+"""Names and ports that the Gateway's description and component share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leads one path of the Gateway to one Service."""
+"""Route from one path of the Gateway to one Service."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class GatewayRouteArgs:
     """Arguments of `GatewayRoute`.
 
     Attributes:
-        namespace: Namespace of the route and its Service.
-        route: The application's description of the route.
+        namespace: Namespace of the route and of its Service.
+        route: Path, Service and time limit, from the application's description.
     """
 
     namespace: str

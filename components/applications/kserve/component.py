@@ -1,4 +1,4 @@
-"""KServe in Standard mode: controller, webhooks, its configuration, and our serving runtime."""
+"""KServe in Standard mode: controller, webhooks, configuration, and the `mlplatform` serving runtime."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from components.applications.kserve.names import NAMESPACE
 from components.applications.kserve.settings import KServeSection
 from components.kubernetes import kube, transformations
 from components.kubernetes.certificates import ServingCertificate
-from components.kubernetes.crds import CrdBundle, CrdBundleArgs
+from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs, namespace
 from components.kubernetes.transformations import Object, Transformation, named
 from components.substrates.contract import Substrate
 
 CONTROLLER_IMAGE = "kserve/kserve-controller"
-"""Repository that upstream's chart names."""
+"""Image repository in upstream's chart."""
 
 CONFIG = "inferenceservice-config"
 WEBHOOK_SERVICE = "kserve-webhook-server-service"
@@ -38,15 +38,15 @@ def _is_cert_managers(item: Object) -> bool:
 
 
 DROPPED = (
-    # Metrics behind kube-rbac-proxy, an image of its own; without it these lead nowhere.
+    # The metrics Service needs kube-rbac-proxy, a separate image that is not deployed.
     named("Service", "kserve-controller-manager-service"),
     named("Service", "kserve-controller-manager-metrics-service"),
     named("ClusterRole", "kserve-proxy-role"),
     named("ClusterRoleBinding", "kserve-proxy-rolebinding"),
-    # cert-manager's part is `ServingCertificate`.
+    # `ServingCertificate` replaces cert-manager.
     _is_cert_managers,
     named("Secret", "kserve-webhook-server-secret"),
-    # Replaced by `serving_runtime.storage_container`.
+    # `serving_runtime.storage_container` replaces it.
     named("ClusterStorageContainer", "default"),
 )
 
@@ -56,7 +56,7 @@ class KServeArgs:
     """Arguments of `KServe`.
 
     Attributes:
-        substrate: What lies below.
+        substrate: Substrate that KServe runs on.
         controller: Rendered KServe.
         requires: Resources that must exist first: the Gateway API's CRDs.
         predictor: Requests and limits of a predictor whose InferenceService sets none.
@@ -71,15 +71,15 @@ class KServeArgs:
 def configuration(images: Mapping[str, str], predictor: kube.Resources) -> dict[str, str]:
     """Return the keys of `inferenceservice-config` that differ from upstream's, as JSON.
 
-    Routes are ours (one per deployment, weighted for canaries), so KServe makes none; an InferenceService's URL is that
-    of its Service in the cluster, which is true everywhere.
+    KServe creates no routes: each deployment creates its own, with weights for canaries. The URL of an InferenceService
+    is that of its Service in the cluster, which is valid on every substrate.
     """
     sections: dict[str, Object] = {
         "deploy": {"defaultDeploymentMode": "Standard"},
         "ingress": {
             "enableGatewayApi": True,
             "kserveIngressGateway": f"{envoy.NAMESPACE}/{envoy.GATEWAY}",
-            # Required to be named even where nothing reads it.
+            # KServe requires the name even though nothing reads it.
             "ingressGateway": f"{envoy.NAMESPACE}/{envoy.GATEWAY}",
             "ingressDomain": "svc.cluster.local",
             "domainTemplate": "{{ .Name }}-predictor.{{ .Namespace }}.{{ .IngressDomain }}",
@@ -123,12 +123,12 @@ def webhook_secret(certificate: pulumi.Input[str], private_key: pulumi.Input[str
 
 
 def controller_transformations(args: KServeArgs, ca_bundle: pulumi.Input[str]) -> list[Transformation]:
-    """Return what is changed in upstream's objects."""
+    """Return the transformations of upstream's objects."""
     images = args.substrate.images
     config = configuration(images, args.predictor)
     health = {"timeoutSeconds": 5, "httpGet": {"path": "/readyz", "port": 8081}}
     probes = {
-        # Upstream waits 30 s before it looks; the webhook serves within 2.
+        # Upstream waits 30 s before the first probe; the webhook serves within 2 s.
         "startupProbe": {**health, "periodSeconds": 1, "failureThreshold": 60},
         "readinessProbe": {**health, "periodSeconds": 5, "failureThreshold": 3},
         "livenessProbe": {**health, "periodSeconds": 20, "failureThreshold": 3},
@@ -150,7 +150,7 @@ def controller_transformations(args: KServeArgs, ca_bundle: pulumi.Input[str]) -
 def objects(
     args: KServeArgs, certificate: pulumi.Input[str], private_key: pulumi.Input[str], ca_bundle: pulumi.Input[str]
 ) -> list[Object]:
-    """Return every object: upstream's as changed, the namespace, the webhook's certificate, and our runtime."""
+    """Return every object: upstream's after transformation, the namespace, the webhook's Secret, and the runtime."""
     images = args.substrate.images
     return [
         *transformations.apply_all(args.controller.objects, controller_transformations(args, ca_bundle)),
@@ -175,17 +175,7 @@ class KServe(pulumi.ComponentResource):
     def __init__(self, name: str, args: KServeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:platform:KServe", name, None, opts)
         substrate = args.substrate
-        crds = CrdBundle(
-            f"{name}-crds",
-            CrdBundleArgs(
-                version=args.controller.version,
-                sha256=args.controller.crds_sha256,
-                path=str(args.controller.crds_path),
-                kubeconfig=substrate.kubeconfig,
-            ),
-            # CrdBundle applies the definitions itself; the provider has to be ready first.
-            pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
-        )
+        crds = crd_bundle(f"{name}-crds", args.controller, substrate.kubernetes, substrate.kubeconfig, self)
         certificate = ServingCertificate(f"{name}-webhook", WEBHOOK_NAMES, pulumi.ResourceOptions(parent=self))
         declared = objects(args, certificate.certificate, certificate.private_key, certificate.ca_bundle)
         manifests = Manifests(
@@ -199,7 +189,7 @@ class KServe(pulumi.ComponentResource):
 
 
 def declare(context: Context, settings: KServeSection) -> KServe:
-    """Declare KServe as the settings say."""
+    """Declare KServe from its settings."""
     return KServe(
         "kserve",
         KServeArgs(

@@ -1,4 +1,4 @@
-"""KServe as the rest of the platform sees it."""
+"""Description of KServe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KSERVE = Application(
     requires=("gateway", "models"),
     images=("kserve-controller", "serving", "storage-initializer"),
     manifests=("kserve",),
-    # Routes are made for each deployment, because the weights of a canary are theirs.
+    # Each deployment creates its own route, because it sets the weights of the canary.
     addresses={"serving": Address(path="/serving", health="/{object}/v2/health/ready")},
     user_objects=(
         UserObjects(

@@ -1,4 +1,4 @@
-"""How KServe runs our models: the `mlplatform` serving runtime and the fetcher of model files, as plain data."""
+"""The `mlplatform` serving runtime and the downloader of model files for KServe, as plain data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from components.kubernetes.transformations import RESTRICTED_CONTAINER, Object, 
 
 API = "serving.kserve.io/v1alpha1"
 RUNTIME = "mlplatform"
-"""Name of the ClusterServingRuntime; InferenceServices name it in `spec.predictor.model.runtime`."""
+"""Name of the ClusterServingRuntime; InferenceServices refer to it in `spec.predictor.model.runtime`."""
 
 PORT = 8080
 FEAST_SECRET = "feast-config"  # noqa: S105 - a name
 """Secret with `feature_store.yaml` in the namespace of every InferenceService."""
 
 PREDICTOR = kube.Resources(cpu="250m", memory="384Mi", cpu_limit="2", memory_limit="1Gi")
-"""Defaults; an InferenceService may set its own."""
+"""Default requests and limits; an InferenceService may override them."""
 
 FETCHER = kube.Resources(cpu="100m", memory="128Mi", cpu_limit="1", memory_limit="512Mi")
 
@@ -24,7 +24,7 @@ MODEL_FORMATS = ("mlflow", "lightgbm")
 
 
 def security_context() -> Object:
-    """Return a container security context for Pod Security's `restricted` level, which KServe's pods get here only."""
+    """Return a container security context for Pod Security's `restricted` level; KServe applies it to its pods."""
     return {**copied(RESTRICTED_CONTAINER), "seccompProfile": {"type": "RuntimeDefault"}}
 
 
@@ -34,7 +34,7 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
 
 
 def serving_runtime(images: Mapping[str, str], predictor: kube.Resources = PREDICTOR) -> Object:
-    """Return the ClusterServingRuntime: our server, its features from Redis by the Feast configuration it is given."""
+    """Return the ClusterServingRuntime of the predictor, which reads features from Redis as its Feast config says."""
     container = {
         "name": "kserve-container",
         "image": images["serving"],
@@ -42,7 +42,7 @@ def serving_runtime(images: Mapping[str, str], predictor: kube.Resources = PREDI
         "command": ["python", "-m", "services.predictor"],
         "args": ["--model-name={{.Name}}", "--model-dir=/mnt/models", f"--port={PORT}"],
         "env": [
-            # One request at a time is predicted: more threads only wait for each other.
+            # The predictor computes one request at a time; more threads would only wait for each other.
             {"name": "OMP_NUM_THREADS", "value": "1"},
             {"name": "FEAST_CONFIG", "value": "/etc/feast/feature_store.yaml"},
         ],
@@ -78,7 +78,7 @@ def serving_runtime(images: Mapping[str, str], predictor: kube.Resources = PREDI
 
 
 def storage_container(images: Mapping[str, str]) -> Object:
-    """Return the ClusterStorageContainer that fetches `s3://` models, an init container of predictors."""
+    """Return the ClusterStorageContainer: the init container of predictors that downloads `s3://` models."""
     container = {
         "name": "storage-initializer",
         "image": images["storage-initializer"],

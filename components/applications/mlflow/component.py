@@ -1,4 +1,4 @@
-"""MLflow: tracking server and model registry on Postgres, artifacts proxied to the object store."""
+"""MLflow: tracking server and model registry on Postgres, which proxies artifacts to the object store."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TRACKING_URI = f"http://mlflow.{NAMESPACE}.svc:{PORT}"
 """Address of the server inside the cluster."""
 
 CONFIG = "/etc/mlflow"
-"""Folder of basic_auth.ini, and of what its databases are verified with."""
+"""Folder of basic_auth.ini and of the certificates that verify its databases."""
 
 DRIVER = "postgresql+psycopg2"
-"""SQLAlchemy's name of the driver in the image `mlflow`."""
+"""SQLAlchemy driver in the image `mlflow`."""
 
 MIGRATE = Path(__file__).parent / "migrate.py"
 
@@ -35,12 +35,12 @@ class MLflowArgs:
     """Arguments of `MLflow`.
 
     Attributes:
-        substrate: What it runs on.
+        substrate: Substrate that MLflow runs on.
         replicas: Pods of the server.
-        workers: Server processes in each pod; every one takes about 250 MiB.
+        workers: Server processes in each pod, about 250 MiB each.
         resources: Requests and limits of a pod.
-        hosts: Host names and addresses, with port where it is not 80 or 443, that clients may name beside the
-            Service's own. Everything else is refused with 403.
+        hosts: Host names and addresses under which clients may call the server, in addition to its Service's names;
+            with the port where it is not 80 or 443. Requests to any other host are refused with 403.
     """
 
     substrate: Substrate
@@ -57,12 +57,12 @@ def allowed_hosts(hosts: Sequence[str]) -> str:
 
 
 def auth_config(database_url: str) -> str:
-    """Return basic_auth.ini; the administrator comes from the environment.
+    """Return basic_auth.ini; the administrator's login comes from the environment.
 
-    Whoever has no permission of his own on an experiment or model sees nothing of it. Checked credentials are kept
-    for a minute, because the password hash costs more than most requests do.
+    A user without a permission on an experiment or model cannot see it. The server caches verified credentials for a
+    minute, because hashing a password costs more than most requests.
     """
-    # configparser reads a percent sign as interpolation.
+    # configparser interprets a percent sign as interpolation.
     uri = database_url.replace("%", "%%")
     return "\n".join(
         [
@@ -77,7 +77,7 @@ def auth_config(database_url: str) -> str:
 
 
 class MLflow(pulumi.ComponentResource):
-    """The server behind a Service `mlflow`, and the administrator's credentials."""
+    """The server behind the Service `mlflow`, and the administrator's credentials."""
 
     username: str
     password: pulumi.Output[str]
@@ -148,7 +148,7 @@ class MLflow(pulumi.ComponentResource):
             probes=pods.Probes(port=PORT, path="/health", start_seconds=240),
             mounts=[
                 volumes.Mount(name="auth", path=CONFIG, secret=auth.metadata.name),
-                # Uploads are spooled here before they go to the object store.
+                # The server spools uploads here before it sends them to the object store.
                 volumes.Mount(name="tmp", path="/tmp", size_limit="4Gi"),  # noqa: S108
             ],
         )
@@ -170,7 +170,7 @@ class MLflow(pulumi.ComponentResource):
         rotation: Mapping[str, pulumi.Input[str]],
         databases: Sequence[SqlDatabase],
     ) -> k8s.batch.v1.Job:
-        """Bring both schemas to the image's version, and the administrator to the password; pods start after it."""
+        """Declare the Job that migrates both schemas and sets the administrator's password before the server starts."""
         image = substrate.images["mlflow"]
         script = MIGRATE.read_text(encoding="utf-8")
         container = pods.Container(
@@ -202,13 +202,13 @@ class MLflow(pulumi.ComponentResource):
 
 
 def s3_endpoint(substrate: Substrate) -> dict[str, str]:
-    """Return MLflow's own setting of the S3 endpoint, empty on AWS."""
+    """Return MLflow's variable for the S3 endpoint; empty on AWS."""
     endpoint = substrate.object_store.endpoint
     return {"MLFLOW_S3_ENDPOINT_URL": endpoint} if endpoint else {}
 
 
 def declare(context: Context, settings: MLflowSection) -> MLflow:
-    """Declare MLflow as the settings say."""
+    """Declare MLflow from its settings."""
     substrate = context.substrate
     return MLflow(
         "mlflow",

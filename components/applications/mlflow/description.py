@@ -1,4 +1,4 @@
-"""MLflow as the rest of the platform sees it."""
+"""Description of MLflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
 from components.applications.mlflow.settings import MLflowSection
 
 UPLOAD_SECONDS = 600
-"""Longest request through the Gateway: a part of an artifact, or a slow upload of a model."""
+"""Time limit of a request through the Gateway, for a part of an artifact or a slow upload of a model."""
 
 
 MLFLOW = Application(

@@ -1,6 +1,6 @@
-"""Bring MLflow's two databases to the schema of this image, and the administrator to the password of its Secret.
+"""Migrate MLflow's two databases to the schema of this image, and set the administrator's password from its Secret.
 
-Safe to repeat. Runs in Python, not as `mlflow db upgrade URL`, so that no password is an argument of a process.
+Safe to repeat. It runs in Python, not as `mlflow db upgrade URL`, so that no password is an argument of a process.
 """
 
 import os
@@ -12,7 +12,7 @@ from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 tracking(["upgrade", os.environ["MLFLOW_BACKEND_STORE_URI"]], standalone_mode=False)
 users(["upgrade", "--url", os.environ["AUTH_DATABASE_URI"]], standalone_mode=False)
 
-# The server makes the administrator once and never looks at the password again.
+# The server creates the administrator once and does not update the password.
 store = SqlAlchemyStore()
 store.init_db(os.environ["AUTH_DATABASE_URI"])
 name, password = os.environ["MLFLOW_AUTH_ADMIN_USERNAME"], os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"]

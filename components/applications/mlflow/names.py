@@ -1,4 +1,4 @@
-"""Names, ports and requests of MLflow that its description and its component share."""
+"""Names, ports and grants that MLflow's description and component share."""
 
 from __future__ import annotations
 

@@ -14,5 +14,5 @@ class MLflowSection(Section):
     workers: int = Field(ge=1, le=16, description="processes in each pod, about 250 MiB each")
     size: Size
     hosts: tuple[Hostname, ...] = Field(
-        default=(), strict=False, description="host names, beside its own, under which clients may call it"
+        default=(), strict=False, description="further host names under which clients may call the server"
     )

@@ -1,1 +1,1 @@
-"""The namespace `models`, in which models are served and jobs run, and what both find there."""
+"""The namespace `models`, in which models are served and jobs run, with their identities and credentials."""

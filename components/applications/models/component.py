@@ -1,4 +1,4 @@
-"""The namespace `models`: where InferenceServices and the jobs of data scientists run, and what they find there."""
+"""The namespace `models`, for InferenceServices and jobs, with their identities, configuration and credentials."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ModelsArgs:
     """Arguments of `Models`.
 
     Attributes:
-        substrate: What it runs on.
-        feast_config: Content of the Secret `feast-config` of clients.
+        substrate: Substrate that the namespace is on.
+        feast_config: Content of the Secret `feast-config`.
         mlflow_uri: Address of MLflow inside the cluster.
         mlflow_username: Login of jobs.
         mlflow_password: Its password, a secret.
-        defaults: Requests and limits of containers that state none.
+        defaults: Requests and limits of containers that set none.
     """
 
     substrate: Substrate
@@ -43,7 +43,7 @@ class ModelsArgs:
 
 
 def kserve_annotations(store: ObjectStore) -> dict[str, str]:
-    """Return the annotations by which KServe's storage initializer learns where the object store is."""
+    """Return the annotations that tell KServe's storage initializer where the object store is."""
     annotations = {"serving.kserve.io/s3-region": store.region, "serving.kserve.io/s3-usevirtualbucket": "true"}
     if store.endpoint:
         url = urlsplit(store.endpoint)
@@ -55,7 +55,7 @@ def kserve_annotations(store: ObjectStore) -> dict[str, str]:
 
 
 def settings(substrate: Substrate, mlflow_uri: str) -> dict[str, pulumi.Input[str]]:
-    """Return the ConfigMap `platform`: every address and name that a job needs, and no secret."""
+    """Return the ConfigMap `platform`: every address and name that a job needs, without secrets."""
     access = substrate.object_store.access[WORKLOAD_GRANT.application]
     buckets = {f"{p.upper()}_BUCKET": substrate.object_store.buckets[p] for p in BUCKET_PURPOSES}
     return {
@@ -108,7 +108,7 @@ class Models(pulumi.ComponentResource):
 
 
 def container_defaults(resource: str, scope: Scope, defaults: kube.Resources) -> k8s.core.v1.LimitRange:
-    """Declare, as `resource`, what a container of the namespace gets that states no requests and limits."""
+    """Declare the LimitRange `resource`: requests and limits of containers that set none."""
     return k8s.core.v1.LimitRange(
         resource,
         metadata=scope.metadata("defaults"),
@@ -126,7 +126,7 @@ def container_defaults(resource: str, scope: Scope, defaults: kube.Resources) ->
 
 
 def declare(context: Context, settings: ModelsSection) -> Models:
-    """Declare the namespace as the settings say."""
+    """Declare the namespace from its settings."""
     tracking, store = context.component(MLflow), context.component(Feast)
     return Models(
         "models",

@@ -1,4 +1,4 @@
-"""The namespace `models` as the rest of the platform sees it."""
+"""Description of the namespace `models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, ports and requests of the namespace that its description and its component share."""
+"""Names and grants that the description and the component of the namespace share."""
 
 from __future__ import annotations
 

@@ -6,6 +6,6 @@ from components.section import Section, Size
 
 
 class ModelsSection(Section):
-    """Namespace of models and jobs: what a container gets that sets no requests and limits."""
+    """Namespace of models and jobs: requests and limits of containers that set none."""
 
     defaults: Size

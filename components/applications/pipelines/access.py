@@ -1,4 +1,4 @@
-"""The one way from outside to Pipelines' API: a path of the Gateway that asks for a token."""
+"""Access to Pipelines' API from outside the cluster: a path of the Gateway that requires a token."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ KEYS = "pipelines-api-keys"
 
 
 def policy(route: str) -> Object:
-    """Return the policy that lets a request pass with one of the tokens of the Secret, as `Authorization: Bearer`.
+    """Return the policy that admits requests with a token of the Secret in the header `Authorization: Bearer`.
 
-    Envoy takes the header's word after `Bearer` for the key, and removes the header before the server sees it.
+    Envoy reads the word after `Bearer` as the key, and removes the header before the server sees the request.
     """
     return {
         "apiVersion": envoy.EXTENSION_API,
@@ -36,12 +36,12 @@ def policy(route: str) -> Object:
 
 
 def declare(scope: Scope, base_url: str, crds: pulumi.Resource, server: pulumi.Resource) -> None:
-    """Declare the path, the policy before it, and the token.
+    """Declare the token, the policy that checks it, and then the path.
 
-    The policy comes first: a route must not be open while it waits for its lock.
+    The route depends on the policy, so that it is never open without it.
     """
     token = password("pipelines-token", scope.base)
-    # Name of the client to its token: revoking one is removing one.
+    # Client name to token: delete an entry to revoke its token.
     keys = scope.secret(KEYS, {"platform": token})
     scope.secret(names.CLIENT_SECRET, {"KF_PIPELINES_ENDPOINT": base_url + PREFIX, "KF_PIPELINES_TOKEN": token})
     lock = policy(API_ROUTE.name)

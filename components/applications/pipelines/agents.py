@@ -1,4 +1,4 @@
-"""The servers beside Pipelines' API: ML Metadata, and the controllers that watch runs and schedules."""
+"""Servers that support Pipelines' API: ML Metadata, and the controllers of runs and schedules."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ METADATA = kube.Resources(cpu="20m", memory="96Mi", cpu_limit="1", memory_limit=
 AGENT = kube.Resources(cpu="10m", memory="32Mi", cpu_limit="500m", memory_limit="192Mi")
 
 WATCHING = ["/bin/sh", "-c", "grep -Eq ':01BB 01 ' /proc/net/tcp /proc/net/tcp6"]
-"""Succeeds while a connection to port 443 stands: these two serve nothing, but a controller without a watch on the
-API server does nothing either."""
+"""Probe that succeeds while a connection to port 443 is open.
+
+These two controllers serve no port, and do nothing useful without a watch on the API server.
+"""
 
 
 def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
-    """Declare ML Metadata, which knows every execution and artifact, with its Service."""
+    """Declare ML Metadata, which records every execution and artifact, with its Service."""
     database = substrate.mysql["metadata"]
     account = scope.service_account(names.METADATA)
     files = database.files()
@@ -66,10 +68,10 @@ def metadata(scope: Scope, substrate: Substrate) -> k8s.apps.v1.Deployment:
 
 
 CONTROLLER_ENVIRONMENT = {
-    # By default a workflow is looked at again after 10 s, which every hop between two steps pays for.
+    # By default the controller looks at a workflow again after 10 s, which delays every step.
     "DEFAULT_REQUEUE_TIME": "1s",
-    # A pod that is deleted or evicted stays until its end was seen. Without, the step counts as an error of the
-    # cluster, which the retries that a pipeline asks for do not cover.
+    # Keeps a deleted or evicted pod until the controller has seen its end. Otherwise the step counts as an error of
+    # the cluster, which the retries of a pipeline do not cover.
     "ARGO_POD_STATUS_CAPTURE_FINALIZER": "true",
 }
 
@@ -81,11 +83,11 @@ def workflow_controller(
     resources: kube.Resources,
     requires: Sequence[pulumi.Resource],
 ) -> k8s.apps.v1.Deployment:
-    """Declare Argo's workflow controller, which runs the pods of every run in this namespace and in no other."""
+    """Declare Argo's workflow controller, which runs the pods of every run, in this namespace only."""
     account = scope.service_account(names.WORKFLOW_CONTROLLER)
     access = substrate.object_store.access[names.RUNNER_GRANT.application]
     config = workflows.configuration(policy, access.environment)
-    # It reads its configuration by name and follows changes, so pods need not start anew.
+    # The controller reads this ConfigMap by name and watches it, so a change needs no restart of pods.
     k8s.core.v1.ConfigMap(
         "workflow-controller-configmap",
         metadata=scope.metadata("workflow-controller-configmap"),
@@ -119,7 +121,7 @@ def workflow_controller(
 def persistence_agent(
     scope: Scope, substrate: Substrate, policy: RunPolicy, requires: Sequence[pulumi.Resource]
 ) -> k8s.apps.v1.Deployment:
-    """Declare the agent that reports to the API what becomes of workflows, and has ended ones deleted."""
+    """Declare the agent that reports the state of workflows to the API and deletes workflows that have ended."""
     return _agent(
         scope,
         substrate.images["pipelines-persistence-agent"],
@@ -131,7 +133,7 @@ def persistence_agent(
 
 
 def scheduler(scope: Scope, substrate: Substrate, requires: Sequence[pulumi.Resource]) -> k8s.apps.v1.Deployment:
-    """Declare the controller that starts the runs of recurring runs."""
+    """Declare the controller that starts the runs of schedules (recurring runs)."""
     return _agent(
         scope,
         substrate.images["pipelines-scheduled-workflow"],

@@ -1,4 +1,4 @@
-"""The API server of Pipelines: its configuration file, its environment, its pod."""
+"""The API server of Pipelines: configuration file, environment and pod."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from components.substrates.contract import MysqlDatabase, ObjectStore, Substrate
 CONFIG_PATH = "/config"
 
 AUTHORITIES = {"SSL_CERT_DIR": CONFIG_PATH}
-"""Variable by which Go trusts, beside the image's own authorities, those in files of the folder."""
+"""Variable that makes Go trust the certificates in a folder in addition to those of the image."""
 
 
 def object_store_config(store: ObjectStore, bucket: str) -> Object:
-    """Return the section `ObjectStoreConfig`; keys of accounts come from the environment."""
+    """Return the section `ObjectStoreConfig`; access keys come from the environment."""
     url = urlsplit(store.endpoint or f"https://s3.{store.region}.amazonaws.com")
     return {
         "Host": url.hostname,
@@ -36,7 +36,7 @@ def object_store_config(store: ObjectStore, bucket: str) -> Object:
 
 def database_config(database: MysqlDatabase, host: str) -> Object:
     """Return the section `DBConfig` without the password."""
-    # `true` verifies with what Go trusts, to which AUTHORITIES adds.
+    # `true` verifies the server with the authorities that Go trusts; AUTHORITIES adds to them.
     tls = {"ExtraParams": {"tls": "true"}} if database.authorities is not None else {}
     mysql = {
         "User": database.user,
@@ -46,7 +46,7 @@ def database_config(database: MysqlDatabase, host: str) -> Object:
         "GroupConcatMaxLen": "4194304",
         **tls,
     }
-    # Short, so that connections to a database that was replaced are noticed within it.
+    # Short, so that the server drops connections to a replaced database soon.
     return {"MySQLConfig": mysql, "ConMaxLifeTime": "60s"}
 
 
@@ -62,7 +62,7 @@ def configuration(substrate: Substrate, bucket: str, host: str) -> str:
         "CacheEnabled": "true",
         "CRON_SCHEDULE_TIMEZONE": "UTC",
         "Workspace": {"VolumeClaimTemplateSpec": volume},
-        # With the defaults of 5 and 10 a burst of submissions waits for its own requests.
+        # With the defaults of 5 and 10, the client throttles itself during a burst of submissions.
         "ClientQPS": "50",
         "ClientBurst": "100",
     }
@@ -70,24 +70,27 @@ def configuration(substrate: Substrate, bucket: str, host: str) -> str:
 
 
 def environment(images: Mapping[str, str], access: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:
-    """Return the variables that are no secrets."""
+    """Return the environment variables that are not secret."""
     return {
         **access,
         "POD_NAMESPACE": names.NAMESPACE,
         "V2_DRIVER_IMAGE": images["pipelines-driver"],
         "V2_LAUNCHER_IMAGE": images["pipelines-launcher"],
-        # The output of a step that succeeds becomes an artifact of its own: it outlives the pod. Why one failed, steps
-        # themselves leave in MLflow.
+        # Stores the output of a successful step as an artifact, which outlives the pod. A failed step records its
+        # reason in MLflow.
         "PUBLISH_LOGS": "true",
         "PIPELINE_LOG_LEVEL": "1",
-        # The server does not start without an address of the visualization server, which nobody runs any more.
+        # The server does not start without an address of the visualization server, which no longer exists.
         "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST": "127.0.0.1",
         "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT": "1",
     }
 
 
 def credentials(substrate: Substrate) -> dict[str, pulumi.Output[str]]:
-    """Return the variables that are secrets; an empty key means workload identity, an absent one upstream's default."""
+    """Return the secret environment variables.
+
+    An empty key selects workload identity; without the variable, upstream's default would apply.
+    """
     keys = substrate.object_store.access[names.API_SERVER_GRANT.application].secret_environment
     none = pulumi.Output.from_input("")
     return {
@@ -100,7 +103,7 @@ def credentials(substrate: Substrate) -> dict[str, pulumi.Output[str]]:
 def declare(
     scope: Scope, substrate: Substrate, replicas: int, resources: kube.Resources, requires: Sequence[pulumi.Resource]
 ) -> k8s.apps.v1.Deployment:
-    """Declare the server with its Service, its account and its configuration."""
+    """Declare the server with its Service, ServiceAccount and configuration."""
     account = scope.service_account(names.API_SERVER)
     access = substrate.object_store.access[names.API_SERVER_GRANT.application]
     database = substrate.mysql["pipelines"]
@@ -143,7 +146,7 @@ def declare(
 
 
 def _service(scope: Scope) -> None:
-    """Declare the Service; drivers speak gRPC, everybody else HTTP."""
+    """Declare the Service; drivers use gRPC, all other clients HTTP."""
     ports = {"http": names.HTTP_PORT, "grpc": names.GRPC_PORT}
     k8s.core.v1.Service(
         names.API_SERVER,

@@ -18,7 +18,7 @@ from components.applications.pipelines.runs import Clients
 from components.applications.pipelines.settings import PipelinesSection
 from components.applications.pipelines.workflows import RunPolicy
 from components.kubernetes import kube
-from components.kubernetes.crds import CrdBundle, CrdBundleArgs
+from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs
 from components.kubernetes.objects import Scope, space
 from components.substrates.contract import Substrate
@@ -29,16 +29,16 @@ class PipelinesArgs:
     """Arguments of `Pipelines`.
 
     Attributes:
-        substrate: What it runs on.
-        argo: Rendered Argo: definitions, and the controller's role.
-        upstream: Rendered Pipelines: definitions, and the servers' roles.
-        clients: How steps reach the platform's other applications.
-        policy: Bounds of runs.
+        substrate: Substrate that Pipelines runs on.
+        argo: Rendered Argo: CRDs, and the controller's role.
+        upstream: Rendered Pipelines: CRDs, and the servers' roles.
+        clients: Addresses and credentials with which steps reach the other applications.
+        policy: Limits of runs.
         replicas: Pods of the API server.
         server: Requests and limits of the API server.
         controller: Requests and limits of the workflow controller; its memory grows with the runs it keeps.
-        gateway_crds: The Gateway API's definitions.
-        namespaces: Namespace by name of application, for network policies.
+        gateway_crds: The Gateway API's CRDs.
+        namespaces: Namespace of each application, for network policies.
     """
 
     substrate: Substrate
@@ -54,7 +54,7 @@ class PipelinesArgs:
 
 
 class Pipelines(pulumi.ComponentResource):
-    """Pipelines in the namespace `kubeflow`, servers and runs alike.
+    """Pipelines in the namespace `kubeflow`, which holds servers and runs.
 
     Attributes:
         namespace: Namespace of servers and runs.
@@ -73,7 +73,10 @@ class Pipelines(pulumi.ComponentResource):
         def scope(application: str) -> Scope:
             return Scope(application=application, namespace=place, base=child)
 
-        crds = [self._crds(bundle, substrate) for bundle in (args.argo, args.upstream)]
+        crds = [
+            crd_bundle(f"{bundle.name}-crds", bundle, substrate.kubernetes, substrate.kubeconfig, self)
+            for bundle in (args.argo, args.upstream)
+        ]
         keys = [runs.KEYS] if runs.has_static_keys(substrate) else []
         roles = Manifests(
             f"{name}-rights",
@@ -93,22 +96,9 @@ class Pipelines(pulumi.ComponentResource):
         self.namespace, self.url = names.NAMESPACE, names.URL
         self.register_outputs({"url": self.url})
 
-    def _crds(self, bundle: Rendered, substrate: Substrate) -> CrdBundle:
-        return CrdBundle(
-            f"{bundle.name}-crds",
-            CrdBundleArgs(
-                version=bundle.version,
-                sha256=bundle.crds_sha256,
-                path=str(bundle.crds_path),
-                kubeconfig=substrate.kubeconfig,
-            ),
-            # CrdBundle applies the definitions itself; the provider has to be ready first.
-            pulumi.ResourceOptions(parent=self, depends_on=[substrate.kubernetes]),
-        )
-
 
 def declare(context: Context, settings: PipelinesSection) -> Pipelines:
-    """Declare Kubeflow Pipelines as the settings say."""
+    """Declare Kubeflow Pipelines from its settings."""
     tracking, store = context.component(MLflow), context.component(Feast)
     return Pipelines(
         "pipelines",

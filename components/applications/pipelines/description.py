@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines as the rest of the platform sees it."""
+"""Description of Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PIPELINES = Application(
     addresses={"pipelines": Address(path=names.PREFIX, health=names.HEALTH)},
     credentials={"pipelines": names.CLIENT_SECRET},
     flows=names.FLOWS,
-    # Schedules before workflows: one that is left would start another.
+    # Schedules before workflows: a remaining schedule would start another workflow.
     user_objects=(
         UserObjects(
             group="kubeflow.org",
@@ -37,7 +37,7 @@ PIPELINES = Application(
             plural="scheduledworkflows",
             controller="the scheduled workflow controller",
         ),
-        # A workflow goes before its pods: with the pods first, its controller would try their steps again.
+        # A workflow before its pods: if the pods went first, the controller would retry their steps.
         UserObjects(
             group="argoproj.io",
             version="v1alpha1",

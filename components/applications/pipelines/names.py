@@ -1,4 +1,4 @@
-"""Names of Pipelines' parts. Most are built into upstream's binaries, the namespace among them."""
+"""Names of Pipelines' parts. Most of them, and the namespace, are built into upstream's binaries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from components.applications.description import Flow, Route
 from components.substrates.requests import Grant
 
 NAMESPACE = "kubeflow"
-"""Of servers and of runs: without users of its own, the API server starts every run in its own namespace, and drivers
-look for `ml-pipeline.kubeflow` and `metadata-grpc-service.kubeflow`."""
+"""Namespace of servers and runs. In single-user mode the API server starts every run in its own namespace, and drivers
+connect to `ml-pipeline.kubeflow` and `metadata-grpc-service.kubeflow`."""
 
 API_SERVER = "ml-pipeline"
 HTTP_PORT = 8888
@@ -42,7 +42,7 @@ GRANTS = (API_SERVER_GRANT, RUNNER_GRANT)
 
 PREFIX = "/pipelines"
 API = "/apis/v2beta1"
-"""What the Gateway lets through; the older API has endpoints that fetch any URL they are given."""
+"""Path that the Gateway exposes. The older API has endpoints that fetch any URL, so it is left out."""
 
 UPLOAD_SECONDS = 120
 
@@ -71,4 +71,4 @@ FLOWS = (
     Flow(source="pipelines"),
     Flow(source="gateway", to=API_SERVER, port=HTTP_PORT),
 )
-"""Traffic that may enter the namespace: the servers ask nobody in their own namespace for a login."""
+"""Traffic that may enter the namespace; it is limited because the servers require no login inside the cluster."""

@@ -1,4 +1,4 @@
-"""Who may do what in Pipelines' namespace: upstream's roles without what this platform does not use, and the steps'."""
+"""RBAC of Pipelines' namespace: upstream's roles without the rules of unused features, and the role of steps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ RBAC = "rbac.authorization.k8s.io"
 
 UNUSED_GROUPS = frozenset(
     {
-        # Asked only when Pipelines has users of its own.
+        # Needed only in multi-user mode.
         "authentication.k8s.io",
         "authorization.k8s.io",
         "pipelines.kubeflow.org",
-        # No workflow of Pipelines asks for a disruption budget.
+        # No workflow of Pipelines has a disruption budget.
         "policy",
     }
 )
 
 UNUSED_RESOURCES = frozenset({"secrets"})
-"""Argo reads them for artifact repositories, of which there is none; the databases' passwords are among them."""
+"""Argo reads Secrets only for artifact repositories, which are not used; database passwords are among them."""
 
 SUBJECTS: Mapping[str, str] = {
     "ml-pipeline": names.API_SERVER,
@@ -33,7 +33,7 @@ SUBJECTS: Mapping[str, str] = {
 
 
 def narrowed(role: Object) -> Object:
-    """Return a role without the rules that only serve what is not used here."""
+    """Return a role without the rules of unused features."""
     kept: list[Object] = []
     for rule in role["rules"]:
         groups = [group for group in rule["apiGroups"] if group not in UNUSED_GROUPS]
@@ -44,10 +44,10 @@ def narrowed(role: Object) -> Object:
 
 
 def runner_role(secrets: Sequence[str]) -> Object:
-    """Return what a step may do: read its configuration, say how it ended, and make volumes where it asks for any.
+    """Return the role of a step: read its configuration, report its result, and create volumes.
 
     Args:
-        secrets: Secrets that the launcher reads by itself: the object store's keys where there are any.
+        secrets: Secrets that the launcher reads: the object store's keys, or empty with workload identity.
     """
     rules: list[Object] = [
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [names.LAUNCHER_CONFIG], "verbs": ["get"]},
@@ -79,7 +79,7 @@ def objects(upstream: Sequence[Object], runner_secrets: Sequence[str]) -> list[O
         runner_secrets: See `runner_role`.
 
     Raises:
-        ValueError: Upstream's roles are not those that are known here.
+        ValueError: Upstream's roles differ from the roles that this module binds.
     """
     roles = {item["metadata"]["name"]: narrowed(item) for item in upstream if item["kind"] == "Role"}
     if roles.keys() != SUBJECTS.keys():

@@ -1,4 +1,4 @@
-"""What runs find in their namespace: the launcher's configuration, credentials, sizes, an identity."""
+"""Objects that runs need in their namespace: launcher configuration, credentials, default sizes, ServiceAccount."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from components.kubernetes.transformations import Object
 from components.substrates.contract import ObjectStore, Substrate
 
 KEYS = "object-store"
-"""Secret of the object store's variables, as in the namespace of models."""
+"""Secret with the object store's environment variables, as in the namespace `models`."""
 
 ROOT = "v2/artifacts"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """How steps reach the platform's other applications.
+    """Addresses and credentials with which steps reach the other applications.
 
     Attributes:
-        feast_config: Content of the Secret `feast-config` of clients.
+        feast_config: Content of the Secret `feast-config`.
         mlflow_uri: Address of MLflow inside the cluster.
         mlflow_username: Login of steps.
         mlflow_password: Its password, a secret.
@@ -41,11 +41,11 @@ class Clients:
 
 
 def provider(store: ObjectStore, *, static_keys: bool) -> Object:
-    """Return how the launcher reaches the object store.
+    """Return the launcher's configuration of the object store.
 
     Args:
         store: The object store.
-        static_keys: Whether the account's keys are in the Secret; it is the pod's own identity otherwise.
+        static_keys: Whether access keys are in the Secret; otherwise the pod's workload identity is used.
     """
     if not static_keys:
         return {"credentials": {"fromEnv": True}}
@@ -70,12 +70,12 @@ def launcher_config(store: ObjectStore, bucket: str, *, static_keys: bool) -> di
 
 
 def has_static_keys(substrate: Substrate) -> bool:
-    """Whether steps reach the object store with keys of an account instead of their pod's identity."""
+    """Return whether steps use access keys for the object store instead of workload identity."""
     return bool(substrate.object_store.access[names.RUNNER_GRANT.application].secret_environment)
 
 
 def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPolicy) -> list[pulumi.Resource]:
-    """Declare everything a run finds."""
+    """Declare everything that a run needs in its namespace."""
     store = substrate.object_store
     static_keys = has_static_keys(substrate)
     access = store.access[names.RUNNER_GRANT.application]
@@ -112,7 +112,7 @@ def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPol
 
 
 def _runner(scope: Scope) -> k8s.core.v1.ServiceAccount:
-    """Declare the account of steps: its token says to Argo how a step ended, so pods get it."""
+    """Declare the ServiceAccount of steps; pods get its token, with which they report results to Argo."""
     return k8s.core.v1.ServiceAccount(
         names.RUNNER,
         metadata=scope.metadata(names.RUNNER),

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class RunsSection(Section):
-    """Bounds of a run of a pipeline."""
+    """Limits of a run of a pipeline."""
 
-    run_seconds: int = Field(ge=60, description="time after which a run fails, waiting included")
-    step_seconds: int = Field(ge=60, description="time after which a step fails, waiting included")
-    pods_kept_seconds: int = Field(ge=0, description="time that the pods of an ended run stay, for their logs")
-    kept_seconds: int = Field(ge=60, description="time that the workflow of an ended run stays")
-    parallelism: int = Field(ge=1, le=1000, description="most pods of one run at a time")
-    step: Size = Field(description="requests and limits of a step that states none")
+    run_seconds: int = Field(ge=60, description="time limit of a run, waiting included, in seconds")
+    step_seconds: int = Field(ge=60, description="time limit of a step, waiting included, in seconds")
+    pods_kept_seconds: int = Field(ge=0, description="seconds that pods of an ended run are kept, for their logs")
+    kept_seconds: int = Field(ge=60, description="seconds that the workflow of an ended run is kept")
+    parallelism: int = Field(ge=1, le=1000, description="maximum number of pods of one run at a time")
+    step: Size = Field(description="requests and limits of a step that sets none")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> RunsSection:
@@ -35,7 +35,7 @@ class RunsSection(Section):
         return self
 
     def policy(self) -> RunPolicy:
-        """Return the bounds as the component takes them."""
+        """Return the limits as the component takes them."""
         from components.applications.pipelines.workflows import RunPolicy  # settings are read without Pulumi
 
         return RunPolicy(
@@ -52,6 +52,6 @@ class PipelinesSection(Section):
     """Kubeflow Pipelines."""
 
     replicas: int = Field(ge=1, le=10, description="pods of the API server")
-    size: Size = Field(description="of a pod of the API server")
-    controller: Size = Field(description="of the workflow controller; its memory grows with the runs it keeps")
+    size: Size = Field(description="requests and limits of a pod of the API server")
+    controller: Size = Field(description="requests and limits of the workflow controller, which keeps runs in memory")
     runs: RunsSection

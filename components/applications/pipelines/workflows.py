@@ -1,4 +1,4 @@
-"""What Argo's workflow controller is told: how steps run, with which rights and sizes, and how long they stay."""
+"""Configuration of Argo's workflow controller: rights and sizes of steps, time limits and retention of runs."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from components.kubernetes import kube
 from components.kubernetes.transformations import RESTRICTED_POD, Object, requirements
 
 LAUNCHER = "kfp-launcher"
-"""Init container that copies the launcher into the pod of a step."""
+"""Name of the init container that copies the launcher into the pod of a step."""
 
 EXECUTOR = kube.Resources(cpu="10m", memory="32Mi", cpu_limit="500m", memory_limit="256Mi")
-"""Argo's own containers in every pod: one before the step, one beside it."""
+"""Requests and limits of the init container and the sidecar that Argo adds to every pod."""
 
 RESTRICTED_STEP = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-"""What the level `restricted` asks of a container. The root stays writable: what a step writes where is its own."""
+"""Container security of the level `restricted`. The root file system stays writable, because steps write anywhere."""
 
 HOME = {"name": "HOME", "value": "/tmp"}  # noqa: S108 - of the step's own container
-"""Images of steps are not ours, and their user is not in their passwd file."""
+"""The user of a step's image may be missing from its passwd file, so HOME must be set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunPolicy:
-    """Bounds of a run.
+    """Limits of a run.
 
     Attributes:
-        run_seconds: Time after which a run fails, whatever it is doing or waiting for.
-        step_seconds: Time after which a step fails, waiting for a node or an image included.
-        pods_kept_seconds: Time that the pods of an ended run stay, for their logs.
-        run_kept_seconds: Time that the workflow of an ended run stays; the run itself stays in the API.
-        parallelism: Most pods of one run at a time.
-        step: Requests and limits of a step that states none.
+        run_seconds: Time limit of a run, waiting included.
+        step_seconds: Time limit of a step, including the wait for a node or an image.
+        pods_kept_seconds: Time that the pods of an ended run are kept for their logs.
+        run_kept_seconds: Time that the workflow of an ended run is kept; the run itself stays in the API.
+        parallelism: Maximum number of pods of one run at a time.
+        step: Requests and limits of a step that sets none.
     """
 
     run_seconds: int
@@ -47,20 +47,20 @@ class RunPolicy:
 
 
 def launcher_patch() -> str:
-    """Return the patch that restricts the launcher's init container, an expression for Argo.
+    """Return the patch that restricts the launcher's init container, as an Argo expression.
 
-    Upstream's compiler gives that container no security context, and Argo's configuration knows only its own ones.
-    A patch that names a container makes it where there is none, so it may touch only pods of steps, which have the
-    input `pod-spec-patch`.
+    Upstream's compiler sets no security context on that container, and Argo's configuration covers only Argo's own
+    containers. A patch adds the container it names if it is missing, so this one applies only to pods of steps, which
+    have the input `pod-spec-patch`.
     """
     patch = json.dumps({"initContainers": [{"name": LAUNCHER, "securityContext": RESTRICTED_STEP}]}, sort_keys=True)
-    # Two closing braces side by side would end the expression.
+    # Two adjacent closing braces would end the expression.
     patch = re.sub(r"}(?=})", "} ", patch)
     return "{{='pod-spec-patch' in inputs.parameters ? '" + patch + "' : '{}'}}"
 
 
 def workflow_defaults(policy: RunPolicy) -> Object:
-    """Return what every workflow gets that does not say otherwise."""
+    """Return the defaults that Argo applies to every workflow."""
     return {
         "spec": {
             "activeDeadlineSeconds": policy.run_seconds,
@@ -79,12 +79,12 @@ def workflow_defaults(policy: RunPolicy) -> Object:
 
 
 def configuration(policy: RunPolicy, environment: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[dict[str, str]]:
-    """Return the keys of `workflow-controller-configmap`, JSON each.
+    """Return the keys of `workflow-controller-configmap`, each in JSON.
 
-    There is no artifact repository: KFP's launcher moves artifacts itself.
+    There is no artifact repository, because KFP's launcher transfers artifacts itself.
 
     Args:
-        policy: Bounds of runs.
+        policy: Limits of runs.
         environment: Variables of every step.
     """
     return pulumi.Output.all(**environment).apply(lambda known: sections(policy, known))

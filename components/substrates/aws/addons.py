@@ -1,4 +1,4 @@
-"""EKS add-ons: those that nodes need before they join, and those that need nodes."""
+"""EKS add-ons: those that nodes need before they join, and those that run on nodes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from components.substrates.aws.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class Addon:
-    """One add-on.
+    """One EKS add-on.
 
     Attributes:
-        name: AWS's name of it.
+        name: AWS's name of the add-on.
         settings: Its configuration values.
-        service_account: `namespace/name` of the ServiceAccount that needs AWS; none when None.
-        statements: What that may do.
-        managed: AWS managed policies beside it.
+        service_account: `namespace/name` of the ServiceAccount that needs access to AWS; None without access.
+        statements: Permissions of the ServiceAccount.
+        managed: AWS managed policies, in addition to `statements`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Addon:
 BEFORE_NODES = (
     Addon(
         name="vpc-cni",
-        # Prefixes: a node then holds as many pods as it has memory for, not as it has addresses for.
+        # With prefix delegation, memory limits the number of pods on a node, not the number of addresses.
         settings={
             "enableNetworkPolicy": "true",
             "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
@@ -51,7 +51,7 @@ BEFORE_NODES = (
 
 
 def after_nodes(tags: Mapping[str, str]) -> tuple[Addon, ...]:
-    """Return the add-ons that run on nodes; volumes that the CSI driver makes get `tags`."""
+    """Return the add-ons that run on nodes; volumes that the CSI driver creates get `tags`."""
     return (
         Addon(name="coredns", settings={"autoScaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 8}}),
         Addon(
@@ -70,16 +70,16 @@ def after_nodes(tags: Mapping[str, str]) -> tuple[Addon, ...]:
 
 
 def external_dns(zone_id: str, owner: str) -> Addon:
-    """Return the add-on that keeps records of annotated Services in one hosted zone.
+    """Return the add-on that maintains the DNS records of annotated Services in one hosted zone.
 
     Args:
-        zone_id: The hosted zone; it may change no other.
-        owner: Marks its records, so that another cluster's in the same zone are left alone.
+        zone_id: The hosted zone; the add-on may change no other.
+        owner: Mark of its records, so that it leaves alone the records of other clusters in the zone.
     """
     return Addon(
         name="external-dns",
         settings={
-            # By id: a filter by domain has to name the zone, and a host inside of it matches none.
+            # By id, because a domain filter must name the zone and does not match a host inside the zone.
             "extraArgs": [f"--zone-id-filter={zone_id}"],
             "policy": "sync",
             "registry": "txt",
@@ -96,7 +96,7 @@ def external_dns(zone_id: str, owner: str) -> Addon:
                 ],
                 resources=[f"arn:aws:route53:::hostedzone/{zone_id}"],
             ),
-            # Route 53 knows no resource for the listing of zones.
+            # Route 53 has no resource-level permissions for listing zones.
             iam.Statement(actions=["route53:ListHostedZones"], resources=["*"]),
         ],
     )
@@ -107,10 +107,10 @@ class AddonsArgs:
     """Arguments of `Addons`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         cluster: The cluster.
-        addons: What to install.
-        versions: Version by add-on; without one, AWS's default for the cluster's Kubernetes version.
+        addons: Add-ons to install.
+        versions: Version by add-on; by default AWS's default for the cluster's Kubernetes version.
         requires: Resources that must exist first.
     """
 
@@ -122,10 +122,10 @@ class AddonsArgs:
 
 
 class Addons(pulumi.ComponentResource):
-    """Some add-ons of a cluster.
+    """A group of add-ons of a cluster.
 
     Attributes:
-        resources: The add-ons; ready when they are.
+        resources: The add-ons; ready when the add-ons are.
     """
 
     resources: Sequence[pulumi.Resource]

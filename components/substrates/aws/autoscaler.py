@@ -1,4 +1,4 @@
-"""Cluster autoscaler: adds a node when a pod has no room, removes nodes that nobody needs."""
+"""Cluster autoscaler: adds a node when a pod does not fit, removes nodes that are not needed."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class AutoscalerArgs:
     """Arguments of `Autoscaler`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         cluster: The cluster.
-        kubernetes: Its provider.
-        image: Reference of the image.
+        kubernetes: Provider of the cluster.
+        image: Image reference.
     """
 
     site: Site
@@ -45,10 +45,10 @@ class AutoscalerArgs:
 
 
 def statements(site: Site, cluster: str) -> list[iam.Statement]:
-    """Return what the autoscaler may do: see everything, change only the groups of its own cluster."""
+    """Return the autoscaler's permissions: read everything, change only the groups of its own cluster."""
     owned = {"StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster}": "owned"}}
     return [
-        # Auto Scaling and EC2 know no resources for descriptions.
+        # Auto Scaling and EC2 have no resource-level permissions for Describe actions.
         iam.Statement(
             actions=[
                 "autoscaling:DescribeAutoScalingGroups",
@@ -144,7 +144,7 @@ def objects(image: str, cluster: str, region: str) -> list[Object]:
 
 
 class Autoscaler(pulumi.ComponentResource):
-    """The autoscaler and its rights."""
+    """The autoscaler, its IAM role and its Kubernetes RBAC."""
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:aws:Autoscaler", name, None, opts)

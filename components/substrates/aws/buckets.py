@@ -1,4 +1,4 @@
-"""S3 buckets: private, versioned, encrypted, over TLS only, with access logs and an end for old versions."""
+"""S3 buckets: private, versioned, encrypted, over TLS only, with access logs and expiry of old versions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class BucketArgs:
     """Arguments of `Bucket`.
 
     Attributes:
-        site: Where.
-        bucket: Name of the bucket, unique on AWS.
-        key_arn: KMS key that encrypts it; S3's own keys when None (the target of access logs takes no other).
-        log_bucket: Bucket that gets its access logs; None for that bucket itself.
+        site: Account, region and names.
+        bucket: Name of the bucket, unique across AWS.
+        key_arn: KMS key that encrypts it; None for S3's own keys, which the target of access logs requires.
+        log_bucket: Bucket that receives its access logs; None for the bucket itself.
         noncurrent_days: Days after which overwritten and deleted versions expire.
-        expire_days: Days after which objects themselves expire; never when None.
-        statements: Statements of the bucket's policy beside the one that demands TLS.
+        expire_days: Days after which current objects expire; None for no expiry.
+        statements: Statements of the bucket's policy, in addition to the one that requires TLS.
         requires: Resources that must exist first.
     """
 
@@ -44,7 +44,7 @@ def arn(bucket: str) -> str:
 
 
 def tls_only(bucket: str) -> dict[str, Any]:
-    """Return the statement that refuses plain HTTP and anything older than TLS 1.2."""
+    """Return the statement that denies plain HTTP and TLS versions older than 1.2."""
     return {
         "Sid": "DenyInsecureTransport",
         "Effect": "Deny",
@@ -71,11 +71,11 @@ def log_delivery(site: Site, bucket: str) -> dict[str, Any]:
 
 
 class Bucket(pulumi.ComponentResource):
-    """One bucket with everything that belongs to it.
+    """One bucket with its policy, encryption, versioning, logging and lifecycle.
 
     Attributes:
-        name: Its name, from the resource.
-        ready: Resources after which the bucket is as safe as it is meant to be.
+        name: Name of the bucket, an output of the resource.
+        ready: Resources after which all protection of the bucket is in place.
     """
 
     name: pulumi.Output[str]
@@ -87,7 +87,7 @@ class Bucket(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(
             name,
             bucket=args.bucket,
-            # An unprotected environment goes with all that is in it.
+            # Deleting an unprotected environment deletes its objects too.
             force_destroy=not args.site.protect,
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect, depends_on=list(args.requires)),
         )
@@ -104,7 +104,7 @@ class Bucket(pulumi.ComponentResource):
         versions = aws.s3.BucketVersioning(
             name, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=child
         )
-        # One after the other: S3 refuses changes of one bucket's policy and ownership at the same time.
+        # One after the other, because S3 refuses concurrent changes of a bucket's policy and ownership.
         owned = aws.s3.BucketOwnershipControls(
             name,
             bucket=bucket.id,
@@ -137,7 +137,7 @@ class Bucket(pulumi.ComponentResource):
         by_s3 = {"sse_algorithm": "AES256"}
         rule: dict[str, Any] = {
             "apply_server_side_encryption_by_default": by_key if args.key_arn is not None else by_s3,
-            # One call to KMS for many objects.
+            # One KMS call for many objects.
             "bucket_key_enabled": args.key_arn is not None,
         }
         return aws.s3.BucketServerSideEncryptionConfiguration(

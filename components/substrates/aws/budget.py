@@ -1,4 +1,4 @@
-"""Monthly budget of the environment, with alarms on what was spent and on what will be."""
+"""Monthly budget of the environment, with alarms on actual and on forecast cost."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class BudgetArgs:
     """Arguments of `Budget`.
 
     Attributes:
-        site: Where.
-        monthly_usd: What the environment may cost in a month, in US dollars.
-        emails: Who is told.
-        percents: Shares of it, in per cent, at which actual cost raises an alarm.
+        site: Account, region and names.
+        monthly_usd: Monthly limit in US dollars.
+        emails: Recipients of the alarms.
+        percents: Percentages of the limit at which actual cost raises an alarm.
     """
 
     site: Site
@@ -29,7 +29,7 @@ class BudgetArgs:
 
 
 class Budget(pulumi.ComponentResource):
-    """The budget over everything that carries the environment's tag."""
+    """Budget of all resources with the environment's tag."""
 
     def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:aws:Budget", name, None, opts)

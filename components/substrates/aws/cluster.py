@@ -1,4 +1,4 @@
-"""EKS control plane: who reaches it, who may do what, what it encrypts and logs."""
+"""EKS control plane: network access, permissions, encryption and logs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class ClusterArgs:
     """Arguments of `Cluster`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         name: Name of the cluster.
         version: Kubernetes version, major and minor.
         subnets: Private subnets, in at least two zones.
         service_cidr: CIDR of Services.
-        public_cidrs: CIDRs that reach the API server from outside of the VPC; none leaves it private.
-        administrators: ARNs of IAM roles with full access; the one that runs the update must be among them.
+        public_cidrs: CIDRs that may reach the API server from outside the VPC; empty keeps it private.
+        administrators: ARNs of IAM roles with full access; the role that runs the update must be among them.
         key_arn: Key that encrypts Secrets.
-        retention: How the control plane's logs are kept.
+        retention: Retention and encryption of the control plane's logs.
     """
 
     site: Site
@@ -45,14 +45,14 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """The control plane and the access to it.
+    """The control plane and access to it.
 
     Attributes:
-        name: Name of the cluster, known before it exists.
-        resource_name: The same, from the resource: what uses it waits for the cluster.
-        security_group: Security group of control plane and nodes.
+        name: Name of the cluster, known before the cluster exists.
+        resource_name: The same name as an output of the cluster; resources that use it wait for the cluster.
+        security_group: Security group of the control plane and of the nodes.
         kubeconfig: Content of a kubeconfig.
-        access: Resources without which nobody gets in.
+        access: Resources that must exist before anybody can use the API.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         site = args.site
-        # EKS would make the group itself, unencrypted and without an end, were it not there first.
+        # Declared first, because EKS would otherwise create the group itself, unencrypted and without expiry.
         logs = log_group(f"{name}-logs", f"/aws/eks/{args.name}/cluster", args.retention, child)
         role, granted = iam.service_role(
             f"{name}-control-plane",
@@ -85,7 +85,7 @@ class Cluster(pulumi.ComponentResource):
             name=args.name,
             version=args.version,
             role_arn=role.arn,
-            # Add-ons are resources of their own, with versions and settings of their own.
+            # Add-ons are separate resources, with their own versions and settings.
             bootstrap_self_managed_addons=False,
             access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
             deletion_protection=site.protect,

@@ -1,4 +1,4 @@
-"""Administrators' passwords: random, and kept in Secrets Manager for people who must get in when nothing else works."""
+"""Administrators' passwords, kept in Secrets Manager for emergency access."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def stored(
     values: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Keep `values` as one JSON document in Secrets Manager.
+    """Store `values` as one JSON document in Secrets Manager.
 
     Args:
         name: Name of the resources.
-        kept_as: Name below the environment's prefix; not taken from the component's, which code may change.
-        site: Where.
+        kept_as: Name below the environment's prefix. It differs from the component's name, which may change.
+        site: Account, region and names.
         key_arn: Key that encrypts it.
-        values: What to keep.
-        opts: Of the resources.
+        values: Values to store.
+        opts: Options of the resources.
     """
     secret = aws.secretsmanager.Secret(
         name,
         name=f"{site.prefix}/{kept_as}",
         description=f"Administrator: {kept_as} of {site.environment}",
         kms_key_id=key_arn,
-        # Without protection an environment is made and removed at will, and a name in recovery cannot be used again.
+        # No recovery window without protection: the environment is recreated often, and its names must be free.
         recovery_window_in_days=30 if site.protect else 0,
         opts=opts,
     )

@@ -1,4 +1,4 @@
-"""VPC endpoints: S3 without NAT for everybody, other services where settings ask."""
+"""VPC endpoints: S3 without NAT in every stack, other services as settings require."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.substrates.aws.network import Network
+from components.substrates.aws.security_groups import security_group
 from components.substrates.aws.site import Site
 
 
@@ -17,10 +18,10 @@ class EndpointsArgs:
     """Arguments of `Endpoints`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         network: The VPC.
-        cidr: CIDR of the VPC, which may call interface endpoints.
-        interfaces: Services with an endpoint in the private subnets, such as `ecr.api`.
+        cidr: CIDR of the VPC, from which interface endpoints accept connections.
+        interfaces: Services that get an endpoint in the private subnets, such as `ecr.api`.
     """
 
     site: Site
@@ -46,22 +47,14 @@ class Endpoints(pulumi.ComponentResource):
             opts=child,
         )
         if args.interfaces:
-            group = aws.ec2.SecurityGroup(
+            group = security_group(
                 name,
-                name=site.name("endpoints"),
+                site.name("endpoints"),
+                network.vpc_id,
+                port=443,
                 description="HTTPS from the VPC to interface endpoints",
-                vpc_id=network.vpc_id,
-                tags={"Name": site.name("endpoints")},
-                opts=child,
-            )
-            aws.vpc.SecurityGroupIngressRule(
-                name,
-                security_group_id=group.id,
-                description="HTTPS from the VPC",
-                cidr_ipv4=args.cidr,
-                ip_protocol="tcp",
-                from_port=443,
-                to_port=443,
+                ingress="HTTPS from the VPC",
+                source_cidr=args.cidr,
                 opts=child,
             )
             for service in args.interfaces:

@@ -1,4 +1,4 @@
-"""How users reach the Gateway: a network load balancer with a certificate, and a DNS name."""
+"""Users' access to the Gateway: a network load balancer with a certificate, and a DNS name."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class EntranceArgs:
 
     Attributes:
         host: DNS name of the platform.
-        zone_id: Route 53 hosted zone that the name is in.
-        internal: Whether only the VPC, and what is connected to it, reaches the load balancer.
+        zone_id: Route 53 hosted zone that contains the name.
+        internal: Whether only the VPC and networks connected to it can reach the load balancer.
         cidrs: CIDRs that may connect.
-        tags: Tags of the load balancer, which Kubernetes makes and default tags do not reach.
+        tags: Tags of the load balancer; Kubernetes creates it, so default tags do not apply.
     """
 
     host: str
@@ -35,7 +35,7 @@ class EntranceArgs:
 
 
 def balancer_annotations(args: EntranceArgs, certificate_arn: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
-    """Return the annotations of Envoy's Service from which Kubernetes makes the load balancer, and DNS the name."""
+    """Return the annotations of Envoy's Service that configure the load balancer and its DNS name."""
     tags = ",".join(f"{key}={value}" for key, value in sorted(args.tags.items()))
     return {
         f"{ANNOTATION}-type": "nlb",
@@ -51,7 +51,7 @@ def balancer_annotations(args: EntranceArgs, certificate_arn: pulumi.Input[str])
 
 
 class Entrance(pulumi.ComponentResource):
-    """The certificate, proven by DNS; TLS ends at the load balancer."""
+    """The certificate, validated through DNS; the load balancer terminates TLS."""
 
     exposure: GatewayExposure
 

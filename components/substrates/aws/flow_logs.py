@@ -1,4 +1,4 @@
-"""Flow logs of the VPC, to an encrypted log group."""
+"""Flow logs of the VPC, in an encrypted log group."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class FlowLogsArgs:
     """Arguments of `FlowLogs`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         vpc_id: The VPC.
-        retention: How they are kept.
+        retention: Retention and encryption of the logs.
     """
 
     site: Site
@@ -28,7 +28,7 @@ class FlowLogsArgs:
 
 
 class FlowLogs(pulumi.ComponentResource):
-    """Accepted and rejected connections of the VPC, summed up every minute."""
+    """Accepted and rejected connections of the VPC, aggregated every minute."""
 
     def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:aws:FlowLogs", name, None, opts)
@@ -45,7 +45,7 @@ class FlowLogs(pulumi.ComponentResource):
             actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             resources=[args.site.arn("logs", f"log-group:{group_name}:*")],
         )
-        # Flow logs look for their group by its name's beginning, which is a question about all groups.
+        # Flow logs find their log group by a search over all groups.
         find = iam.Statement(actions=["logs:DescribeLogGroups"], resources=["*"])
         granted = aws.iam.RolePolicy(name, name="write", role=role.name, policy=iam.policy([write, find]), opts=child)
         aws.ec2.FlowLog(

@@ -1,4 +1,4 @@
-"""NVIDIA device plugin: tells Kubernetes how many GPUs a node has. Driver and toolkit are in the nodes' image."""
+"""NVIDIA device plugin: reports a node's GPUs to Kubernetes. Driver and toolkit are in the nodes' image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DevicePluginArgs:
 
     Attributes:
         kubernetes: Provider of the cluster.
-        image: Reference of the image.
+        image: Image reference.
     """
 
     kubernetes: k8s.Provider
@@ -38,7 +38,7 @@ def daemon_set(image: str) -> Object:
         "name": NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        # A node whose GPU is gone stays, and says so, instead of the plugin crashing on it.
+        # Without a GPU the plugin reports zero devices instead of crashing.
         "env": [{"name": "FAIL_ON_INIT_ERROR", "value": "false"}],
         "resources": requirements(RESOURCES),
         "securityContext": {
@@ -72,7 +72,7 @@ def daemon_set(image: str) -> Object:
 
 
 class DevicePlugin(pulumi.ComponentResource):
-    """The plugin on every GPU node."""
+    """The device plugin on every GPU node."""
 
     def __init__(self, name: str, args: DevicePluginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:aws:DevicePlugin", name, None, opts)

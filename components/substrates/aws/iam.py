@@ -1,4 +1,4 @@
-"""IAM documents as data, and the roles of AWS's own services."""
+"""IAM policy documents as data, and roles for AWS services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.substrates.aws.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One permission.
+    """One statement of an identity policy.
 
     Attributes:
         actions: Actions, such as `s3:GetObject`.
@@ -47,7 +47,7 @@ def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
 
 
 def service_trust(site: Site, service: str) -> pulumi.Output[str]:
-    """Return a trust policy for an AWS service that acts for this account only (no confused deputy)."""
+    """Return a trust policy for an AWS service, for this account only (prevents the confused deputy problem)."""
     return document(
         [
             {
@@ -61,12 +61,12 @@ def service_trust(site: Site, service: str) -> pulumi.Output[str]:
 
 
 def plain_service_trust(service: str) -> pulumi.Output[str]:
-    """Return a trust policy for a service that sends no source account (EC2, EKS' control plane)."""
+    """Return a trust policy for a service that sends no source account (EC2, EKS control plane)."""
     return document([{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}])
 
 
 def pod_identity_trust(site: Site, cluster: str) -> pulumi.Output[str]:
-    """Return a trust policy for the pods of one cluster, by EKS Pod Identity."""
+    """Return a trust policy for the pods of one cluster, through EKS Pod Identity."""
     return document(
         [
             {
@@ -89,7 +89,7 @@ def service_role(
     managed: Sequence[str],
     opts: pulumi.ResourceOptions,
 ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
-    """Declare a role with AWS managed policies, named by the part of their ARN after `policy/`."""
+    """Declare a role with AWS managed policies, each given as the part of its ARN after `policy/`."""
     role = aws.iam.Role(name, name=role_name, assume_role_policy=trust, opts=opts)
     attachments = [
         aws.iam.RolePolicyAttachment(

@@ -1,4 +1,4 @@
-"""Workload identity: one role for each ServiceAccount, handed to its pods by EKS Pod Identity; no static keys."""
+"""Workload identity: one IAM role per ServiceAccount, assigned by EKS Pod Identity, without static keys."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class PodRoleArgs:
     """Arguments of `PodRole`.
 
     Attributes:
-        site: Where.
-        cluster: Name of the cluster; a plain string, for the trust policy.
-        cluster_name: The same from the cluster's resource, so that the association waits for it.
+        site: Account, region and names.
+        cluster: Name of the cluster as a plain string, for the trust policy.
+        cluster_name: The same name as an output of the cluster, so that the association waits for the cluster.
         namespace: Namespace of the ServiceAccount.
         service_account: ServiceAccount whose pods get the role.
-        statements: What they may do.
-        managed: AWS managed policies beside it, by the part of their ARN after `policy/`.
+        statements: Permissions of the role.
+        managed: AWS managed policies, each given as the part of its ARN after `policy/`.
     """
 
     site: Site
@@ -52,7 +52,7 @@ class PodRole(pulumi.ComponentResource):
             grants.append(
                 aws.iam.RolePolicy(name, name=name, role=role.name, policy=iam.policy(args.statements), opts=child)
             )
-        # After its permissions: a pod that starts with the role must not be refused for a moment.
+        # After the role's permissions, so that a pod never starts with a role that still lacks them.
         self.association = aws.eks.PodIdentityAssociation(
             name,
             cluster_name=args.cluster_name,

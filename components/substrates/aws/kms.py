@@ -1,4 +1,4 @@
-"""KMS keys, rotated every year, each with a policy that names who may use it."""
+"""KMS keys, rotated every year, each with a policy that names its users."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ USE = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "
 
 ROTATION_DAYS = 365
 DELETION_DAYS = 30
-"""The longest that KMS allows: a key that is gone takes all data with it."""
+"""The longest waiting period of KMS: when a key is deleted, all data encrypted with it is lost."""
 
 
 def administrators(site: Site) -> dict[str, Any]:
-    """Return the statement that leaves permissions on the key to the account's IAM policies."""
+    """Return the statement that delegates permissions on the key to the account's IAM policies."""
     return {
         "Sid": "AccountPolicies",
         "Effect": "Allow",
@@ -31,10 +31,10 @@ def administrators(site: Site) -> dict[str, Any]:
 
 
 def through_services(site: Site, services: Sequence[str]) -> list[dict[str, Any]]:
-    """Return statements that let principals of this account use the key through AWS services, and nothing else.
+    """Return statements that let principals of this account use the key only through the given AWS services.
 
-    It is what AWS's own keys (`aws/ebs`) say. Naming the service-linked role of Auto Scaling instead would fail in an
-    account that has not got it yet.
+    The policies of AWS's own keys (`aws/ebs`) do the same. Naming the service-linked role of Auto Scaling instead would
+    fail in an account in which that role does not exist yet.
     """
     via = {
         "StringEquals": {
@@ -71,9 +71,9 @@ class KeyArgs:
     """Arguments of `Key`.
 
     Attributes:
-        site: Where.
-        purpose: What it encrypts; its alias is `alias/<prefix>-<purpose>`.
-        statements: Who may use it beside the account's own IAM policies.
+        site: Account, region and names.
+        purpose: Data that the key encrypts; the alias is `alias/<prefix>-<purpose>`.
+        statements: Statements in addition to the one for the account's IAM policies.
     """
 
     site: Site
@@ -93,7 +93,7 @@ class Key(pulumi.ComponentResource):
             description=f"{args.site.prefix}: {args.purpose}",
             enable_key_rotation=True,
             rotation_period_in_days=ROTATION_DAYS,
-            # Last snapshots are readable for as long as the key can be rescued.
+            # While deletion of the key can be cancelled, final snapshots are readable.
             deletion_window_in_days=DELETION_DAYS if args.site.protect or args.site.final_snapshots else 7,
             policy=iam.document([administrators(args.site), *args.statements]),
             opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
@@ -109,12 +109,12 @@ class Key(pulumi.ComponentResource):
 
 
 class Keys(pulumi.ComponentResource):
-    """The environment's keys: one for each kind of data, so that access to one says nothing about another.
+    """The environment's keys, one for each kind of data, so that access to one kind gives no access to another.
 
     Attributes:
         cluster: Kubernetes Secrets in etcd.
-        volumes: Volumes of nodes and pods, shared file system.
-        data: Databases, online store, object storage, images, stored credentials.
+        volumes: Volumes of nodes and pods, and the shared file system.
+        data: Databases, online store, object storage, images and stored credentials.
         logs: Log groups.
     """
 

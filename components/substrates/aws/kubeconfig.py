@@ -1,4 +1,4 @@
-"""A kubeconfig without a secret in it: whoever holds it proves with his own AWS credentials who he is."""
+"""A kubeconfig without secrets, whose users authenticate with their own AWS credentials."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 
 
 def kubeconfig(*, cluster: str, region: str, endpoint: str, certificate_authority: str) -> str:
-    """Return a kubeconfig (JSON is YAML) that gets its token from `aws eks get-token`.
+    """Return a kubeconfig (JSON is YAML) that gets tokens from `aws eks get-token`.
 
     Args:
         cluster: Name of the cluster.
-        region: Its region.
+        region: Region of the cluster.
         endpoint: URL of the API server.
-        certificate_authority: Base64 of the PEM that signs the API server's certificate.
+        certificate_authority: CA certificate of the API server, PEM in base64.
     """
     command = {
         "apiVersion": "client.authentication.k8s.io/v1",

@@ -1,4 +1,4 @@
-"""Log groups: encrypted, and kept as long as settings say."""
+"""CloudWatch log groups with encryption and expiry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 @dataclass(frozen=True, kw_only=True)
 class LogRetention:
-    """How logs are kept.
+    """Retention and encryption of logs.
 
     Attributes:
         days: Days after which they expire.

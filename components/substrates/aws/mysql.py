@@ -1,4 +1,4 @@
-"""MySQL on RDS for what knows nothing else: TLS for everybody, a database and a login for each application."""
+"""MySQL on RDS for applications that support no other database, over TLS only."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import scripts, verifiers
 from components.substrates.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
 from components.substrates.contract import AUTHORITIES_FILE, MysqlDatabase
-from components.substrates.databases import SCRIPTS as MOUNTED
-from components.substrates.databases import Client, databases_job, equip
+from components.substrates.databases import SCRIPTS, databases_job, declare_inputs, mysql_client, mysql_databases
 
 ENGINE = Engine(
     name="mysql",
@@ -23,24 +21,20 @@ ENGINE = Engine(
         "slow_query_log": "1",
         "log_output": "FILE",
         "long_query_time": "1",
-        # Migrations of Pipelines make triggers and functions while the binary log is on.
+        # Migrations of Pipelines create triggers and functions while the binary log is on.
         "log_bin_trust_function_creators": "1",
     },
 )
-UID = 10004
-"""User of the image `mariadb`."""
-
-SCRIPT = scripts.FOLDER / "mysql.sh"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MysqlArgs:
     """Arguments of `Mysql`.
 
-    Attributes:
-        server: The server.
-        namespace: Namespace of the Job that makes the databases.
-        image: Reference of the image `mariadb`.
+    server: Arguments of the RDS server.
+        namespace: Namespace of the Job that creates the databases.
+        image: Reference of the image `mariadb`, which has the client.
+        databases: Name of the database and of its login, by application.
         databases: Name of the database, and of its login, by application.
     """
 
@@ -51,7 +45,7 @@ class MysqlArgs:
 
 
 class Mysql(pulumi.ComponentResource):
-    """One server; applications cannot reach one another's databases."""
+    """One server with a database and a login for each application; a login reaches only its own database."""
 
     databases: Mapping[str, MysqlDatabase]
 
@@ -60,32 +54,20 @@ class Mysql(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         server = RdsServer(name, args.server, child)
         passwords = {login: password(f"{name}-{login}", child) for login in sorted(args.databases.values())}
-        client = Client(
-            image=args.image,
-            uid=UID,
-            scripts=[SCRIPT],
-            environment={
+        authorities = args.server.authorities
+        client = mysql_client(
+            args.image,
+            {
                 "MYSQL_HOST": server.host,
                 "MYSQL_USER": ADMIN,
-                "MYSQL_AUTHORITIES": f"{MOUNTED}/{AUTHORITIES_FILE}",
+                "MYSQL_AUTHORITIES": f"{SCRIPTS}/{AUTHORITIES_FILE}",
             },
-            password_variable="MYSQL_PWD",  # noqa: S106 - a name
-            verifier=verifiers.mysql_native,
-            files={AUTHORITIES_FILE: args.server.authorities},
+            files={AUTHORITIES_FILE: authorities},
         )
         scope = Scope(application=name, namespace=args.namespace, base=child)
-        equipment = equip(scope, client, server.admin_password)
-        job = databases_job(scope, client, equipment, passwords, [server.instance])
-        self.databases = {
-            application: MysqlDatabase(
-                host=server.host,
-                port=ENGINE.port,
-                name=database,
-                user=database,
-                password=passwords[database],
-                authorities=args.server.authorities,
-                requires=[job],
-            )
-            for application, database in args.databases.items()
-        }
+        inputs = declare_inputs(scope, client, server.admin_password)
+        job = databases_job(scope, client, inputs, passwords, [server.instance])
+        self.databases = mysql_databases(
+            args.databases, passwords, host=server.host, port=ENGINE.port, authorities=authorities, requires=[job]
+        )
         self.register_outputs({})

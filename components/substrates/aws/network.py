@@ -1,4 +1,4 @@
-"""VPC with public, private and database subnets in every zone. Only public subnets have a way in."""
+"""VPC with public, private and database subnets in every zone. Only public subnets are reachable from outside."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ LOAD_BALANCER_TAGS: Mapping[Tier, Mapping[str, str]] = {
     "private": {"kubernetes.io/role/internal-elb": "1"},
     "database": {},
 }
-"""By these tags Kubernetes finds the subnets of load balancers."""
+"""Tags by which Kubernetes finds the subnets of load balancers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Zone:
-    """Subnets in one zone.
+    """Subnets of one availability zone.
 
     Attributes:
         name: Availability zone.
         public: CIDR of load balancers and NAT.
         private: CIDR of nodes and pods.
-        database: CIDR of managed data stores; nothing there reaches the internet.
+        database: CIDR of managed data stores, without a route to the internet.
     """
 
     name: str
@@ -43,10 +43,10 @@ class NetworkArgs:
     """Arguments of `Network`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         cidr: CIDR of the VPC.
-        zones: Subnets by zone, in the order that settings give.
-        nat: One NAT gateway for all zones, or one in each.
+        zones: Subnets by zone, in the order of the settings.
+        nat: One NAT gateway for all zones, or one in each zone.
         cluster: Name of the cluster that uses the subnets.
     """
 
@@ -62,10 +62,10 @@ class Network(pulumi.ComponentResource):
 
     Attributes:
         vpc_id: The VPC.
-        subnets: Subnet ids by tier, one for each zone.
+        subnets: Subnet ids by tier, one per zone.
         private_route_tables: Route tables of the private subnets.
         database_route_table: Route table of the database subnets, local routes only.
-        egress: Resources without which private subnets have no way out.
+        egress: Resources that give private subnets their route to the internet.
     """
 
     vpc_id: pulumi.Output[str]
@@ -87,7 +87,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         self.vpc_id = vpc.id
-        # Whatever forgets to name its security group gets one that allows nothing.
+        # A resource without an explicit security group gets this one, which allows nothing.
         aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags={"Name": args.site.name("default")}, opts=self._child
         )

@@ -1,4 +1,4 @@
-"""Managed node groups: system, CPU and GPU nodes, all from one description."""
+"""Managed node groups for system, CPU and GPU nodes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from components.substrates.aws.site import Site
 GPU_TAINT = "nvidia.com/gpu"
 GPU_LABEL = "mlplatform/accelerator"
 AUTOSCALER_GPU_LABEL = "k8s.amazonaws.com/accelerator"
-"""Label by which the cluster autoscaler tells a GPU node whose GPU is not there yet from one without (README of its AWS
-provider); without it, it adds nodes until the first device plugin has registered."""
+"""Label that tells the cluster autoscaler that a node will have a GPU (README of its AWS provider). Without it, the
+autoscaler adds more nodes until the first device plugin has registered."""
 
 GROUP_LABEL = "mlplatform/node-group"
 
 AMI_TYPES = {False: "AL2023_x86_64_STANDARD", True: "AL2023_x86_64_NVIDIA"}
 TEMPLATE_TAG = "k8s.io/cluster-autoscaler/node-template"
-"""Prefix of the tags by which the autoscaler knows nodes of a group that has none."""
+"""Prefix of the tags that describe a future node of an empty group to the autoscaler."""
 
 ROLE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""No CNI policy: pods of the CNI have a role of their own."""
+"""Without the CNI policy, because the pods of the CNI have their own role."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +34,15 @@ class Group:
     """One node group.
 
     Attributes:
-        name: Its name, and the value of the label `mlplatform/node-group`.
-        instance_types: EC2 types of equal size; several give spot a choice.
-        capacity: Whether AWS may take nodes back.
-        minimum: Least number of nodes.
-        maximum: Greatest number of nodes.
-        initial: Number at creation; the autoscaler's from then on.
+        name: Name of the group, and value of the label `mlplatform/node-group`.
+        instance_types: EC2 types of equal size; with several, AWS can choose among spot markets.
+        capacity: `spot` nodes are cheaper, and AWS may reclaim them.
+        minimum: Minimum number of nodes.
+        maximum: Maximum number of nodes.
+        initial: Number of nodes at creation; the autoscaler changes it afterwards.
         volume_gib: Root volume of a node, in GiB.
-        gpus: NVIDIA GPUs of a node; such nodes are tainted `nvidia.com/gpu`.
-        labels: Further labels.
+        gpus: NVIDIA GPUs per node; nodes with GPUs have the taint `nvidia.com/gpu`.
+        labels: Additional labels.
     """
 
     name: str
@@ -79,14 +79,14 @@ class NodeGroupsArgs:
     """Arguments of `NodeGroups`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         cluster: The cluster.
         version: Kubernetes version of the nodes.
         groups: The groups.
-        subnets: Private subnets, one for each zone.
+        subnets: Private subnets, one per zone.
         key_arn: Key that encrypts root volumes.
-        tags: Tags of instances and volumes, which default tags do not reach.
-        requires: Resources without which nodes cannot join: add-ons, a way out.
+        tags: Tags of instances and volumes, to which default tags do not apply.
+        requires: Resources that nodes need to join: add-ons, a route to the internet.
     """
 
     site: Site
@@ -103,7 +103,7 @@ class NodeGroups(pulumi.ComponentResource):
     """The node groups of a cluster.
 
     Attributes:
-        role_arn: Role of the nodes.
+        role_arn: IAM role of the nodes.
         resources: The groups, by name.
     """
 
@@ -145,7 +145,7 @@ class NodeGroups(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*granted, *args.requires],
-                # The autoscaler's from the first minute on.
+                # The autoscaler changes it after creation.
                 ignore_changes=["scalingConfig.desiredSize"],
             ),
         )
@@ -177,7 +177,7 @@ class NodeGroups(pulumi.ComponentResource):
                     },
                 }
             ],
-            # One hop: pods cannot reach the node's own credentials.
+            # A hop limit of one keeps pods from the node's own credentials.
             metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
             monitoring={"enabled": True},
             tag_specifications=[

@@ -1,4 +1,4 @@
-"""The platform's buckets, and the roles of the applications that use them."""
+"""The platform's buckets on S3, and the IAM roles of the applications that use them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ObjectStorageArgs:
     """Arguments of `ObjectStorage`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         cluster: Cluster whose pods use the buckets.
         key_arn: Key that encrypts them.
-        noncurrent_days: Days that overwritten and deleted objects can still be brought back.
-        log_days: Days that access logs are kept.
-        grants: What the applications ask for.
+        noncurrent_days: Days for which overwritten and deleted objects can be restored.
+        log_days: Retention of access logs in days.
+        grants: Access that the applications request.
     """
 
     site: Site
@@ -41,14 +41,14 @@ class ObjectStorageArgs:
 
 
 def bucket_name(site: Site, purpose: str) -> str:
-    """Return a bucket's name; the account makes it unique on AWS."""
+    """Return a bucket's name, which includes the account to be unique across AWS."""
     return f"{site.prefix}-{purpose}-{site.account}"
 
 
 def statements(
     grant: Grant, names: Mapping[BucketPurpose, str], key_arn: pulumi.Input[str], region: str
 ) -> list[iam.Statement]:
-    """Return what `grant` allows: the named buckets, and their key through S3 alone."""
+    """Return the permissions of `grant`: its buckets, and their KMS key through S3 only."""
     readable = sorted({names[purpose] for purpose in (*grant.read_write, *grant.read_only)})
     writable = sorted(names[purpose] for purpose in grant.read_write)
     found = [
@@ -63,7 +63,7 @@ def statements(
 
 
 class ObjectStorage(pulumi.ComponentResource):
-    """A bucket for each purpose, one for access logs, and a role for each grant; no keys anywhere."""
+    """A bucket for each purpose, one for access logs, and a role for each grant, without access keys."""
 
     store: ObjectStore
 

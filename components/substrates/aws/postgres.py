@@ -1,20 +1,23 @@
-"""Postgres on RDS: TLS for everybody, a database and a login for each application."""
+"""Postgres on RDS, over TLS only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import pulumi
 
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import scripts, verifiers
 from components.substrates.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
 from components.substrates.contract import AUTHORITIES_FILE, SqlDatabase
-from components.substrates.databases import SCRIPTS as MOUNTED
-from components.substrates.databases import Client, databases_job, equip
+from components.substrates.databases import (
+    SCRIPTS,
+    databases_job,
+    declare_inputs,
+    postgres_client,
+    postgres_databases,
+    postgres_login,
+)
 
 ENGINE = Engine(
     name="postgres",
@@ -27,11 +30,6 @@ ENGINE = Engine(
         "log_min_duration_statement": "1000",
     },
 )
-SSL_MODE: Literal["verify-full"] = "verify-full"
-UID = 10002
-"""User of the image `postgres`."""
-
-SCRIPTS: Sequence[Path] = (scripts.FOLDER / "databases.sh", scripts.FOLDER / "database.sql")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +37,9 @@ class PostgresArgs:
     """Arguments of `Postgres`.
 
     Attributes:
-        server: The server.
-        namespace: Namespace of the Job that makes the databases.
-        image: Reference of the image `postgres`.
+        server: Arguments of the RDS server.
+        namespace: Namespace of the Job that creates the databases.
+        image: Reference of the image `postgres`, which has the client.
         applications: Applications that get a database.
     """
 
@@ -51,13 +49,8 @@ class PostgresArgs:
     applications: Sequence[str]
 
 
-def login(application: str) -> str:
-    """Return the name of an application's database and login: an SQL identifier that needs no quotes."""
-    return application.replace("-", "_")
-
-
 class Postgres(pulumi.ComponentResource):
-    """One server; applications cannot reach one another's databases."""
+    """One server with a database and a login for each application; a login reaches only its own database."""
 
     databases: Mapping[str, SqlDatabase]
 
@@ -65,36 +58,23 @@ class Postgres(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         server = RdsServer(name, args.server, child)
-        passwords = {login(application): password(f"{name}-{application}", child) for application in args.applications}
-        client = Client(
-            image=args.image,
-            uid=UID,
-            scripts=SCRIPTS,
-            environment={
+        passwords = {application: password(f"{name}-{application}", child) for application in args.applications}
+        authorities = args.server.authorities
+        client = postgres_client(
+            args.image,
+            {
                 "PGHOST": server.host,
                 "PGUSER": ADMIN,
-                "PGSSLMODE": SSL_MODE,
-                "PGSSLROOTCERT": f"{MOUNTED}/{AUTHORITIES_FILE}",
-                "PGCONNECT_TIMEOUT": "5",
+                "PGSSLMODE": "verify-full",
+                "PGSSLROOTCERT": f"{SCRIPTS}/{AUTHORITIES_FILE}",
             },
-            password_variable="PGPASSWORD",  # noqa: S106 - a name
-            verifier=verifiers.scram,
-            files={AUTHORITIES_FILE: args.server.authorities},
+            files={AUTHORITIES_FILE: authorities},
         )
         scope = Scope(application=name, namespace=args.namespace, base=child)
-        equipment = equip(scope, client, server.admin_password)
-        job = databases_job(scope, client, equipment, passwords, [server.instance])
-        self.databases = {
-            application: SqlDatabase(
-                host=server.host,
-                port=ENGINE.port,
-                name=login(application),
-                user=login(application),
-                password=passwords[login(application)],
-                ssl_mode=SSL_MODE,
-                authorities=args.server.authorities,
-                requires=[job],
-            )
-            for application in args.applications
-        }
+        inputs = declare_inputs(scope, client, server.admin_password)
+        logins = {postgres_login(application): value for application, value in passwords.items()}
+        job = databases_job(scope, client, inputs, logins, [server.instance])
+        self.databases = postgres_databases(
+            passwords, host=server.host, port=ENGINE.port, authorities=authorities, requires=[job]
+        )
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""One RDS server: in the database subnets, encrypted, backed up, reached over TLS by the cluster's nodes only."""
+"""One RDS server in the database subnets: encrypted, backed up, reachable over TLS from the cluster's nodes only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from components.kubernetes.objects import password
 from components.substrates.aws import iam
 from components.substrates.aws.credentials import stored
 from components.substrates.aws.logs import LogRetention, log_group
+from components.substrates.aws.security_groups import security_group
 from components.substrates.aws.site import Site
 from components.substrates.aws.snapshots import final_snapshot
 
@@ -20,7 +21,7 @@ ADMIN = "administrator"
 CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
 BACKUP_WINDOW = "02:00-03:00"
 MAINTENANCE_WINDOW = "sun:03:30-sun:04:30"
-"""Both in UTC; they may not overlap."""
+"""Daily backup and weekly maintenance in UTC; the two windows must not overlap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +29,10 @@ class Engine:
     """A database engine on RDS.
 
     Attributes:
-        name: RDS' name of it.
+        name: Name of the engine on RDS.
         port: TCP port.
-        logs: Logs that go to CloudWatch.
-        parameters: Parameters that make it safe.
+        logs: Logs that are exported to CloudWatch.
+        parameters: Parameters that enforce TLS and logging.
     """
 
     name: Literal["postgres", "mysql"]
@@ -47,14 +48,14 @@ class Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSize:
-    """What settings say about one server.
+    """Version, size and availability of one server, from settings.
 
     Attributes:
-        version: Major version (Postgres `17`, MySQL `8.4`); minor ones come in the maintenance window.
-        instance_class: Such as `db.m7g.large`.
+        version: Major version (Postgres `17`, MySQL `8.4`); RDS installs minor versions in the maintenance window.
+        instance_class: Instance class, such as `db.m7g.large`.
         storage_gib: Storage at creation, in GiB.
-        max_storage_gib: Storage up to which it grows by itself, in GiB.
-        multi_az: Whether a standby waits in another zone.
+        max_storage_gib: Limit up to which RDS grows the storage, in GiB.
+        multi_az: Whether there is a standby in another zone.
         backup_days: Days of point-in-time recovery.
     """
 
@@ -71,15 +72,15 @@ class RdsServerArgs:
     """Arguments of `RdsServer`.
 
     Attributes:
-        site: Where.
-        engine: What runs.
-        size: How large, how available.
+        site: Account, region and names.
+        engine: Database engine.
+        size: Version, size and availability.
         vpc_id: The VPC.
         subnets: Database subnets.
         node_security_group: Security group that may connect.
         key_arn: Key that encrypts storage, insights and the administrator's password.
-        authorities: Certificates (PEM) of the region's authorities, CERTIFICATE_AUTHORITY's among them.
-        retention: How its logs are kept.
+        authorities: Certificates (PEM) of the region's authorities, with that of CERTIFICATE_AUTHORITY.
+        retention: Retention and encryption of its logs.
     """
 
     site: Site
@@ -94,12 +95,12 @@ class RdsServerArgs:
 
 
 class RdsServer(pulumi.ComponentResource):
-    """The server.
+    """One database server.
 
     Attributes:
         host: DNS name.
         admin_password: Password of ADMIN, a secret.
-        instance: The server itself.
+        instance: The RDS instance.
     """
 
     host: pulumi.Output[str]
@@ -124,12 +125,12 @@ class RdsServer(pulumi.ComponentResource):
         family = engine.family(size.version)
         parameters = aws.rds.ParameterGroup(
             name,
-            # A new major version is a new group beside the old one, which the server leaves only then.
+            # A new major version creates a new group; the server switches to it during the upgrade.
             name=f"{identifier}-{family.replace('.', '-')}",
             family=family,
             description=f"TLS only, for {site.prefix}",
             parameters=[{"name": key, "value": value} for key, value in sorted(engine.parameters.items())],
-            # Never the old one first: a group that the server still uses cannot be deleted.
+            # Create the new group first: a group that the server still uses cannot be deleted.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         self.instance, self.host = self._instance(name, identifier, args, subnets, parameters)
@@ -145,7 +146,7 @@ class RdsServer(pulumi.ComponentResource):
     ) -> tuple[aws.rds.Instance, pulumi.Output[str]]:
         site, engine, size = args.site, args.engine, args.size
         child = pulumi.ResourceOptions(parent=self)
-        # RDS would make the groups itself, unencrypted and without an end.
+        # RDS would otherwise create the groups itself, unencrypted and without expiry.
         logs = [
             log_group(f"{name}-{log}", f"/aws/rds/instance/{identifier}/{log}", args.retention, child)
             for log in engine.logs
@@ -180,7 +181,7 @@ class RdsServer(pulumi.ComponentResource):
             backup_retention_period=size.backup_days,
             backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
-            # Where data is protected, what restarts or fails over the server waits for the maintenance window.
+            # Where data is protected, changes that restart or fail over the server wait for the maintenance window.
             apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             copy_tags_to_snapshot=True,
@@ -203,23 +204,13 @@ class RdsServer(pulumi.ComponentResource):
         return instance, instance.address
 
     def _security_group(self, name: str, identifier: str, args: RdsServerArgs) -> pulumi.Output[str]:
-        child = pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
+        return security_group(
             name,
-            name=identifier,
+            identifier,
+            args.vpc_id,
+            port=args.engine.port,
             description=f"{args.engine.name} from the cluster's nodes",
-            vpc_id=args.vpc_id,
-            tags={"Name": identifier},
-            opts=child,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            name,
-            security_group_id=group.id,
-            description=f"{args.engine.name} from nodes",
-            referenced_security_group_id=args.node_security_group,
-            ip_protocol="tcp",
-            from_port=args.engine.port,
-            to_port=args.engine.port,
-            opts=child,
-        )
-        return group.id
+            ingress=f"{args.engine.name} from nodes",
+            source_group=args.node_security_group,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).id

@@ -1,4 +1,4 @@
-"""Online store on ElastiCache: TLS and AUTH, replicas with automatic failover where settings ask."""
+"""Online store on ElastiCache: TLS and AUTH, with replicas and automatic failover as settings require."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from components.kubernetes.objects import password
 from components.substrates.aws.credentials import stored
 from components.substrates.aws.logs import LogRetention, log_group
+from components.substrates.aws.security_groups import security_group
 from components.substrates.aws.site import Site
 from components.substrates.aws.snapshots import final_snapshot
 from components.substrates.contract import Redis as RedisAccess
@@ -26,16 +27,16 @@ class RedisArgs:
     """Arguments of `Redis`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         version: Redis version, major and minor.
-        node_type: Such as `cache.m7g.large`.
-        replicas: Replicas beside the primary; with any, failover is automatic and over zones.
-        snapshot_days: Days that daily snapshots are kept.
+        node_type: Node type, such as `cache.m7g.large`.
+        replicas: Replicas of the primary; with at least one, failover is automatic and across zones.
+        snapshot_days: Retention of daily snapshots in days.
         vpc_id: The VPC.
         subnets: Database subnets.
         node_security_group: Security group that may connect.
-        key_arn: Key that encrypts data at rest and the stored token.
-        retention: How its logs are kept.
+        key_arn: Key that encrypts data at rest and the stored AUTH token.
+        retention: Retention and encryption of its logs.
     """
 
     site: Site
@@ -74,9 +75,9 @@ class Redis(pulumi.ComponentResource):
             name=f"{title}-{family}",
             family=family,
             description=f"Never evict, for {site.prefix}",
-            # An evicted feature row would read as an unknown entity and turn into a silently wrong prediction.
+            # An evicted feature row would look like an unknown entity and silently cause a wrong prediction.
             parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
-            # Never the old one first: a group that the servers still use cannot be deleted.
+            # Create the new group first: a group that the servers still use cannot be deleted.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         logs = {
@@ -102,7 +103,7 @@ class Redis(pulumi.ComponentResource):
             parameter_group_name=parameters.name,
             subnet_group_name=subnets.name,
             security_group_ids=[self._security_group(name, title, args)],
-            # Where data is protected, what fails over the primary waits for the maintenance window.
+            # Where data is protected, changes that fail over the primary wait for the maintenance window.
             apply_immediately=not site.protect,
             auto_minor_version_upgrade=True,
             maintenance_window=MAINTENANCE_WINDOW,
@@ -126,23 +127,13 @@ class Redis(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _security_group(self, name: str, title: str, args: RedisArgs) -> pulumi.Output[str]:
-        child = pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
+        return security_group(
             name,
-            name=title,
+            title,
+            args.vpc_id,
+            port=PORT,
             description="Redis from the cluster's nodes",
-            vpc_id=args.vpc_id,
-            tags={"Name": title},
-            opts=child,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            name,
-            security_group_id=group.id,
-            description="Redis from nodes",
-            referenced_security_group_id=args.node_security_group,
-            ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
-            opts=child,
-        )
-        return group.id
+            ingress="Redis from nodes",
+            source_group=args.node_security_group,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).id

@@ -1,4 +1,4 @@
-"""ECR repositories for the platform's own images: scanned when pushed, tags never moved, encrypted."""
+"""ECR repositories for the platform's own images: scanned on push, with immutable tags, encrypted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pulumi_aws as aws
 from components.substrates.aws.site import Site
 
 KEPT_IMAGES = 30
-"""Images of a repository that are kept; tags are content hashes, so older ones can be built again."""
+"""Images that a repository keeps; tags are content hashes, so older images can be built again."""
 
 
 def registry_url(site: Site) -> str:
-    """Return what stands before an image's name in its reference."""
+    """Return the registry and path of the environment's images, without a trailing slash."""
     return f"{site.account}.dkr.ecr.{site.region}.amazonaws.com/{site.prefix}"
 
 
 def expiry(kept: int) -> str:
-    """Return a lifecycle policy that keeps the newest images."""
+    """Return a lifecycle policy that keeps the newest `kept` images."""
     rule = {
         "rulePriority": 1,
         "description": f"keep the {kept} newest",
@@ -36,9 +36,9 @@ class RegistryArgs:
     """Arguments of `Registry`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         images: Names of the images.
-        key_arn: Key that encrypts them.
+        key_arn: Key that encrypts the images.
     """
 
     site: Site
@@ -58,7 +58,7 @@ class Registry(pulumi.ComponentResource):
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration={"scan_on_push": True},
                 encryption_configurations=[{"encryption_type": "KMS", "kms_key": args.key_arn}],
-                # Images are built again from this repository; they are no data.
+                # Images can be built again, so deleting a repository loses no data.
                 force_delete=not args.site.protect,
                 opts=pulumi.ResourceOptions(parent=self, protect=args.site.protect),
             )

@@ -1,4 +1,4 @@
-"""What every AWS resource of one environment shares: account, region, names, and whether data is protected."""
+"""Account, region, naming and data protection, which all AWS resources of one environment share."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One environment's place on AWS. All names are fixed, so that a first preview knows them.
+    """Account, region and naming of one environment. All names are fixed, so that the first preview knows them.
 
     Attributes:
         environment: Name of the environment; part of every name.
         account: Account id, 12 digits.
         region: Region, such as `eu-central-1`.
-        protect: Whether resources that hold data refuse to be deleted, by Pulumi and by AWS.
-        final_snapshots: Whether databases and Redis leave a last snapshot when they go; apart from `protect`, which is
-            off by the time that anything can go.
+        protect: Whether Pulumi and AWS refuse to delete resources that hold data.
+        final_snapshots: Whether databases and Redis keep a final snapshot when they are deleted. Separate from
+            `protect`, which must be off before they can be deleted.
     """
 
     environment: str
@@ -26,11 +26,11 @@ class Site:
 
     @property
     def prefix(self) -> str:
-        """Return what every name begins with."""
+        """Return the prefix of every name."""
         return f"mlplatform-{self.environment}"
 
     def name(self, part: str) -> str:
-        """Return the name of a part."""
+        """Return the prefixed name of a part."""
         return f"{self.prefix}-{part}"
 
     def arn(self, service: str, resource: str) -> str:

@@ -1,4 +1,4 @@
-"""Volumes for pods: encrypted gp3 by default, and a shared file system (EFS) for volumes of many nodes."""
+"""Volumes for pods: encrypted gp3 by default, and a shared file system (EFS) for volumes that several nodes use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.substrates.aws import iam
+from components.substrates.aws.security_groups import security_group
 from components.substrates.aws.site import Site
 from components.substrates.contract import StorageClasses
 
@@ -22,12 +23,12 @@ class VolumesArgs:
     """Arguments of `Volumes`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         kubernetes: Provider of the cluster.
         vpc_id: The VPC.
-        subnets: Private subnets, where nodes mount the shared file system.
+        subnets: Private subnets, in which nodes mount the shared file system.
         node_security_group: Security group of the nodes.
-        key_arn: Key that encrypts everything.
+        key_arn: Key that encrypts volumes and file system.
     """
 
     site: Site
@@ -39,10 +40,10 @@ class VolumesArgs:
 
 
 def mounts_with_tls(arn: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Return the file system's policy: whoever reaches a mount target may use it, nobody without TLS.
+    """Return the file system's policy: allow clients that reach a mount target, and require TLS.
 
-    With a policy of its own a file system no longer lets everybody in by itself; its mount targets' security group is
-    what says who reaches them.
+    A file system with a policy no longer allows all clients by default. The security group of the mount targets decides
+    who can reach them.
     """
     return iam.document(
         [
@@ -67,7 +68,7 @@ def mounts_with_tls(arn: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 class Volumes(pulumi.ComponentResource):
-    """The StorageClasses and what is behind them."""
+    """The StorageClasses, and the file system behind the shared one."""
 
     classes: StorageClasses
 
@@ -82,7 +83,7 @@ class Volumes(pulumi.ComponentResource):
             parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": args.key_arn},
             allow_volume_expansion=True,
             reclaim_policy="Delete",
-            # A volume is made where its pod is, not where there is no room for it.
+            # Create a volume in the zone of its pod, not in a zone in which the pod does not fit.
             volume_binding_mode="WaitForFirstConsumer",
             opts=kubernetes,
         )
@@ -109,22 +110,14 @@ class Volumes(pulumi.ComponentResource):
     def _file_system(self, name: str, args: VolumesArgs) -> tuple[aws.efs.FileSystem, list[pulumi.Resource]]:
         child = pulumi.ResourceOptions(parent=self)
         label, title = f"{name}-shared", args.site.name("shared")
-        group = aws.ec2.SecurityGroup(
+        group = security_group(
             label,
-            name=title,
+            title,
+            args.vpc_id,
+            port=NFS,
             description="NFS from nodes to the shared file system",
-            vpc_id=args.vpc_id,
-            tags={"Name": title},
-            opts=child,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            label,
-            security_group_id=group.id,
-            description="NFS from nodes",
-            referenced_security_group_id=args.node_security_group,
-            ip_protocol="tcp",
-            from_port=NFS,
-            to_port=NFS,
+            ingress="NFS from nodes",
+            source_group=args.node_security_group,
             opts=child,
         )
         system = aws.efs.FileSystem(

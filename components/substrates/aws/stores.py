@@ -1,4 +1,4 @@
-"""The managed data stores of one environment, as the platform's applications see them."""
+"""The managed data stores of one environment, as the applications see them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from components.substrates.contract import Redis as RedisAccess
 from components.substrates.requests import Requests
 
 NAMESPACE = "data"
-"""Namespace of the Jobs that make databases; the stores themselves are outside of the cluster."""
+"""Namespace of the Jobs that create databases; the stores themselves are outside the cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisSize:
-    """What settings say about the online store; see `RedisArgs`."""
+    """Version, size and availability of the online store, from settings; see `RedisArgs`."""
 
     version: str
     node_type: str
@@ -41,12 +41,12 @@ class StoresArgs:
     """Arguments of `Stores`.
 
     Attributes:
-        site: Where.
+        site: Account, region and names.
         postgres: Size of Postgres.
         mysql: Size of MySQL.
         redis: Size of Redis.
         authorities: Certificates (PEM) of the authorities that sign the certificates of Postgres and MySQL.
-        requests: What the applications ask of the substrate.
+        requests: Databases that the applications request.
     """
 
     site: Site

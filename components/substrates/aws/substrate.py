@@ -1,4 +1,4 @@
-"""The AWS substrate: one VPC, one EKS cluster and the managed services that the platform needs from below."""
+"""The AWS substrate: one VPC, one EKS cluster and the managed services of the platform."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from components.substrates.contract import ImageCatalog, Substrate
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """What settings say about the cluster; see `ClusterArgs`, `AddonsArgs` and `NodeGroupsArgs`."""
+    """Settings of the cluster; see `ClusterArgs`, `AddonsArgs` and `NodeGroupsArgs`."""
 
     version: str
     service_cidr: str
@@ -48,19 +48,19 @@ class AwsSubstrateArgs:
     """Arguments of `AwsSubstrate`.
 
     Attributes:
-        site: Where.
-        tags: Tags of everything, by which costs are split.
+        site: Account, region and names.
+        tags: Tags of all resources, by which costs are allocated.
         network: The VPC.
-        interface_endpoints: Services with an endpoint in the private subnets.
+        interface_endpoints: Services that get an endpoint in the private subnets.
         cluster: The cluster.
         stores: Postgres, MySQL and Redis.
-        noncurrent_days: Days that overwritten and deleted objects can still be brought back.
-        log_days: Days that logs are kept.
-        entrance: How users reach the platform.
-        budget: What it may cost.
+        noncurrent_days: Days for which overwritten and deleted objects can be restored.
+        log_days: Retention of logs in days.
+        entrance: Users' access to the platform.
+        budget: Monthly limit and recipients of alarms.
         images: References of images.
-        registry: Registry that the stack names; None for the environment's own.
-        repositories: Names of the images that the environment's own registry holds; none with another registry.
+        registry: Registry in the stack's settings; None for the environment's own.
+        repositories: Images for which the environment's own registry has a repository; empty with another registry.
     """
 
     site: Site
@@ -79,7 +79,7 @@ class AwsSubstrateArgs:
 
 
 class AwsSubstrate(pulumi.ComponentResource):
-    """Everything below the platform, in one account and region."""
+    """Everything that the platform runs on, in one account and region."""
 
     substrate: Substrate
 
@@ -88,7 +88,7 @@ class AwsSubstrate(pulumi.ComponentResource):
         provider = aws.Provider(
             "aws",
             region=args.site.region,
-            # The last net: credentials of another account change nothing, whoever runs the program.
+            # Last safeguard: the provider refuses credentials of another account.
             allowed_account_ids=[args.site.account],
             default_tags={"tags": dict(args.tags)},
             opts=pulumi.ResourceOptions(parent=self),
@@ -101,9 +101,9 @@ class AwsSubstrate(pulumi.ComponentResource):
         kubernetes = kubernetes_provider(
             "kubernetes",
             cluster.kubeconfig,
-            # By name and not by address, so that no change of the kubeconfig replaces what runs in the cluster.
+            # The ARN, not the address, so that a changed kubeconfig replaces nothing in the cluster.
             args.site.arn("eks", f"cluster/{cluster.name}"),
-            # Nothing goes into the cluster before it can run pods, and everything leaves it before they are gone.
+            # Objects are created when the cluster can run pods, and deleted before it no longer can.
             pulumi.ResourceOptions(parent=self, depends_on=[*ready, *cluster.access]),
         )
         volumes = Volumes(

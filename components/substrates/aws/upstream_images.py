@@ -1,4 +1,4 @@
-"""References of the images that only AWS needs: upstream's own, or copies of them in a stack's registry."""
+"""References of images that only AWS stacks use: upstream's own, or copies of them in a stack's registry."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TABLE = Path(__file__).with_name("images.yaml")
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamImage:
-    """One image as upstream publishes it.
+    """An image as upstream publishes it.
 
     Attributes:
         source: Registry, path and name.
         tag: Upstream's tag, for people.
-        digest: Digest of the list of all platforms (`sha256:...`): what is pulled.
+        digest: Digest of the multi-platform index (`sha256:...`), by which the image is pulled.
     """
 
     source: str
@@ -27,19 +27,19 @@ class UpstreamImage:
     digest: str
 
     def at(self, registry: str | None) -> str:
-        """Return the reference with tag and without digest; in `registry` where there is one."""
+        """Return the reference with tag and without digest, in `registry` unless it is None."""
         place = self.source if registry is None else f"{registry.rstrip('/')}/{self.source.rpartition('/')[-1]}"
         return f"{place}:{self.tag}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """One image that a registry needs.
+    """An upstream image that a registry must hold.
 
     Attributes:
         source: Upstream's reference by digest.
-        target: Reference with tag in the registry. What is copied must keep its digest, for all platforms
-            (`skopeo copy --all --preserve-digests`): pods name it.
+        target: Reference with tag in the registry. Copy all platforms and preserve the digest, because pods name it:
+            `skopeo copy --all --preserve-digests`.
     """
 
     source: str
@@ -52,16 +52,16 @@ def _table() -> Mapping[str, UpstreamImage]:
 
 
 def upstream_image(name: str, registry: str | None) -> str:
-    """Return the reference of an image that a pod names, with tag and digest.
+    """Return the reference of an image, with tag and digest, as pods name it.
 
     Args:
-        name: Key of images.yaml.
-        registry: Registry and path that all images are pulled from; upstream's own when None.
+        name: Key in images.yaml.
+        registry: Registry and path from which all images are pulled; upstream's own when None.
     """
     image = _table()[name]
     return f"{image.at(registry)}@{image.digest}"
 
 
 def upstream_copies(registry: str) -> Sequence[Copy]:
-    """Return what a registry that stands in for all others must hold of upstream's images."""
+    """Return the upstream images that a registry which replaces all others must hold."""
     return [Copy(source=f"{image.source}@{image.digest}", target=image.at(registry)) for image in _table().values()]

@@ -1,4 +1,4 @@
-"""The substrate of one machine: databases, online store and object store in the cluster itself."""
+"""The substrate of one machine: databases, online store and object store inside the cluster."""
 
 from components.substrates.local.substrate import LocalSubstrate, LocalSubstrateArgs
 

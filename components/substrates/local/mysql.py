@@ -1,4 +1,4 @@
-"""MariaDB on one volume, with a database and a login for each application that knows only MySQL."""
+"""MariaDB on one volume, for applications that support only MySQL."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import scripts, verifiers
 from components.substrates.contract import MysqlDatabase
-from components.substrates.databases import Client, Equipment, databases_job, equip
+from components.substrates.databases import (
+    MYSQL_UID,
+    JobInputs,
+    databases_job,
+    declare_inputs,
+    mysql_client,
+    mysql_databases,
+)
 
 PORT = 3306
-UID = 10004
-"""User of the image `mariadb`."""
-
 ADMIN = "root"
-SCRIPT = scripts.FOLDER / "mysql.sh"
 
 SERVER_SETTINGS: Mapping[str, str] = {
     "innodb-buffer-pool-size": "96M",
     "max-connections": "200",
-    # A client that was killed (a node gone, a network cut) must not hold its locks for the default eight hours.
+    # A killed client (lost node, cut network) must not hold its locks for the default of eight hours.
     "wait-timeout": "600",
 }
 
@@ -34,12 +36,12 @@ class MysqlArgs:
     """Arguments of `Mysql`.
 
     Attributes:
-        namespace: Namespace to run in.
+        namespace: Namespace of the server.
         image: Reference of the image `mariadb`.
         storage_class: StorageClass of the volume.
         size: Size of the volume, a Kubernetes quantity.
         resources: Requests and limits of the server.
-        databases: Name of the database, and of its login, by application.
+        databases: Name of the database and of its login, by application.
     """
 
     namespace: Space
@@ -51,7 +53,7 @@ class MysqlArgs:
 
 
 class Mysql(pulumi.ComponentResource):
-    """One server; applications cannot reach one another's databases."""
+    """One server with a database and a login for each application; a login reaches only its own database."""
 
     databases: Mapping[str, MysqlDatabase]
 
@@ -62,42 +64,24 @@ class Mysql(pulumi.ComponentResource):
         admin_password = password("mysql-admin", child)
         passwords = {application: password(f"mysql-{application}", child) for application in args.databases}
         host = f"mysql.{args.namespace.name}.svc"
-        client = Client(
-            image=args.image,
-            uid=UID,
-            scripts=[SCRIPT],
-            environment={"MYSQL_HOST": host, "MYSQL_USER": ADMIN},
-            password_variable="MYSQL_PWD",  # noqa: S106 - a name
-            verifier=verifiers.mysql_native,
-        )
-        equipment = equip(scope, client, admin_password)
+        client = mysql_client(args.image, {"MYSQL_HOST": host, "MYSQL_USER": ADMIN})
+        inputs = declare_inputs(scope, client, admin_password)
         scope.service(PORT, protocol="tcp")
         server = scope.stateful_set(
-            self._server(args, equipment, kube.secrets_digest(admin_password)),
+            self._server(args, inputs, kube.secrets_digest(admin_password)),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
         logins = {args.databases[application]: value for application, value in passwords.items()}
-        databases = databases_job(scope, client, equipment, logins, [server])
-        self.databases = {
-            application: MysqlDatabase(
-                host=host,
-                port=PORT,
-                name=database,
-                user=database,
-                password=passwords[application],
-                authorities=None,
-                requires=[databases],
-            )
-            for application, database in args.databases.items()
-        }
+        job = databases_job(scope, client, inputs, logins, [server])
+        self.databases = mysql_databases(args.databases, logins, host=host, port=PORT, authorities=None, requires=[job])
         self.register_outputs({})
 
     @staticmethod
     def _server(
         args: MysqlArgs,
-        equipment: Equipment,
+        inputs: JobInputs,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         ask = "MYSQL_PWD=$(cat /run/secrets/admin/password) mariadb --no-defaults -h127.0.0.1 -uroot -e 'SELECT 1'"
@@ -109,17 +93,17 @@ class Mysql(pulumi.ComponentResource):
                 args=[f"--{name}={value}" for name, value in SERVER_SETTINGS.items()],
                 env={"MARIADB_ROOT_PASSWORD_FILE": "/run/secrets/admin/password"},
                 ports={"tcp": PORT},
-                # A TCP connect succeeds before anybody may log in, and counts against the client's address.
+                # A TCP connect succeeds before logins work, and counts as a failed connection of the client's host.
                 probes=pods.Probes(port=PORT, command=["/bin/sh", "-c", ask]),
                 mounts=[
                     volumes.Mount(name="data", path="/var/lib/mysql", claim="data"),
-                    volumes.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
+                    volumes.Mount(name="admin", path="/run/secrets/admin", secret=inputs.admin.metadata.name),
                     volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
                 ],
             ),
-            service_account=equipment.account.metadata.name,
+            service_account=inputs.account.metadata.name,
             application="mysql",
-            uid=UID,
+            uid=MYSQL_UID,
             annotations=annotations,
             grace_seconds=60,
         )

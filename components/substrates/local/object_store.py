@@ -1,4 +1,4 @@
-"""An S3 gateway over a folder of one volume, with an account for each application and a policy for each bucket."""
+"""An S3 gateway over a folder on one volume, with an account per application and a policy per bucket."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class S3GatewayArgs:
     """Arguments of `S3Gateway`.
 
     Attributes:
-        namespace: Namespace to run in.
+        namespace: Namespace of the gateway.
         image: Reference of the image `s3`.
-        client_image: Reference of an image with Python and boto3, for the Job that makes the buckets.
+        client_image: Reference of an image with Python and boto3, for the Job that creates the buckets.
         storage_class: StorageClass of the volume.
         size: Size of the volume, a Kubernetes quantity.
-        cluster_ip: Fixed ClusterIP. It is part of presigned URLs, which MLflow hands to clients outside the cluster,
-            where names of Services mean nothing.
+        cluster_ip: Fixed ClusterIP. Presigned URLs contain it, because MLflow gives them to clients outside the
+            cluster, which cannot resolve names of Services.
         resources: Requests and limits of the gateway.
         buckets: Bucket name by purpose.
-        grants: What the applications ask for.
+        grants: Access that the applications request.
     """
 
     namespace: Space
@@ -51,7 +51,7 @@ class S3GatewayArgs:
 
 
 class S3Gateway(pulumi.ComponentResource):
-    """versitygw; its accounts come from a Secret, so it holds no state but the objects."""
+    """versitygw with its accounts in a Secret, so that objects are its only state."""
 
     store: ObjectStore
 
@@ -63,7 +63,7 @@ class S3Gateway(pulumi.ComponentResource):
         root_secret = password("s3-root", child)
         root = scope.secret("s3-root", {"access": ROOT_ACCOUNT, "secret": root_secret})
         keys = {grant.application: password(f"s3-{grant.application}", child) for grant in args.grants}
-        # The name changes with the set of accounts, so that the gateway knows an account before a policy names it.
+        # The name changes with the set of accounts, so that the gateway loads an account before a policy names it.
         users = scope.secret(
             f"s3-accounts-{kube.digest(sorted(keys))}",
             {"users.json": pulumi.Output.all(**keys).apply(lambda known: accounts(dict(known)))},

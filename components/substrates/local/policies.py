@@ -1,4 +1,4 @@
-"""Bucket policies and accounts of the S3 gateway, from what the applications ask for."""
+"""Bucket policies and accounts of the S3 gateway, from the applications' grants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.substrates.s3_actions import LIST, READ, WRITE
 
 
 def policy(bucket: str, purpose: BucketPurpose, grants: Sequence[Grant]) -> dict[str, object]:
-    """Return the policy of `bucket`; an account stands for its application, so principals are application names."""
+    """Return the policy of `bucket`. Accounts have the names of applications, so principals are those names."""
     writers = sorted(grant.application for grant in grants if purpose in grant.read_write)
     readers = sorted({grant.application for grant in grants if purpose in grant.read_only} - set(writers))
     everybody = sorted([*writers, *readers])
@@ -33,7 +33,7 @@ def _allow(principals: Sequence[str], actions: Sequence[str], resource: str) -> 
 
 
 def accounts(secrets: Mapping[str, str]) -> str:
-    """Return versitygw's account file (its internal IAM, `users.json`) for secret access keys by application."""
+    """Return versitygw's account file (internal IAM, `users.json`) for secret access keys by application."""
     entries = {
         name: {"access": name, "secret": secret, "role": "user", "userID": 0, "groupID": 0, "projectID": 0}
         for name, secret in sorted(secrets.items())

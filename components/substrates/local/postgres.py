@@ -1,4 +1,4 @@
-"""Postgres on one volume, with a database and a login for each application."""
+"""Postgres on one volume."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, Space, password
-from components.substrates import scripts, verifiers
 from components.substrates.contract import SqlDatabase
-from components.substrates.databases import Client, Equipment, databases_job, equip
-
-PORT = 5432
-UID = 10002
-"""User of the image `postgres`."""
-
-ADMIN = "postgres"
-SCRIPTS: Sequence[Path] = (
-    scripts.FOLDER / "databases.sh",
-    scripts.FOLDER / "database.sql",
-    Path(__file__).parent / "scripts" / "password.sh",
+from components.substrates.databases import (
+    POSTGRES_UID,
+    JobInputs,
+    databases_job,
+    declare_inputs,
+    postgres_client,
+    postgres_databases,
+    postgres_login,
 )
 
+PORT = 5432
+ADMIN = "postgres"
+PASSWORD_SCRIPT = Path(__file__).parent / "scripts" / "password.sh"
+
 SERVER_SETTINGS: Mapping[str, str] = {"max_connections": "100", "shared_buffers": "128MB"}
-"""Beside those of the image's entry point. The applications' pools together stay below 60 connections."""
+"""Settings in addition to those of the image's entry point. The applications' pools use at most 60 connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class PostgresArgs:
     """Arguments of `Postgres`.
 
     Attributes:
-        namespace: Namespace to run in.
+        namespace: Namespace of the server.
         image: Reference of the image `postgres`.
         storage_class: StorageClass of the volume.
         size: Size of the volume, a Kubernetes quantity.
@@ -51,13 +51,8 @@ class PostgresArgs:
     applications: Sequence[str]
 
 
-def login(application: str) -> str:
-    """Return the name of an application's database and login: an SQL identifier that needs no quotes."""
-    return application.replace("-", "_")
-
-
 class Postgres(pulumi.ComponentResource):
-    """One server; applications cannot reach one another's databases."""
+    """One server with a database and a login for each application; a login reaches only its own database."""
 
     databases: Mapping[str, SqlDatabase]
 
@@ -68,48 +63,34 @@ class Postgres(pulumi.ComponentResource):
         admin_password = password("postgres-admin", child)
         passwords = {application: password(f"postgres-{application}", child) for application in args.applications}
         service = scope.service(PORT, protocol="tcp")
-        client = Client(
-            image=args.image,
-            uid=UID,
-            scripts=SCRIPTS,
-            environment={"PGHOST": service.metadata.name, "PGUSER": ADMIN, "PGCONNECT_TIMEOUT": "5"},
-            password_variable="PGPASSWORD",  # noqa: S106 - a name
-            verifier=verifiers.scram,
+        client = postgres_client(
+            args.image, {"PGHOST": service.metadata.name, "PGUSER": ADMIN}, extra_scripts=[PASSWORD_SCRIPT]
         )
-        equipment = equip(scope, client, admin_password)
+        inputs = declare_inputs(scope, client, admin_password)
         server = scope.stateful_set(
-            self._server(args, equipment, kube.secrets_digest(admin_password)),
+            self._server(args, inputs, kube.secrets_digest(admin_password)),
             volume="data",
             storage_class=args.storage_class,
             size=args.size,
         )
-        logins = {login(application): value for application, value in passwords.items()}
-        databases = databases_job(scope, client, equipment, logins, [server])
-        self.databases = {
-            application: SqlDatabase(
-                host=f"postgres.{args.namespace.name}.svc",
-                port=PORT,
-                name=login(application),
-                user=login(application),
-                password=value,
-                ssl_mode="disable",
-                requires=[databases],
-            )
-            for application, value in passwords.items()
-        }
+        logins = {postgres_login(application): value for application, value in passwords.items()}
+        job = databases_job(scope, client, inputs, logins, [server])
+        self.databases = postgres_databases(
+            passwords, host=f"postgres.{args.namespace.name}.svc", port=PORT, authorities=None, requires=[job]
+        )
         self.register_outputs({})
 
     @staticmethod
     def _server(
         args: PostgresArgs,
-        equipment: Equipment,
+        inputs: JobInputs,
         annotations: Mapping[str, pulumi.Input[str]],
     ) -> k8s.core.v1.PodTemplateSpecArgs:
         env = {"PGDATA": "/var/lib/postgresql/data", "POSTGRES_PASSWORD_FILE": "/run/secrets/admin/password"}
         mounts = [
             volumes.Mount(name="data", path="/var/lib/postgresql", claim="data"),
-            volumes.Mount(name="admin", path="/run/secrets/admin", secret=equipment.admin.metadata.name),
-            volumes.Mount(name="scripts", path="/scripts", config_map=equipment.scripts.metadata.name),
+            volumes.Mount(name="admin", path="/run/secrets/admin", secret=inputs.admin.metadata.name),
+            volumes.Mount(name="scripts", path="/scripts", config_map=inputs.scripts.metadata.name),
             volumes.Mount(name="tmp", path="/tmp"),  # noqa: S108 - a volume of the pod's own
         ]
         server = pods.Container(
@@ -135,9 +116,9 @@ class Postgres(pulumi.ComponentResource):
         return pods.pod(
             server,
             before=before,
-            service_account=equipment.account.metadata.name,
+            service_account=inputs.account.metadata.name,
             application="postgres",
-            uid=UID,
+            uid=POSTGRES_UID,
             annotations=annotations,
             grace_seconds=60,
         )

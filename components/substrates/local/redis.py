@@ -1,4 +1,4 @@
-"""Redis on one volume: the online store of a machine that may be switched off at any time."""
+"""Redis on one volume: the online store of a machine that may lose power at any time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class RedisArgs:
     """Arguments of `Redis`.
 
     Attributes:
-        namespace: Namespace to run in.
+        namespace: Namespace of the server.
         image: Reference of the image `redis`.
         storage_class: StorageClass of the volume.
         size: Size of the volume, a Kubernetes quantity.
         resources: Requests and limits.
-        max_memory_mib: Data that Redis holds before it refuses writes, in MiB; well below the memory limit.
+        max_memory_mib: Data in MiB above which Redis refuses writes; well below the memory limit.
     """
 
     namespace: Space
@@ -39,8 +39,8 @@ class RedisArgs:
 def configuration(max_memory_mib: int) -> str:
     """Return redis.conf without the password.
 
-    Full means refused writes, never evicted keys: an evicted feature row would read as an unknown entity and turn
-    into a silently wrong prediction. The append-only file bounds the loss of a killed node to one second.
+    When memory is full, Redis refuses writes instead of evicting keys: an evicted feature row would look like an
+    unknown entity and silently cause a wrong prediction. The append-only file limits the loss of a crash to one second.
     """
     return "\n".join(
         [
@@ -86,7 +86,7 @@ class Redis(pulumi.ComponentResource):
                     command=["redis-server", "/etc/redis/redis.conf"],
                     secret_env={"REDISCLI_AUTH": (settings.metadata.name, "password")},
                     ports={"tcp": PORT},
-                    # PING answers "LOADING" while the append-only file is read, and redis-cli then exits 0 as well.
+                    # While Redis loads the append-only file, PING answers "LOADING" and redis-cli exits 0.
                     probes=pods.Probes(port=PORT, command=["/bin/sh", "-c", "redis-cli ping | grep -q '^PONG$'"]),
                     mounts=[
                         volumes.Mount(name="data", path="/data", claim="data"),

@@ -1,4 +1,4 @@
-"""The local substrate: everything the platform needs from below, in namespace `data` of one cluster."""
+"""The local substrate: databases, online store and object store in the namespace `data` of one cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMESPACE = "data"
 
 @dataclass(frozen=True, kw_only=True)
 class LocalService:
-    """Size of one of the substrate's servers.
+    """Size of one server of the substrate.
 
     Attributes:
         volume: Size of its volume, a Kubernetes quantity.
@@ -39,8 +39,8 @@ class LocalSubstrateArgs:
 
     Attributes:
         environment: Name of the environment; part of bucket names.
-        kubeconfig: Path of the cluster's kubeconfig. A path, not its content: it is known before the cluster is, so
-            the first preview equals the later ones, and no administrator's key enters the state.
+        kubeconfig: Path of the cluster's kubeconfig. The path is known before the cluster exists, so the first preview
+            equals later ones, and the state contains no administrator's key.
         images: References of images.
         storage_class: StorageClass of volumes.
         gateway_cluster_ip: Fixed ClusterIP of the Gateway.
@@ -48,9 +48,9 @@ class LocalSubstrateArgs:
         postgres: Size of Postgres.
         mysql: Size of MariaDB.
         redis: Size of Redis.
-        redis_max_memory_mib: Data that Redis holds before it refuses writes, in MiB.
+        redis_max_memory_mib: Data in MiB above which Redis refuses writes.
         object_store: Size of the S3 gateway.
-        requests: What the applications ask of the substrate.
+        requests: Databases and access that the applications request.
     """
 
     environment: str

@@ -1,4 +1,4 @@
-"""Scripts that Jobs run, mounted or passed as they stand here."""
+"""Scripts of Jobs, which mount them unchanged."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-# One database for each file of the logins Secret: the file's name is the login, its content the verifier of the
-# password (components/substrates/verifiers.py).
+# Create one database for each file of the Secret of logins: the file's name is the login, its content the verifier of
+# the password (components/substrates/verifiers.py).
 set -eu
 for file in /run/secrets/logins/*; do
   [ -e "$file" ] || continue

@@ -1,6 +1,6 @@
-# Makes one database for each file of the Secret of logins. The name of the file is the name of the database and of its
-# login. Its content is the password's verifier (components/substrates/verifiers.py), because server and client may print
-# a statement that fails.
+# Create one database for each file of the Secret of logins. The file's name is the name of the database and of its
+# login. The file contains the verifier of the password (components/substrates/verifiers.py), because server and client
+# may print a statement that fails.
 # MYSQL_HOST and MYSQL_USER name the server and its administrator. With MYSQL_AUTHORITIES, a file of certificates, the
 # server is verified and every login has to use TLS.
 set -eu
@@ -14,7 +14,7 @@ for file in /run/secrets/logins/*; do
   name=$(basename "$file")
   verifier=$(cat "$file")
   echo "database $name"
-  # The client of ML Metadata knows no newer way to log in. $verified holds options without spaces in them.
+  # ML Metadata's client supports no newer authentication method. $verified contains options without spaces in them.
   mariadb --no-defaults --host="$MYSQL_HOST" --user="$MYSQL_USER" $verified <<SQL
 CREATE DATABASE IF NOT EXISTS $name CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '$name'@'%' IDENTIFIED WITH mysql_native_password AS '$verifier' $required;

@@ -1,4 +1,4 @@
-"""What the stacks on AWS declare, whole programs against mocks."""
+"""Test the resources that the stacks on AWS declare: whole programs against mocks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_aws_itself_protects_what_pulumi_does(stack: str) -> None:
 @pytest.mark.parametrize("protect", [True, False])
 @pytest.mark.parametrize("stack", AWS)
 def test_stores_leave_a_last_snapshot_whether_or_not_they_are_still_protected(stack: str, protect: bool) -> None:
-    """Nothing can be removed before protection is off: what counts then must not depend on it."""
+    """Stores can be deleted only after protection is off, so final snapshots must not depend on protection."""
     values = json.loads(config(stack)["mlplatform:aws"])
     values |= {"protect_data": protect, "decommission": None if protect else stack}
     manifests.ensure()
@@ -79,7 +79,7 @@ def test_stores_leave_a_last_snapshot_whether_or_not_they_are_still_protected(st
     for instance in (store for store in stores if "skipFinalSnapshot" in store):
         assert instance["skipFinalSnapshot"] is instance["deleteAutomatedBackups"] is not kept
     windows = {item.inputs["deletionWindowInDays"] for item in found if item.type == "aws:kms/key:Key"}
-    assert windows == {30 if kept or protect else 7}, "a snapshot is lost with its key"
+    assert windows == {30 if kept or protect else 7}, "a snapshot cannot be restored without its key"
 
 
 def test_a_parameter_group_in_use_is_never_deleted_before_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_what_interrupts_protected_stores_waits_for_their_maintenance_window(sta
 
 @pytest.mark.parametrize("stack", AWS)
 def test_the_same_components_run_everywhere(stack: str) -> None:
-    """Stacks differ in numbers, never in kinds; only a single pod has no budget for disruptions."""
+    """Stacks differ in numbers, never in kinds; only a single pod has no PodDisruptionBudget."""
     budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
     assert {item.type for item in rendered(stack)} | budget == {item.type for item in rendered("prod")}
     namespaces = {i.inputs["metadata"]["name"] for i in rendered(stack) if i.type.endswith(":Namespace")}
@@ -197,7 +197,7 @@ def test_the_entrance_is_a_balancer_with_a_certificate_for_known_networks() -> N
 
 @pytest.mark.parametrize("stack", AWS)
 def test_dns_looks_after_the_zone_of_the_entrance(stack: str) -> None:
-    """The zone is a parent of the host; a filter by the host would find none."""
+    """The zone is a parent of the host, so a filter by the host would match no zone."""
     zone_id = json.loads(config(stack)["mlplatform:aws"])["entrance"]["zone_id"]
     values = json.loads(of(stack, "Addon")["external-dns"]["configurationValues"])
     assert values["extraArgs"] == [f"--zone-id-filter={zone_id}"]
@@ -217,7 +217,7 @@ def test_a_stack_with_a_registry_needs_no_repositories_and_mirrors_upstream() ->
 
 
 def texts(node: Any) -> Iterator[str]:
-    """Every text in what the engine would show: a secret counts as its mark."""
+    """Yield every text in what the engine would show; a secret yields its mark."""
     if is_secret(node):
         return
     if isinstance(node, str):
@@ -231,7 +231,7 @@ def texts(node: Any) -> Iterator[str]:
 
 
 def leaks(found: Declared) -> list[str]:
-    """Resources that show a password where the engine would."""
+    """Return resources that show a password where the engine would."""
     return [
         f"{kind} {name}"
         for (kind, name), inputs in found.resources.items()
@@ -255,7 +255,7 @@ def test_a_password_in_plain_text_would_be_found() -> None:
 
 @pytest.mark.parametrize("stack", AWS)
 def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: str) -> None:
-    """Each Secret or ConfigMap that names the file has it, and is mounted where the name says."""
+    """Each Secret or ConfigMap that names the file contains it, and is mounted at the path that it names."""
     secrets = {name: unwrap(inputs).get("stringData", {}) for name, inputs in made(stack).of_kind("Secret").items()}
     for name in ("feast-config", "feast-server-config", "models-feast-config", "pipelines-feast-config", "mlflow-auth"):
         folder = "/etc/mlflow" if name == "mlflow-auth" else "/etc/feast"
@@ -276,7 +276,7 @@ def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: 
 
 
 def places(pod: dict[str, Any], secret: str) -> list[str]:
-    """Where the first container of a pod sees a Secret."""
+    """Return the paths at which the first container of a pod mounts a Secret."""
     names = {item["name"] for item in pod["volumes"] if item.get("secret", {}).get("secretName") == secret}
     return [item["mountPath"] for item in pod["containers"][0]["volumeMounts"] if item["name"] in names]
 

@@ -1,4 +1,4 @@
-"""The pure parts of the AWS components."""
+"""Test the pure functions of the AWS components."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
+from components.substrates import databases
 from components.substrates.aws import autoscaler, buckets, entrance, kms, mysql, postgres
 from components.substrates.aws.addons import external_dns
 from components.substrates.aws.kubeconfig import kubeconfig
@@ -136,7 +137,7 @@ def test_parameter_groups_belong_to_a_major_version(version: str, family: str) -
 def test_databases_take_nothing_but_tls() -> None:
     assert postgres.ENGINE.parameters["rds.force_ssl"] == "1"
     assert mysql.ENGINE.parameters["require_secure_transport"] == "1"
-    assert "REQUIRE SSL" in mysql.SCRIPT.read_text()
+    assert "REQUIRE SSL" in databases.MYSQL_SCRIPT.read_text()
 
 
 def test_a_registry_replaces_all_but_name_and_version() -> None:
@@ -151,7 +152,7 @@ def test_a_registry_replaces_all_but_name_and_version() -> None:
     ]
     for copy in upstream_copies("r.example.com/x"):
         source, _, digest = copy.source.partition("@")
-        assert ":" not in source, "skopeo takes no tag beside a digest"
+        assert ":" not in source, "skopeo accepts no tag together with a digest"
         assert digest in {
             upstream_image(name, None).partition("@")[2] for name in ("cluster-autoscaler", "nvidia-device-plugin")
         }

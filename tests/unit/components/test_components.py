@@ -1,4 +1,4 @@
-"""What the platform's own components declare, and what holds for every pod of theirs."""
+"""Test what the platform's own components declare, and the rules of all their pods."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_budget_is_there_exactly_when_there_is_something_to_keep(declared: Dec
 
 
 def test_selectors_take_no_pods_of_jobs(declared: Declared) -> None:
-    """A Service that also selected the migration's pod would send it requests."""
+    """A Service that also selected the migration's pod would send requests to it."""
     for name, service in declared.of_kind("Service").items():
         selector = service["spec"]["selector"].items()
         for job in (*declared.of_kind("Job").values(), *declared.of_kind("CronJob").values()):

@@ -1,4 +1,4 @@
-"""What a server answers about definitions, read without one."""
+"""Test how answers about CRDs are read, without a server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def answer(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("items", [None, []])
 def test_a_server_without_any_definition_lacks_all(items: list[Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that has none answers `items: null`."""
+    """A server without any CRD answers `items: null`."""
     answer({"items": items}, monkeypatch)
     assert crd_apply.missing(PROPS) == ["a.example.org"]
 
@@ -47,5 +47,5 @@ def test_without_an_answer_nothing_counts_as_lost(monkeypatch: pytest.MonkeyPatc
 
 
 def test_states_of_former_releases_find_their_provider() -> None:
-    """A state names the provider's class by its module: `components.crds` before this one."""
+    """Existing states refer to the provider's class by an earlier module, `components.crds`."""
     assert importlib.import_module("components.crds")._Provider is crds._Provider

@@ -1,4 +1,4 @@
-"""Transformations of objects, their order, and what `Manifests` declares of them."""
+"""Test transformations of objects, their order, and what `Manifests` declares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gateway and KServe declare of the real rendered manifests, and the rules every one of their pods keeps."""
+"""Test what the Gateway and KServe declare from the rendered manifests, and the rules of all their pods."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def one(declared: Declared, kind: str, name: str) -> dict[str, Any]:
 
 
 def pods(declared: Declared) -> list[tuple[str, dict[str, Any]]]:
-    """Return every pod that will run: upstream's controllers, and those the controllers make of our objects."""
+    """Return every pod that will run: those of upstream's controllers, and those that these controllers create."""
     found = [(name, unwrap(pod)) for name, pod in declared.pods()]
     runtime = one(declared, "ClusterServingRuntime", "mlplatform")["spec"]
     fetcher = one(declared, "ClusterStorageContainer", "default")["spec"]["container"]

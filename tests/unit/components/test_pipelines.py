@@ -1,10 +1,9 @@
-"""What Pipelines and its database declare, and what the files say that its programs read."""
+"""Test what Pipelines and its databases declare, and the content of their configuration files."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -32,7 +31,7 @@ from components.substrates.contract import (
     StorageClasses,
     Substrate,
 )
-from components.substrates.local import mysql
+from components.substrates.databases import MYSQL_SCRIPT
 from components.substrates.local.mysql import Mysql, MysqlArgs
 from components.substrates.local.substrate import bucket_names
 
@@ -47,7 +46,7 @@ CONTROLLERS = {
 
 
 def substrate(*, static_keys: bool = True) -> Substrate:
-    """Return a substrate with MariaDB in it, and with keys of accounts or without."""
+    """Return a substrate with MariaDB, with or without static keys of the object store."""
     provider = k8s.Provider("kubernetes", kubeconfig="/somewhere/kubeconfig")
     databases = Mysql(
         "mysql",
@@ -81,7 +80,7 @@ def substrate(*, static_keys: bool = True) -> Substrate:
 
 
 def store(*, static_keys: bool, reached: ObjectStoreAccess | None = None) -> ObjectStore:
-    """Return an object store of one's own, or AWS's."""
+    """Return an object store with static keys, or S3."""
     applications = [grant.application for grant in (*names.GRANTS, WORKLOAD_GRANT)]
     return ObjectStore(
         endpoint="http://198.19.0.70:7070" if static_keys else None,
@@ -171,7 +170,7 @@ def test_the_servers_configuration_names_no_default_of_upstreams(declared: Decla
 
 
 def test_with_an_identity_of_its_own_the_server_gets_empty_keys() -> None:
-    """Absent ones would be upstream's defaults for another object store."""
+    """Without the variables, upstream's defaults for another object store would apply."""
     found = declare(lambda: platform(static_keys=False))
     secret = unwrap(found.of_kind("Secret")["ml-pipeline-environment"])["stringData"]
     assert secret["OBJECTSTORECONFIG_ACCESSKEY"] == secret["OBJECTSTORECONFIG_SECRETACCESSKEY"] == ""
@@ -216,7 +215,7 @@ def role(declared: Declared, name: str) -> dict[str, Any]:
 
 
 def test_nobody_may_read_the_servers_passwords(declared: Declared) -> None:
-    """Every account of the namespace, the steps' first of all."""
+    """Check every account of the namespace, above all that of steps."""
     for item in of(declared, "Role"):
         for rule in item["rules"]:
             if "secrets" in rule["resources"] or "*" in rule["resources"]:
@@ -306,6 +305,6 @@ def test_the_servers_are_reached_by_their_own_namespace_and_the_gateway(declared
 
 
 def test_the_databases_script_makes_logins_that_reach_one_database_each() -> None:
-    text = Path(mysql.SCRIPT).read_text(encoding="utf-8")
+    text = MYSQL_SCRIPT.read_text(encoding="utf-8")
     assert "GRANT ALL PRIVILEGES ON $name.* TO" in text
     assert "*.*" not in text

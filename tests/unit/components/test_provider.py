@@ -1,4 +1,4 @@
-"""The provider of Kubernetes objects and the owner of their fields."""
+"""Test the provider of Kubernetes objects and their field manager."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_CLUSTER = "kubernetes:"
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_object_of_a_stack_names_its_field_manager(stack: str) -> None:
-    """A kill between making and recording an object then leaves nothing that the next update conflicts with."""
+    """After a kill between creating and recording an object, the next update then has no field conflict."""
     objects = {key: inputs for key, inputs in made(stack).resources.items() if key[0].startswith(IN_CLUSTER)}
     assert len(objects) > 100
     for key, inputs in objects.items():
@@ -24,7 +24,7 @@ def test_every_object_of_a_stack_names_its_field_manager(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_object_of_a_stack_has_a_name_of_its_own(stack: str) -> None:
-    """A name that the provider draws would be another one after a kill: the object would be there twice."""
+    """A name that the provider generates would differ after a kill, and the object would exist twice."""
     for key, inputs in made(stack).resources.items():
         if key[0].startswith(IN_CLUSTER):
             assert inputs["metadata"]["name"], key

@@ -1,4 +1,4 @@
-"""Verifiers of passwords: examples of the standard and of MySQL's own."""
+"""Test password verifiers with the examples of the standard and of MySQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.substrates.verifiers import mysql_native, scram
 
 
 def test_the_example_of_rfc_7677() -> None:
-    """The server's and the client's proof of the exchange printed there follow from the verifier."""
+    """The server's and the client's proof of the example's exchange follow from the verifier."""
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     found = scram("user", "pencil", salt=salt, iterations=4096)
     head, keys = found.rsplit("$", 1)
@@ -49,5 +49,5 @@ def test_what_saslprep_might_change_is_refused(password: str) -> None:
 
 
 def test_the_example_of_mysql() -> None:
-    """`SELECT PASSWORD('password')` of any server that still has the function."""
+    """`SELECT PASSWORD('password')` returns this on servers that still have the function."""
     assert mysql_native("anybody", "password") == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"

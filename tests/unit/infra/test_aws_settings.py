@@ -1,4 +1,4 @@
-"""Settings of stacks on AWS: what cannot work, or is not safe, is refused with key, value and remedy."""
+"""Test settings of stacks on AWS: unusable and unsafe values are refused with key, value and remedy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/network/service_cidr", "172.32.0.0/16", ["aws.network.service_cidr", "172.32.0.0/16", "172.16.0.0/12"]),
     ("aws/network/peers", ["10.40.128.0/20"], ["aws.network.peers.0", "10.40.128.0/20", "does not overlap cidr"]),
     (f"{ZONES}/eu-central-1a/public", "10.40.0.1/24", ["zones.eu-central-1a.public", "by its first address"]),
-    # What the region has.
+    # Offers of the region.
     ("aws/region", "eu-atlantis-1", ["aws.region", "eu-atlantis-1", "eu-central-1, eu-west-1"]),
     (
         f"{ZONES}/eu-central-1x",
@@ -74,7 +74,7 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/node_groups/gpu/instance_types", ["g5g.xlarge"], ["node_groups.gpu.instance_types", "g5g.xlarge", "x86"]),
     ("aws/mysql/instance_class", "db.t4g.micro", ["aws.mysql.instance_class", "db.t4g.micro", "medium or larger"]),
     ("aws/mysql/instance_class", "db.t3.small", ["aws.mysql.instance_class", "db.t3.small", "Performance Insights"]),
-    # Production.
+    # Rules of production.
     ("aws/postgres/multi_az", False, ["aws.postgres.multi_az", "false", "true in production"]),
     ("aws/mysql/multi_az", False, ["aws.mysql.multi_az", "false", "true in production"]),
     ("aws/redis/replicas", 0, ["aws.redis.replicas", "0", "at least 1 in production"]),
@@ -83,17 +83,17 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/postgres/backup_days", 1, ["aws.postgres.backup_days", "1", "at least 7"]),
     ("aws/protect_data", False, ["aws.protect_data", "false", "aws.decommission"]),
     ("aws/final_snapshots", False, ["aws.final_snapshots", "false", "true in production"]),
-    ("aws/decommission", "dev", ["aws.decommission", "dev", "the environment's name, prod"]),
+    ("aws/decommission", "dev", ["aws.decommission", "dev", "prod, the environment's name"]),
     ("mlflow/replicas", 1, ["mlflow.replicas", "1", "at least 2 in production"]),
     ("gateway/replicas", 1, ["gateway.replicas", "1", "at least 2 in production"]),
-    # Access.
-    ("aws/cluster/public_cidrs", ["0.0.0.0/0"], ["aws.cluster.public_cidrs", "0.0.0.0/0", "not for everybody"]),
+    # Network access and roles.
+    ("aws/cluster/public_cidrs", ["0.0.0.0/0"], ["aws.cluster.public_cidrs", "0.0.0.0/0", "not be open to everybody"]),
     (
         "aws/cluster/public_cidrs",
         ["203.0.113.0/24", "0.0.0.0/1", "128.0.0.0/1"],
         ["aws.cluster.public_cidrs", "0.0.0.0/1", "/8 or narrower"],
     ),
-    ("aws/entrance/cidrs", ["0.0.0.0/0"], ["aws.entrance.cidrs", "0.0.0.0/0", "not for everybody"]),
+    ("aws/entrance/cidrs", ["0.0.0.0/0"], ["aws.entrance.cidrs", "0.0.0.0/0", "not be open to everybody"]),
     ("aws/entrance/cidrs", ["10.0.0.0/8", "12.0.0.0/7"], ["aws.entrance.cidrs", "12.0.0.0/7", "/8 or narrower"]),
     (
         "aws/cluster/administrators",
@@ -105,7 +105,7 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/account_id", 333333333333, ["aws.account_id", "333333333333", "string"]),
     # Sizes.
     ("aws/node_groups/cpu/initial", 99, ["node_groups.cpu.initial", "99", "from minimum 2 to maximum 40"]),
-    ("aws/postgres/max_storage_gib", 201, ["postgres.max_storage_gib", "201", "a tenth more than storage_gib 200"]),
+    ("aws/postgres/max_storage_gib", 201, ["postgres.max_storage_gib", "201", "10 % more than storage_gib 200"]),
     ("aws/budget/emails", ["nobody"], ["aws.budget.emails.0", "'nobody'"]),
     ("aws/entrance/host", "ml", ["aws.entrance.host", "'ml'"]),
     ("aws/netwrok", {}, ["aws.netwrok", "an unknown key", "network"]),
@@ -191,7 +191,7 @@ def test_stacks_differ_only_in_values() -> None:
     def comparable(stack: str) -> object:
         found = copy.deepcopy(values(stack))
         network = found["aws"]["network"]
-        # A zone more or less, and endpoints or none, are values.
+        # Zones and endpoints may differ in number.
         network["zones"] = next(iter(network["zones"].values()))
         network.setdefault("interface_endpoints", [])
         return shape(found)

@@ -1,4 +1,4 @@
-"""A state of the stand-in for the Kubernetes provider becomes one of the real provider."""
+"""Test that a state of the former stand-in for the Kubernetes provider is converted for the real provider."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_preview_of_it_is_refused_and_an_update_carries_it_over() -> None:
 
 
 def test_plain_pulumi_refuses_it_in_the_program() -> None:
-    """Its preview would show everything replaced, and its update would delete namespaces with their volumes."""
+    """The preview of such a state replaces everything, and its update would delete namespaces and volumes."""
     with pytest.raises(UserError, match="nothing was touched"):
         check_in_program(of_stand_in(), "local", dry_run=True, local=True)
     carried = carried_over(of_stand_in())

@@ -1,4 +1,4 @@
-"""The whole program of each stack, upstream's objects included, against mocks."""
+"""Test the whole program of each stack, with upstream's objects, against mocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTROLLERS = {
     "Deployment/ml-pipeline-scheduledworkflow",
     "Deployment/workflow-controller",
 }
-"""What talks to Kubernetes."""
+"""Pods that use the Kubernetes API."""
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -47,7 +47,7 @@ def test_every_pod_keeps_the_rules_upstreams_included(declared: Declared) -> Non
 
 
 def test_later_previews_equal_the_first(declared: Declared, stack: str) -> None:
-    """Nothing is declared inside an `apply`, and nothing depends on what only a running cluster knows."""
+    """Nothing is declared inside an `apply`, and nothing depends on values that only a running cluster has."""
     assert made(stack, preview=True).resources.keys() == declared.resources.keys()
 
 
@@ -55,7 +55,7 @@ OURS = re.compile(
     r"(mlplatform\.local|[0-9]{12}\.dkr\.ecr\.eu-central-1\.amazonaws\.com/mlplatform-[a-z]+)/[a-z0-9-]+:[0-9a-f]{12}"
 )
 UPSTREAMS = {"Deployment/cluster-autoscaler/Deployment/kube-system/cluster-autoscaler"}
-"""What runs an image that we do not build."""
+"""Pods whose images are upstream's own."""
 
 
 def test_every_image_is_pinned_and_ours(declared: Declared) -> None:
@@ -66,7 +66,7 @@ def test_every_image_is_pinned_and_ours(declared: Declared) -> None:
 
 
 def test_resources_are_few_enough_for_a_quick_preview(declared: Declared, stack: str) -> None:
-    """Time and state size grow with their number; CRDs, the largest by far, come as bundles."""
+    """Time and state grow with the number of resources; CRDs, by far the largest, are declared as bundles."""
     assert len(declared.resources) < (250 if stack == "local" else 600)
     assert not declared.of_kind("CustomResourceDefinition")
 

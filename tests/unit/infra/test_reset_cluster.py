@@ -1,4 +1,4 @@
-"""A cluster that was made again is told from one that only lacks something."""
+"""Test that a rebuilt cluster is distinguished from one that only lacks some objects."""
 
 from __future__ import annotations
 

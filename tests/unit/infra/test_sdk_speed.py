@@ -1,4 +1,4 @@
-"""What the program changes of the pace of Pulumi's SDK: messages that are not sent, values waited for at once."""
+"""Test the changes to Pulumi's SDK: debug messages are not sent, and all values are awaited at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra import sdk_speed as pace
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is sent to the engine as debug messages."""
+    """Return the list that collects the debug messages sent to the engine."""
     messages: list[str] = []
     monkeypatch.setattr(pulumi.log, "debug", messages.append)
     return messages
@@ -32,7 +32,7 @@ def test_debug_messages_are_left_out_unless_somebody_asks(
 
 
 def test_the_sdk_asks_for_its_function_at_each_message() -> None:
-    """Or replacing it would do nothing."""
+    """Otherwise replacing the function would have no effect."""
     from pulumi.runtime import resource, rpc_manager
 
     assert resource.log is pulumi.log
@@ -40,14 +40,14 @@ def test_the_sdk_asks_for_its_function_at_each_message() -> None:
 
 
 def waits(monkeypatch: pytest.MonkeyPatch, *, fails: int | None = None) -> tuple[int, int]:
-    """Settle 200 values that come one after the other, each after the first making one more.
+    """Settle 200 values that arrive one after the other, each of which after the first adds one more.
 
     Args:
-        monkeypatch: Of the test.
+        monkeypatch: Fixture of the test.
         fails: Number of the value that fails instead.
 
     Returns:
-        How often all that was left was looked at, and how many values had come by the end.
+        How often the remaining values were awaited, and how many had arrived at the end.
     """
     real: Callable[..., object] = asyncio.wait
     calls: list[int] = []

@@ -1,4 +1,4 @@
-"""Stack files: what is taken, and how what is not is refused."""
+"""Test stack files: which are accepted, and how others are refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         (
             "mlflow.replcas",
             2,
-            ["mlplatform:mlflow.replcas", "2, an unknown key", "one of hosts, replicas, size, workers"],
+            ["mlplatform:mlflow.replcas", "2, an unknown key", "hosts, replicas, size, workers"],
         ),
         ("colour", "red", ["mlplatform:colour", "'red', an unknown key", "mlflow"]),
         ("mlflow.replicas", "two", ["mlplatform:mlflow.replicas", "'two'", "integer"]),
@@ -90,14 +90,14 @@ def test_a_wrong_setting_is_refused_by_name(
 
 def test_a_missing_section_is_named(values: dict[str, Any]) -> None:
     del values["mlflow"]
-    assert "Setting mlplatform:mlflow of stack local is wrong." in refused(values)
+    assert "Setting mlplatform:mlflow of stack local is invalid." in refused(values)
 
 
 def test_several_problems_come_in_one_message(values: dict[str, Any]) -> None:
     change("mlflow.replicas", 0)(values)
     change("colour", "red")(values)
     message = refused(values)
-    assert "2 settings of stack local are wrong" in message
+    assert "2 settings of stack local are invalid" in message
     assert "mlplatform:mlflow.replicas" in message
     assert "mlplatform:colour" in message
 
@@ -134,7 +134,7 @@ def test_keys_of_providers_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_engine_sees_the_same_settings_as_the_file(values: dict[str, Any]) -> None:
-    """Pulumi hands structures over as JSON text, and every scalar as text."""
+    """Pulumi passes structures as JSON text and every scalar as text."""
     engine = {f"mlplatform:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
     pulumi.runtime.set_all_config(engine)
     from_engine = settings.from_pulumi()
@@ -149,7 +149,7 @@ def test_an_unknown_key_is_refused_by_the_program_as_well(values: dict[str, Any]
 
 
 def test_every_field_may_be_set(values: dict[str, Any]) -> None:
-    """Guards `known_keys`: it must find the section of every key of the committed file."""
+    """Guard `known_keys`, which must find the section of every key of the committed file."""
 
     def walk(node: dict[str, Any], location: tuple[str, ...]) -> None:
         assert set(node) <= set(settings.known_keys(location))

@@ -1,4 +1,4 @@
-"""The generated pages: current, complete, and true."""
+"""Test that the generated pages are current, complete and correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create the buckets and set their policies, as listed in /etc/buckets/policies.json; safe to repeat."""
+"""Create the buckets and set the policies that are listed in /etc/buckets/policies.json; safe to repeat."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
 def main() -> None:
-    """Bring every bucket to its listed policy."""
+    """Create every listed bucket and set its policy."""
     client = boto3.client(
         "s3",
         endpoint_url=os.environ["AWS_ENDPOINT_URL"],

@@ -1,4 +1,4 @@
-# Set the administrator's password to that of its Secret, before the server starts; nothing to do on an empty volume.
+# Set the administrator's password from its Secret before the server starts; do nothing on an empty volume.
 set -eu
 [ -s "$PGDATA/PG_VERSION" ] || exit 0
 postgres-check-data "$PGDATA"

@@ -1,4 +1,4 @@
-"""Descriptions of applications: what they claim exists, clashes are refused, and a choice of them works."""
+"""Test descriptions of applications: their references exist, clashes are refused, any valid selection works."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def test_the_applications_of_the_platform_do_not_clash() -> None:
 FEAST_ROUTE = Route(name="x", path="/mlflow/api", service="x", port=1, protection="open")
 GRANT = Grant(application="feast", namespace="x", service_account="x", read_only=("models",))
 ATTIC: Any = "attic"
-"""No purpose of a bucket."""
+"""A bucket purpose that does not exist."""
 
 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"name": "mlflow"}, ["name", "mlflow", "a value of its own"]),
-        ({"namespace": "mlflow"}, ["namespace", "application mlflow has this one"]),
-        ({"routes": (FEAST_ROUTE,)}, ["routes", "/mlflow/api", "apart from /mlflow of application mlflow"]),
+        ({"name": "mlflow"}, ["name", "mlflow", "a unique value"]),
+        ({"namespace": "mlflow"}, ["namespace", "application mlflow uses this one"]),
+        ({"routes": (FEAST_ROUTE,)}, ["routes", "/mlflow/api", "does not overlap /mlflow of application mlflow"]),
         ({"routes": (dataclasses.replace(FEAST_ROUTE, path="x/"),)}, ["routes", "a leading and without a trailing"]),
-        ({"postgres": ("mlflow",)}, ["postgres", "application mlflow has this one"]),
-        ({"mysql": {"metadata": "other"}}, ["mysql", "application feast has this one"]),
-        ({"mysql": {"other": "metadb"}}, ["mysql", "application feast has this one"]),
-        ({"grants": (GRANT, GRANT)}, ["grants", "application feast has this one"]),
+        ({"postgres": ("mlflow",)}, ["postgres", "application mlflow uses this one"]),
+        ({"mysql": {"metadata": "other"}}, ["mysql", "application feast uses this one"]),
+        ({"mysql": {"other": "metadb"}}, ["mysql", "application feast uses this one"]),
+        ({"grants": (GRANT, GRANT)}, ["grants", "application feast uses this one"]),
         ({"grants": (dataclasses.replace(GRANT, read_only=(ATTIC,)),)}, ["grants", "attic", *BUCKET_PURPOSES]),
-        ({"addresses": {"mlflow": Address(path="/x")}}, ["addresses", "application mlflow has this one"]),
-        ({"addresses": {"x": Address(path="/mlflow")}}, ["addresses", "application mlflow has this one"]),
-        ({"credentials": {"pipelines": "x"}}, ["credentials", "application feast has this one"]),
+        ({"addresses": {"mlflow": Address(path="/x")}}, ["addresses", "application mlflow uses this one"]),
+        ({"addresses": {"x": Address(path="/mlflow")}}, ["addresses", "application mlflow uses this one"]),
+        ({"credentials": {"pipelines": "x"}}, ["credentials", "application feast uses this one"]),
         ({"requires": ("absent",)}, ["requires", "absent", "before it in catalog.py: gateway, mlflow"]),
         ({"requires": ("pipelines",)}, ["requires", "pipelines", "before it in catalog.py"]),
         ({"flows": (Flow(source="absent"),)}, ["flows", "absent", "an application"]),
@@ -103,7 +103,7 @@ def test_every_route_of_a_description_is_declared_and_no_other() -> None:
 
 
 def off(*names: str) -> Declared:
-    """Return what the local stack declares without some applications."""
+    """Return what the local stack declares with some applications off."""
     wanted = {"mlplatform:platform": json.dumps({"applications": dict.fromkeys(names, False)})}
     return declare(program, config={**config("local"), **wanted})
 
@@ -114,7 +114,7 @@ CLOSED = [
     for chosen in itertools.combinations(NAMES, size)
     if not missing_requirements(APPLICATIONS, set(chosen))
 ]
-"""Every choice of applications, the whole apart, in which each has what it requires."""
+"""Every selection of applications, except all of them, that satisfies all requirements."""
 
 
 @pytest.mark.parametrize("chosen", CLOSED, ids=lambda chosen: "+".join(chosen) or "none")
@@ -130,7 +130,7 @@ def test_every_possible_choice_can_be_declared_and_leaves_nothing_of_the_others(
         assert not item.credentials or (set(item.credentials) <= set(exported["credentials"])) == there
     for (kind, name), inputs in declared.resources.items():
         place = (inputs.get("metadata") or {}).get("namespace")
-        assert place in {None, *spaces, "data"}, f"{kind} {name} is in namespace {place}, which is not there"
+        assert place in {None, *spaces, "data"}, f"{kind} {name} is in namespace {place}, which is not declared"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_another_requires_cannot_be_off(name: str, needed_by: str) -> None:
     with pytest.raises(UserError, match=r"platform\.applications") as caught:
         parse(values, stack="local")
     assert f"mlplatform:platform.applications.{name}" in str(caught.value)
-    assert f"true while {needed_by} is on" in str(caught.value)
+    assert f"true, because {needed_by} is on and requires it" in str(caught.value)
 
 
 def sections() -> dict[str, Any]:
@@ -150,7 +150,7 @@ def sections() -> dict[str, Any]:
 
 
 def test_an_unknown_application_is_refused() -> None:
-    with pytest.raises(UserError, match="katip is none of them") as caught:
+    with pytest.raises(UserError, match="katip is not an application") as caught:
         parse({**sections(), "platform": {"applications": {"katip": False}}}, stack="local")
     assert ", ".join(NAMES) in str(caught.value)
 
