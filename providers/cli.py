@@ -58,7 +58,7 @@ def minimum() -> tuple[int, ...]:
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Return major, minor and patch of the first version in a text; empty when there is none."""
+    """Return major, minor and patch of the first version in a text; empty without a version."""
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(int(part) for part in found.groups()) if found else ()
 

@@ -111,18 +111,21 @@ def findings(server: Server, run_id: str, *, step: str | None = None, lines: int
 
 
 def stuck(
-    pods: Iterable[Any], now: datetime, patience: float, warnings_about: Callable[[str], list[str]] = lambda _pod: []
+    pods: Iterable[Any],
+    now: datetime,
+    limit_seconds: float,
+    warnings_about: Callable[[str], list[str]] = lambda _pod: [],
 ) -> str | None:
-    """Return the step and reason of the first pod that has waited for more than `patience` seconds; else None.
+    """Return the step and reason of the first pod that has waited for more than `limit_seconds` seconds; else None.
 
     Args:
         pods: Pods of the run.
         now: Current time.
-        patience: Seconds.
+        limit_seconds: Seconds.
         warnings_about: Returns the warning events about a pod; used when the pod's status has no reason.
     """
     for pod in pods:
-        if pod.status.phase != "Pending" or (now - pod.metadata.creation_timestamp).total_seconds() <= patience:
+        if pod.status.phase != "Pending" or (now - pod.metadata.creation_timestamp).total_seconds() <= limit_seconds:
             continue
         why = any_pods.why_waiting(pod) or "; ".join(warnings_about(pod.metadata.name)[-1:])
         if why:

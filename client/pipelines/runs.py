@@ -119,17 +119,17 @@ def cancelled(workflow: Mapping[str, Any] | None) -> bool:
     return spec.get("activeDeadlineSeconds") == 0 or bool(spec.get("shutdown"))
 
 
-def waiting(workflow: Mapping[str, Any] | None, now: datetime, patience: float) -> str | None:
-    """Return the controller's message about a pod that is pending for more than `patience` seconds; else None."""
+def waiting(workflow: Mapping[str, Any] | None, now: datetime, limit_seconds: float) -> str | None:
+    """Return the controller's message about a pod that is pending for more than `limit_seconds` seconds; else None."""
     nodes = ((workflow or {}).get("status") or {}).get("nodes") or {}
-    messages = [_message(node) for node in nodes.values() if _is_overdue(node, now, patience)]
+    messages = [_message(node) for node in nodes.values() if _is_overdue(node, now, limit_seconds)]
     return sorted(messages)[0] if messages else None
 
 
-def _is_overdue(node: Mapping[str, Any], now: datetime, patience: float) -> bool:
+def _is_overdue(node: Mapping[str, Any], now: datetime, limit_seconds: float) -> bool:
     since = instant(node.get("startedAt"))
     held = node.get("type") == "Pod" and node.get("phase") == "Pending" and bool(node.get("message"))
-    return held and since is not None and (now - since).total_seconds() > patience
+    return held and since is not None and (now - since).total_seconds() > limit_seconds
 
 
 def _message(node: Mapping[str, Any]) -> str:

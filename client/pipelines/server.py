@@ -82,18 +82,18 @@ class Server:
             "Kubeflow Pipelines does not answer.", seen=seen, next_step=f"mlp status --stack {self.stack}"
         )
 
-    def read(self, ask: Callable[[Any], T], *, patience: float = PATIENCE_SECONDS) -> T:
+    def read(self, ask: Callable[[Any], T], *, limit_seconds: float = PATIENCE_SECONDS) -> T:
         """Send a read request; repeat it while the server has transient errors.
 
         Args:
             ask: Sends the request with kfp's client.
-            patience: Seconds after which a transient error is raised.
+            limit_seconds: Seconds after which a transient error is raised.
 
         Raises:
-            Unavailable: The server had transient errors for `patience` seconds.
+            Unavailable: The server had transient errors for `limit_seconds` seconds.
             UserError: The server refused the request; contains the server's message.
         """
-        until = time.monotonic() + patience
+        until = time.monotonic() + limit_seconds
         while True:
             try:
                 with quiet():

@@ -42,7 +42,7 @@ def pending(platform: Platform, champion: RegisteredVersion | None, mark: str) -
 
     Args:
         platform: The platform.
-        champion: The registered version behind the alias; None when there is none.
+        champion: The registered version behind the alias; None without such a version.
         mark: Identity of the wanted delivery.
     """
     if champion is None:

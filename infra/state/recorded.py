@@ -41,7 +41,7 @@ def state_path(backend: str, stack: str) -> Path | None:
 
 
 def deployment(backend: str, stack: str) -> dict[str, Any]:
-    """Return the recorded deployment; empty when there is none, and for other backends than file backends."""
+    """Return the recorded deployment; empty without a recorded one, and for other backends than file backends."""
     path = state_path(backend, stack)
     if path is None or not path.is_file():
         return {}

@@ -90,7 +90,7 @@ class Account:
         fresh.replace(path)
 
     def kept(self, token: str, identity: str) -> dict[str, Any]:
-        """Return the stored parameters of a resource; empty when there are none."""
+        """Return the stored parameters of a resource; empty without stored ones."""
         with contextlib.suppress(FileNotFoundError):
             return json.loads(self._path(token, identity).read_text())
         return {}

@@ -24,7 +24,7 @@ def same(one: str, other: str) -> bool:
 
 
 def member(shape: Any, name: str) -> str | None:
-    """Return the member of a structure that matches an input's name; None when there is none."""
+    """Return the member of a structure that matches an input's name; None without such a member."""
     exact = [found for found in shape.members if plain(found) == plain(name)]
     close = exact or [found for found in shape.members if same(found, name)]
     return close[0] if close else None
@@ -153,7 +153,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def lookup(description: Any, name: str) -> Any:
-    """Return the entry of a description that matches an input's name; None when there is none."""
+    """Return the entry of a description that matches an input's name; None without such an entry."""
     if not isinstance(description, dict):
         return None
     exact = [key for key in description if plain(key) == plain(name)]

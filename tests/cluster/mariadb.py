@@ -1,4 +1,4 @@
-"""A MariaDB server by itself, in a namespace of its own: the image as the platform runs it."""
+"""A MariaDB server in a separate namespace, with the image that the platform runs."""
 
 from __future__ import annotations
 

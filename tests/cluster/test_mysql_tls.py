@@ -71,7 +71,7 @@ AUTHORITIES = {"name": "authorities", "secret": {"secretName": "authorities"}}
 
 
 def metadata(server: Server, name: str, *, ca_file: str = "") -> None:
-    """Start ML Metadata, with as little patience as it allows."""
+    """Start ML Metadata, with the shortest time limits that it allows."""
     values = {
         "METADATA_MYSQL_HOST": "mariadb",
         "METADATA_MYSQL_DATABASE": "metadb",

@@ -134,4 +134,4 @@ def test_stores_in_aws_stay_as_they_are_when_their_components_are_renamed(tmp_pa
         renamed = stack.preview(program)
         assert renamed.changes.keys() == {"same"}, renamed.operations()
         program.known = None
-        assert stack.preview(program).changes["create"] > 10, "without the alias they would be made anew"
+        assert stack.preview(program).changes["create"] > 10, "without the alias they would be made again"

@@ -92,13 +92,13 @@ def test_a_tool_is_built_once_and_again_only_when_its_source_changes(folder: Pat
     made = first.stat().st_mtime_ns
     build.ensure(["tiny"])
     assert first.stat().st_mtime_ns == made
-    (folder / "tiny" / "main.go").write_text(MAIN.replace("println(word)", 'println(word, "anew")'))
+    (folder / "tiny" / "main.go").write_text(MAIN.replace("println(word)", 'println(word, "again")'))
     with pytest.raises(UserError, match="mlp toolchain build tiny"):
         build.binary("tiny-program")
     build.ensure()
     second = build.binary("tiny-program")
     assert second != first
-    assert subprocess.run([second], capture_output=True, text=True, check=True).stderr == "built anew\n"
+    assert subprocess.run([second], capture_output=True, text=True, check=True).stderr == "built again\n"
 
 
 def test_equal_recipes_give_equal_bytes_wherever_the_checkout_is(folder: Path) -> None:

@@ -50,7 +50,7 @@ type plugin struct {
 	} `json:"parameterization"`
 }
 
-// interpreterOf returns the Python of a program; when there is none, the error has the next step.
+// interpreterOf returns the Python of a program; without one, the error has the next step.
 func interpreterOf(info *pulumirpc.ProgramInfo) (*interpreter, error) {
 	options := toolchain.PythonOptions{Root: info.GetRootDirectory(), ProgramDir: info.GetProgramDirectory()}
 	given := info.GetOptions().AsMap()

@@ -213,7 +213,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(server.Unavailable, match=r"127\.0\.0\.1:1.*ConnectError"):
         _ = nowhere.client
     with pytest.raises(server.Unavailable):
-        nowhere.read(lambda client: client, patience=0)
+        nowhere.read(lambda client: client, limit_seconds=0)
 
 
 def platform_of(monkeypatch: pytest.MonkeyPatch, states: list[str], flows: list[Any], waiting: list[Any]) -> list[str]:
