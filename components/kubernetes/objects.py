@@ -50,21 +50,21 @@ def namespace(
 
 
 @dataclass(frozen=True)
-class Space:
+class Namespace:
     """A namespace that the program declares.
 
-    name: Its name, known while the program runs.
+    Attributes:
+        name: Its name, known while the program runs.
         resource: The Namespace, on which its contents depend.
-        resource: What others wait for.
     """
 
     name: str
     resource: pulumi.Resource
 
 
-def space(name: str, opts: pulumi.ResourceOptions) -> Space:
+def restricted_namespace(name: str, opts: pulumi.ResourceOptions) -> Namespace:
     """Declare a namespace for the platform's own pods, with Pod Security's `restricted` level."""
-    return Space(name, namespace(name, opts))
+    return Namespace(name, namespace(name, opts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Scope:
     """
 
     application: str
-    namespace: Space
+    namespace: Namespace
     base: pulumi.ResourceOptions
 
     @property

@@ -42,21 +42,16 @@ AUTHORITIES_FILE = "database-ca.pem"
 """File in which clients find the certificates of the authorities that sign a database server's certificate."""
 
 
-def _files(authorities: str | None) -> dict[str, str]:
-    return {} if authorities is None else {AUTHORITIES_FILE: authorities}
-
-
 @dataclass(frozen=True, kw_only=True)
-class SqlDatabase:
-    """One application's Postgres database, with a login that reaches only this database.
+class Database:
+    """One application's database, with a login that reaches only this database.
 
     Attributes:
         host: DNS name of the server, resolvable from every namespace.
         port: TCP port.
         name: Database name.
-        user: Login, owner of the database.
-        password: The login's password, a secret.
-        ssl_mode: libpq's sslmode.
+        user: Login with all privileges on the database.
+        password: The login's password, a secret of letters and digits.
         authorities: Certificates (PEM) that verify the server; None without TLS.
         requires: Resources that must exist before the first connection succeeds.
     """
@@ -66,18 +61,33 @@ class SqlDatabase:
     name: str
     user: str
     password: pulumi.Output[str]
-    ssl_mode: Literal["disable", "verify-full"]
     authorities: str | None = None
     requires: Sequence[pulumi.Resource] = ()
+
+    def files(self) -> dict[str, str]:
+        """Return the files with which a client verifies the server, by file name."""
+        return {} if self.authorities is None else {AUTHORITIES_FILE: self.authorities}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MysqlDatabase(Database):
+    """One application's MySQL database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlDatabase(Database):
+    """One application's Postgres database.
+
+    Attributes:
+        ssl_mode: libpq's sslmode.
+    """
+
+    ssl_mode: Literal["disable", "verify-full"]
 
     def __post_init__(self) -> None:
         """Refuse `verify-full` without authorities, and authorities with any other mode."""
         if (self.ssl_mode == "verify-full") != (self.authorities is not None):
             raise ValueError("sslmode verify-full requires authorities; other modes must be without authorities")
-
-    def files(self) -> dict[str, str]:
-        """Return the files that must be in the folder that `url` names, by file name."""
-        return _files(self.authorities)
 
     def url(self, driver: str = "postgresql+psycopg", *, folder: str) -> pulumi.Output[str]:
         """Return SQLAlchemy's URL of the database with `driver`, a secret.
@@ -96,33 +106,6 @@ class SqlDatabase:
                 )
             )
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class MysqlDatabase:
-    """One application's MySQL database, with a login that reaches only this database.
-
-    Attributes:
-        host: DNS name of the server, resolvable from every namespace.
-        port: TCP port.
-        name: Database name.
-        user: Login with all privileges on the database.
-        password: The login's password, a secret of letters and digits.
-        authorities: Certificates (PEM) that verify the server; None without TLS.
-        requires: Resources that must exist before the first connection succeeds.
-    """
-
-    host: pulumi.Input[str]
-    port: int
-    name: str
-    user: str
-    password: pulumi.Output[str]
-    authorities: str | None
-    requires: Sequence[pulumi.Resource] = ()
-
-    def files(self) -> dict[str, str]:
-        """Return the files that a client needs to verify the server, by file name."""
-        return _files(self.authorities)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,8 +41,10 @@ def scram(login: str, password: str, *, salt: bytes | None = None, iterations: i
 
 
 def mysql_native(_login: str, password: str) -> str:
-    """Return the verifier of `mysql_native_password` (`*` and 40 hex digits; MySQL's documentation, "Native Pluggable
-    Authentication"). It has no salt; random passwords of 32 characters do not need one.
+    """Return the verifier of MySQL's `mysql_native_password`: `*` and 40 hex digits.
+
+    Source: MySQL's documentation, "Native Pluggable Authentication". The verifier has no salt; random passwords of 32
+    characters do not need one.
     """
     stage = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
     return f"*{hashlib.sha1(stage, usedforsecurity=False).hexdigest().upper()}"

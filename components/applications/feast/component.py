@@ -13,7 +13,7 @@ from components.applications.description import Context
 from components.applications.feast.names import GRANT, NAMESPACE, PORT
 from components.applications.feast.settings import FeastSection
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, space
+from components.kubernetes.objects import Scope, restricted_namespace
 from components.substrates.contract import Substrate
 
 PROJECT = "mlplatform"
@@ -124,7 +124,7 @@ class Feast(pulumi.ComponentResource):
         super().__init__("mlplatform:platform:Feast", name, None, opts)
         substrate = args.substrate
         child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
-        scope = Scope(application="feast", namespace=space(NAMESPACE, child), base=child)
+        scope = Scope(application="feast", namespace=restricted_namespace(NAMESPACE, child), base=child)
         files = substrate.postgres["feast"].files()
         self.client_config = {"feature_store.yaml": render(substrate, "sync", args.registry_refresh_seconds), **files}
         server_config = render(substrate, "thread", args.registry_refresh_seconds)

@@ -14,7 +14,7 @@ from components.applications.description import Context
 from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
 from components.applications.mlflow.settings import MLflowSection
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, password, space
+from components.kubernetes.objects import Scope, password, restricted_namespace
 from components.substrates.contract import SqlDatabase, Substrate
 
 ADMIN = "admin"
@@ -87,7 +87,7 @@ class MLflow(pulumi.ComponentResource):
         super().__init__("mlplatform:platform:MLflow", name, None, opts)
         substrate = args.substrate
         child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
-        scope = Scope(application="mlflow", namespace=space(NAMESPACE, child), base=child)
+        scope = Scope(application="mlflow", namespace=restricted_namespace(NAMESPACE, child), base=child)
         account = scope.service_account("mlflow")
         database, users = substrate.postgres["mlflow"], substrate.postgres["mlflow-auth"]
         access = substrate.object_store.access[GRANT.application]

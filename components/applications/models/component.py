@@ -16,7 +16,7 @@ from components.applications.mlflow.component import MLflow
 from components.applications.models.names import NAMESPACE, SERVING, SERVING_GRANT, WORKLOAD, WORKLOAD_GRANT
 from components.applications.models.settings import ModelsSection
 from components.kubernetes import kube
-from components.kubernetes.objects import Scope, space
+from components.kubernetes.objects import Scope, restricted_namespace
 from components.substrates.contract import ObjectStore, ObjectStoreAccess, Substrate
 from components.substrates.requests import BUCKET_PURPOSES, Grant
 
@@ -80,7 +80,7 @@ class Models(pulumi.ComponentResource):
         super().__init__("mlplatform:platform:Models", name, None, opts)
         substrate = args.substrate
         child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
-        scope = Scope(application="models", namespace=space(NAMESPACE, child), base=child)
+        scope = Scope(application="models", namespace=restricted_namespace(NAMESPACE, child), base=child)
         store = substrate.object_store
         reader = self._keys(scope, "object-store-serving", store, SERVING_GRANT)
         self._keys(scope, "object-store", store, WORKLOAD_GRANT)

@@ -20,7 +20,7 @@ from components.applications.pipelines.workflows import RunPolicy
 from components.kubernetes import kube
 from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs
-from components.kubernetes.objects import Scope, space
+from components.kubernetes.objects import Scope, restricted_namespace
 from components.substrates.contract import Substrate
 
 
@@ -68,7 +68,7 @@ class Pipelines(pulumi.ComponentResource):
         super().__init__("mlplatform:platform:Pipelines", name, None, opts)
         substrate = args.substrate
         child = pulumi.ResourceOptions(parent=self, provider=substrate.kubernetes)
-        place = space(names.NAMESPACE, child)
+        place = restricted_namespace(names.NAMESPACE, child)
 
         def scope(application: str) -> Scope:
             return Scope(application=application, namespace=place, base=child)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
 from components.substrates.contract import AUTHORITIES_FILE, MysqlDatabase
 from components.substrates.databases import SCRIPTS, databases_job, declare_inputs, mysql_client, mysql_databases
@@ -31,15 +31,15 @@ ENGINE = Engine(
 class MysqlArgs:
     """Arguments of `Mysql`.
 
-    server: Arguments of the RDS server.
+    Attributes:
+        server: Arguments of the RDS server.
         namespace: Namespace of the Job that creates the databases.
         image: Reference of the image `mariadb`, which has the client.
         databases: Name of the database and of its login, by application.
-        databases: Name of the database, and of its login, by application.
     """
 
     server: RdsServerArgs
-    namespace: Space
+    namespace: Namespace
     image: str
     databases: Mapping[str, str]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.aws.rds import ADMIN, Engine, RdsServer, RdsServerArgs
 from components.substrates.contract import AUTHORITIES_FILE, SqlDatabase
 from components.substrates.databases import (
@@ -44,7 +44,7 @@ class PostgresArgs:
     """
 
     server: RdsServerArgs
-    namespace: Space
+    namespace: Namespace
     image: str
     applications: Sequence[str]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.kubernetes.objects import space
+from components.kubernetes.objects import restricted_namespace
 from components.substrates.aws import mysql, postgres
 from components.substrates.aws.cluster import Cluster
 from components.substrates.aws.logs import LogRetention
@@ -80,7 +80,7 @@ class Stores(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:Stores", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, providers={"kubernetes": kubernetes})
         subnets = network.subnets["database"]
-        jobs = space(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=kubernetes))
+        jobs = restricted_namespace(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=kubernetes))
 
         def server(engine: Engine, size: ServerSize) -> RdsServerArgs:
             return RdsServerArgs(

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.contract import MysqlDatabase
 from components.substrates.databases import (
     MYSQL_UID,
@@ -44,7 +44,7 @@ class MysqlArgs:
         databases: Name of the database and of its login, by application.
     """
 
-    namespace: Space
+    namespace: Namespace
     image: str
     storage_class: str
     size: str

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.contract import ObjectStore, ObjectStoreAccess
 from components.substrates.local.policies import accounts, policy
 from components.substrates.requests import BucketPurpose, Grant
@@ -39,7 +39,7 @@ class S3GatewayArgs:
         grants: Access that the applications request.
     """
 
-    namespace: Space
+    namespace: Namespace
     image: str
     client_image: str
     storage_class: str

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.contract import SqlDatabase
 from components.substrates.databases import (
     POSTGRES_UID,
@@ -43,7 +43,7 @@ class PostgresArgs:
         applications: Applications that get a database.
     """
 
-    namespace: Space
+    namespace: Namespace
     image: str
     storage_class: str
     size: str

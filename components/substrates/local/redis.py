@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kubernetes import kube, pods, volumes
-from components.kubernetes.objects import Scope, Space, password
+from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.contract import Redis as RedisAccess
 
 PORT = 6379
@@ -28,7 +28,7 @@ class RedisArgs:
         max_memory_mib: Data in MiB above which Redis refuses writes; well below the memory limit.
     """
 
-    namespace: Space
+    namespace: Namespace
     image: str
     storage_class: str
     size: str

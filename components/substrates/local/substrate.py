@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kubernetes import kube
-from components.kubernetes.objects import space
+from components.kubernetes.objects import restricted_namespace
 from components.kubernetes.provider import kubernetes_provider
 from components.substrates.contract import GatewayExposure, ImageCatalog, StorageClasses, Substrate
 from components.substrates.local.mysql import Mysql, MysqlArgs
@@ -81,7 +81,7 @@ class LocalSubstrate(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         child = pulumi.ResourceOptions(parent=self, providers={"kubernetes": provider})
-        data = space(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))
+        data = restricted_namespace(NAMESPACE, pulumi.ResourceOptions(parent=self, provider=provider))
         images = args.images
         postgres = Postgres(
             "postgres",

@@ -21,7 +21,7 @@ from components.applications.pipelines.description import PIPELINES
 from components.applications.pipelines.names import API_ROUTE
 from components.applications.pipelines.runs import Clients
 from components.applications.pipelines.workflows import RunPolicy
-from components.kubernetes.objects import space
+from components.kubernetes.objects import restricted_namespace
 from components.substrates.contract import (
     GatewayExposure,
     MysqlDatabase,
@@ -51,7 +51,7 @@ def substrate(*, static_keys: bool = True) -> Substrate:
     databases = Mysql(
         "mysql",
         MysqlArgs(
-            namespace=space("data", pulumi.ResourceOptions(provider=provider)),
+            namespace=restricted_namespace("data", pulumi.ResourceOptions(provider=provider)),
             image=IMAGES["mariadb"],
             storage_class="local-path",
             size="1Gi",
