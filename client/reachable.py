@@ -141,7 +141,7 @@ def silent_cluster_error(cluster: SilentCluster, stack: str, *, local: bool) -> 
     start = (
         "start the cluster:  mlp cluster start"
         if local
-        else "check the cluster's state and which addresses may reach it (aws.cluster in the stack's values)"
+        else "check that the cluster runs and may be reached from here (local.kubeconfig or aws.cluster of the stack)"
     )
     gone = "           or, if the cluster no longer exists, remove its objects from the state:"
     return UserError(

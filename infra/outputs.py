@@ -32,11 +32,12 @@ class ObjectStoreAddress(Frozen):
 
 
 class Budgets(Frozen):
-    """Latency budgets of serving at the 99th percentile, in milliseconds."""
+    """Latency budgets at the 99th percentile, in milliseconds, and the largest age of an online feature, in seconds."""
 
     feature_ms: float
     predict_ms: float
     total_ms: float
+    freshness_seconds: float
 
 
 class SecretReference(Frozen):

@@ -76,11 +76,14 @@ class Upstream(Section):
 
 
 class Budgets(Section):
-    """Latency budgets of serving at the 99th percentile, in milliseconds."""
+    """Latency budgets of serving at the 99th percentile, in milliseconds, and the age of features."""
 
     feature_ms: float = Field(gt=0, description="fetching features")
     predict_ms: float = Field(gt=0, description="computing the prediction")
     total_ms: float = Field(gt=0, description="the whole request, measured by the client")
+    freshness_seconds: float = Field(
+        default=3600, gt=0, description="largest age of an online feature after materialization, in seconds"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Budgets:

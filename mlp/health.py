@@ -65,11 +65,18 @@ def ask_cluster(stack: str, request: Callable[[], T]) -> T:
 
     try:
         return request()
-    except (ApiException, HTTPError) as error:
+    except ApiException as error:
+        raise UserError(
+            f"The cluster of stack {stack} refused a request.",
+            seen=error_text(error)[-300:],
+            allowed="a kubeconfig that may read all namespaces",
+            next_step=f"check who the kubeconfig logs in as, then mlp status --stack {stack}",
+        ) from error
+    except HTTPError as error:
         raise UserError(
             f"The cluster of stack {stack} does not answer.",
             seen=error_text(error)[-300:],
-            next_step=f"mlp up --stack {stack}",
+            next_step="mlp cluster status shows what runs on one machine; mlp cluster start starts it",
         ) from error
 
 

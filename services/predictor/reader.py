@@ -23,7 +23,7 @@ from services.predictor.plan import Plan, Row, ViewPlan
 T = TypeVar("T")
 
 PROBE_SECONDS = 0.1
-"""Pause between two attempts to reach a store that is down; it gets no other traffic, whatever the load."""
+"""Pause between two attempts to reach a store that is down. Meanwhile no request is sent to the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,18 @@ def test_without_the_definition_there_are_no_services(base: str) -> None:
     assert services(client(base)) == []
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", None])
-def test_a_cluster_that_does_not_answer_is_reported_with_the_next_step(base: str, url: str | None) -> None:
+@pytest.mark.parametrize(
+    ("url", "problem", "next_step"),
+    [
+        ("http://127.0.0.1:9", "The cluster of stack local does not answer.", "mlp cluster status"),
+        (None, "The cluster of stack local refused a request.", "mlp status --stack local"),
+    ],
+)
+def test_a_failed_request_is_reported_with_the_next_step(
+    base: str, url: str | None, problem: str, next_step: str
+) -> None:
     api: Any = client(url or base)
     with pytest.raises(UserError) as raised:
         ask_cluster("local", lambda: workloads(api, {"models"}))
-    assert "The cluster of stack local does not answer." in str(raised.value)
-    assert "mlp up --stack local" in str(raised.value)
+    assert problem in str(raised.value)
+    assert next_step in str(raised.value)

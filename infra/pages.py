@@ -1,4 +1,4 @@
-"""Generates the reference of settings and a page for each application: `python -m infra.reference`."""
+"""Generates the reference of settings and a page for each application: `python -m infra.pages`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APPLICATIONS_FOLDER = ROOT / "components" / "applications"
 
 HEAD = """# Settings
 
-Every key of `stacks/Pulumi.<stack>.yaml`, generated from the model that checks it (`python -m infra.reference`).
+Every key of `stacks/Pulumi.<stack>.yaml`, generated from the model that checks it (`python -m infra.pages`).
 Keys are below `config:` and have the prefix `mlplatform:`. Before anything changes, the model refuses an unknown key,
 a wrong type, a value out of range and a combination that cannot work. The message names the key, the value and what is
 allowed. The section of an application is on its own page in [applications](applications/).
