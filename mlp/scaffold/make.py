@@ -31,10 +31,12 @@ SECTION = """  mlplatform:{name}:
 
 RESERVED = {
     "context": "the class `Context` of the templates",
-    "data": "the namespace of the local substrate",
-    "default": "a namespace of every cluster",
+    "mysql": "a server of the local substrate",
     "namespace": "the constant `NAMESPACE` of the templates",
     "port": "the constant `PORT` of the templates",
+    "postgres": "a server of the local substrate",
+    "redis": "a server of the local substrate",
+    "s3": "a server of the local substrate",
     "scope": "the class `Scope` of the templates",
 }
 """Names that something else has, which no description shows."""
@@ -98,6 +100,7 @@ def _taken(name: str) -> str:
         title=name,
         namespace=name,
         settings=Section,
+        requires=("gateway",),
         routes=(Route(name=name, path=f"/{name}", service=name, port=1, protection="open"),),
         addresses={name: Address(path=f"/{name}")},
     )

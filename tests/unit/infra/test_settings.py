@@ -93,9 +93,9 @@ def test_a_wrong_setting_is_refused_by_name(
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("aws.node_groups.system.minimun", "capacity, gpu, initial, instance_types"),
-        ("aws.network.zones.eu-central-1a.pubic", "database, private, public"),
-        ("aws.network.zonse", "cidr, "),
+        ("aws.node_groups.system.lowest", "capacity, gpu, initial, instance_types"),
+        ("aws.network.zones.eu-central-1a.open", "database, private, public"),
+        ("aws.network.areas", "cidr, "),
     ],
 )
 def test_an_unknown_key_inside_a_map_is_named_with_the_known_ones(path: str, allowed: str) -> None:
