@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -23,6 +23,13 @@ NAMESPACE = "mlplatform"
 
 ENGINE_KEYS = {"config", "environment", "encryptionsalt", "encryptedkey", "secretsprovider"}
 """Top-level keys that Pulumi knows in a stack file."""
+
+PLAIN = {
+    "dict_type": "a mapping of keys to values",
+    "ip_v4_network": "an IPv4 network by its first address, such as 10.20.0.0/16",
+    "model_type": "a mapping of keys to values",
+}
+"""Allowed values by kind of error, where pydantic's own message names types of Python."""
 
 
 def stack_file(stack: str) -> Path:
@@ -85,8 +92,8 @@ def describe(problem: ErrorDetails) -> tuple[str, str, str]:
         return f"{key}{'.' if location else ':'}{below}", context["seen"], context["allowed"]
     if kind == "value_error":
         return key, shortened(seen), message.removeprefix("Value error, ")
-    if kind == "ip_v4_network":
-        return key, shortened(seen), "an IPv4 network by its first address, such as 10.20.0.0/16"
+    if kind in PLAIN:
+        return key, shortened(seen), PLAIN[kind]
     return key, shortened(seen), re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")
 
 
@@ -96,12 +103,16 @@ def shortened(text: str, limit: int = 120) -> str:
 
 
 def known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section at `location`."""
+    """Return the keys of the section at `location`; its parts are keys of sections and maps, and places in lists."""
     section: type[BaseModel] = SETTINGS
+    values: Any = None
     for part in location:
-        annotation = section.model_fields[str(part)].annotation
+        # A field that is a map or a list takes two parts; the second one leads to its values.
+        annotation = section.model_fields[str(part)].annotation if values is None else values
         options = [annotation, *get_args(annotation)]
-        section = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+        found = next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
+        inside = values is not None or get_origin(annotation) not in (dict, tuple)
+        section, values = (found or section), (None if inside else annotation)
     return sorted(section.model_fields)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from common.errors import UserError
 from components.applications.description import AnyApplication
 from components.substrates.requests import BUCKET_PURPOSES, Requests
+
+NAMESPACE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+OWN_NAMESPACES = {"data", "default"}
+"""Namespaces of the substrate and of every cluster, as are those that begin with `kube-`."""
+
+PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
@@ -25,9 +32,12 @@ def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
     _unique(applications, "addresses", lambda item: [address.path for address in item.addresses.values()])
     _unique(applications, "credentials", lambda item: [*item.credentials])
     _unique(applications, "user_objects", lambda item: [f"{kind.plural}.{kind.group}" for kind in item.user_objects])
+    _unique(applications, "routes", lambda item: [route.name for route in item.routes])
+    _refuse_unusable_namespaces(applications)
     _refuse_overlapping_routes(applications)
     _refuse_unknown_grants(applications)
     _refuse_unknown_names(applications)
+    _refuse_routes_without_gateway(applications)
 
 
 def requested(applications: Iterable[AnyApplication]) -> Requests:
@@ -69,11 +79,34 @@ def _unique(
             owners[value] = item.name
 
 
+def _refuse_unusable_namespaces(applications: Sequence[AnyApplication]) -> None:
+    for item in applications:
+        taken = item.namespace in OWN_NAMESPACES or item.namespace.startswith("kube-")
+        if taken or not NAMESPACE.fullmatch(item.namespace):
+            allowed = "at most 63 lower-case letters, digits and hyphens; not kube-* or " + ", ".join(
+                sorted(OWN_NAMESPACES)
+            )
+            raise _clash(item.name, "namespace", item.namespace, allowed)
+
+
+def _refuse_routes_without_gateway(applications: Sequence[AnyApplication]) -> None:
+    """Refuse routes of an application that does not require the Gateway, whose kinds of objects they are."""
+    requires = {item.name: item.requires for item in applications}
+    for item in applications:
+        needed = list(item.requires)
+        for name in needed:
+            needed += [below for below in requires.get(name, ()) if below not in needed]
+        if item.routes and "gateway" not in (item.name, *needed):
+            seen = ", ".join(item.requires) or "no application"
+            raise _clash(item.name, "requires", seen, "gateway among them, because the application has routes")
+
+
 def _refuse_overlapping_routes(applications: Sequence[AnyApplication]) -> None:
     routes = [(item.name, route.path) for item in applications for route in item.routes]
     for place, (name, path) in enumerate(routes):
-        if not path.startswith("/") or path.endswith("/"):
-            raise _clash(name, "routes", path, "a path with a leading and without a trailing slash")
+        if not PATH.fullmatch(path):
+            allowed = "a path with a leading and without a trailing slash, of letters, digits and . _ ~ -"
+            raise _clash(name, "routes", path or "an empty path", allowed)
         for other, taken in routes[:place]:
             # Paths of one application may nest: the longer path refines the shorter one.
             same = path == taken or (other != name and _below(path, taken)) or (other != name and _below(taken, path))

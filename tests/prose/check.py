@@ -206,9 +206,9 @@ def spelling(root: Path, paths: Sequence[str]) -> list[Finding]:
 def tracked(root: Path) -> list[str]:
     """Return the text files of a repository that people write, those that are not committed yet too."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=root, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+    ).stdout.split("\0")  # fmt: skip
     written = [path for path in listed if not any(fnmatchcase(path, pattern) for pattern in GENERATED)]
     return sorted(path for path in written if (root / path).is_file() and not (root / path).is_symlink())
 
@@ -217,7 +217,12 @@ def check(root: Path, paths: Sequence[str], banned: Sequence[Phrase], places: Se
     """Return what is to be changed in files of a repository, and exceptions that nothing needs."""
     found = spelling(root, paths)
     for path in paths:
-        found += style(path, (root / path).read_text(encoding="utf-8"), banned)
+        try:
+            found += style(path, (root / path).read_text(encoding="utf-8"), banned)
+        except UnicodeDecodeError:
+            found.append(Finding(path, 1, "not UTF-8", "text in UTF-8", "the check cannot read the file"))
+        except (tokenize.TokenError, SyntaxError) as problem:
+            found.append(Finding(path, 1, "not Python", "valid Python", str(problem.args[0])))
     left = [item for item in found if not any(place.covers(item) for place in places)]
     return sorted(left)
 
@@ -234,6 +239,10 @@ def _rows(name: str) -> Any:
 def main(arguments: Sequence[str]) -> int:
     """Print what is to be changed in the files named, or in all; return 1 if there is anything."""
     banned, places = phrases(_rows("style.yaml")), exempt(_rows("exceptions.yaml"))
+    absent = [path for path in arguments if not (ROOT / path).is_file()]
+    if absent:
+        print(f"{', '.join(absent)}: not a file; name files by their path in the repository, or none to check all")
+        return 1
     found = check(ROOT, list(arguments) or tracked(ROOT), banned, [])
     left = [item for item in found if not any(place.covers(item) for place in places)]
     for item in left:

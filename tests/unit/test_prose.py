@@ -149,6 +149,31 @@ def test_an_exception_that_covers_nothing_is_named(repository: Path) -> None:
     assert prose.unused(checked(repository), [needed, idle]) == [idle]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("latin.md", b"caf\xe9\n", "not UTF-8"),
+        ("open.py", b'"""', "not Python"),
+        ("dedent.py", b"if x:\n    y\n  z\n", "not Python"),
+        ("caf\u00e9 page.md", b"anew\n", "anew"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_a_name_outside_ascii_is_not_skipped(
+    repository: Path, name: str, content: bytes, told: str
+) -> None:
+    (repository / name).write_bytes(content)
+    assert (name, told) in {(item.path, item.phrase) for item in checked(repository)}
+
+
+@pytest.mark.parametrize("named", ["docs", "absent.md"])
+def test_an_argument_that_is_not_a_file_is_refused(
+    repository: Path, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prose, "ROOT", repository)
+    assert prose.main([named]) == 1
+    assert f"{named}: not a file" in capsys.readouterr().out
+
+
 def test_the_program_ends_with_1_on_a_finding_and_with_0_on_clean_text(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,7 +73,9 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         ("environment", "Prod!", ["mlplatform:environment", "'Prod!'", "pattern"]),
         ("feast.materialization.schedule", "hourly", ["mlplatform:feast.materialization.schedule", "'hourly'"]),
         ("budgets.feature_ms", 200, ["mlplatform:budgets", "feature_ms of at most total_ms", "200 is more than 100"]),
-        ("budgets", None, ["mlplatform:budgets", "None"]),
+        ("budgets", None, ["mlplatform:budgets", "None", "a mapping of keys to values"]),
+        ("mlflow", "yes", ["mlplatform:mlflow", "'yes'", "a mapping of keys to values"]),
+        ("platform", {"applications": ["mlflow"]}, ["mlplatform:platform.applications", "a mapping of keys to values"]),
         ("local", None, ["a section `local`"]),
     ],
 )
@@ -86,6 +88,23 @@ def test_a_wrong_setting_is_refused_by_name(
         assert part in message
     assert "edit stacks/Pulumi.local.yaml" in message
     assert len(message.splitlines()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("aws.node_groups.system.lowest", "capacity, gpu, initial, instance_types"),
+        ("aws.network.zones.eu-central-1a.open", "database, private, public"),
+        ("aws.network.areas", "cidr, "),
+    ],
+)
+def test_an_unknown_key_inside_a_map_is_named_with_the_known_ones(path: str, allowed: str) -> None:
+    values = settings.own_values(yaml.safe_load((paths.ROOT / "stacks" / "Pulumi.dev.yaml").read_text())["config"])
+    change(path, 1)(values)
+    with pytest.raises(UserError, match=allowed) as caught:
+        settings.parse(values, stack="dev")
+    assert f"Setting mlplatform:{path} of stack dev is invalid." in str(caught.value)
+    assert "1, an unknown key" in str(caught.value)
 
 
 def test_a_missing_section_is_named(values: dict[str, Any]) -> None:
