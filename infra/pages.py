@@ -16,7 +16,7 @@ from common.paths import ROOT
 from components.applications.catalog import APPLICATIONS
 from components.applications.description import AnyApplication
 from infra.aws.regions import regions
-from infra.schema import SETTINGS
+from infra.schema import Settings
 
 DOCS = ROOT / "docs"
 APPLICATIONS_FOLDER = ROOT / "components" / "applications"
@@ -143,13 +143,11 @@ def tables(found: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> l
 
 def settings_reference() -> str:
     """Return the reference of all settings except those of the applications, as Markdown."""
-    own = {item.name for item in APPLICATIONS}
-    shared = [(path, section) for path, section in sections(SETTINGS) if path.split(".")[0] not in own]
     offered = ["## Regions", "", "What `infra/aws/regions.yaml` offers.", "", "| region | zones | GPU types |"]
     offered.append("| --- | --- | --- |")
     for name, region in regions().items():
         offered.append(f"| {name} | {', '.join(region.zones)} | {', '.join(region.gpus)} |")
-    return "\n".join([HEAD, *tables(shared), *offered, ""])
+    return "\n".join([HEAD, *tables(sections(Settings)), *offered, ""])
 
 
 def listed(values: Iterable[str]) -> str:
