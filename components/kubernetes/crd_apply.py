@@ -105,14 +105,22 @@ def remove(props: dict[str, Any], *, unused_only: bool) -> None:
 
 
 def _used(request: Callable[..., dict[str, Any] | None], name: str) -> bool:
-    """Return whether the cluster has an object of a definition."""
+    """Return whether the cluster has an object of a CRD; True as well where the objects cannot be listed."""
     definition = request("GET", f"{COLLECTION}/{name}", [], None)
     if definition is None:
         return False
     spec = definition["spec"]
-    version = next(item["name"] for item in spec["versions"] if item["served"])
+    # Of the stored version: any other needs the conversion webhook of a controller that may be gone.
+    version = next((item["name"] for item in spec["versions"] if item["storage"] and item["served"]), None)
+    if version is None:
+        return True
     path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
-    listed = request("GET", path, [("limit", "1")], None, names_only=True) or {}
+    try:
+        listed = request("GET", path, [("limit", "1")], None, names_only=True) or {}
+    except Unreachable:
+        raise
+    except RuntimeError:
+        return True
     return bool(listed.get("items"))
 
 

@@ -33,7 +33,7 @@ def application(
             path.write_text(text, encoding="utf-8")
         tidied(changed, paths.ROOT)
         # A new process is needed to import the catalog with the new application.
-        run([sys.executable, "-m", "infra.reference"], paths.ROOT)
+        run([sys.executable, "-m", "infra.pages"], paths.ROOT)
     for path in [*changed, *generated]:
         console.print(f"  {path.relative_to(paths.ROOT)}", markup=False)
     console.print("Next: make check, then write the description, the component and the guide.")

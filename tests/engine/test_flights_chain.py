@@ -346,5 +346,5 @@ def test_pipeline_stops_at_other_features_and_other_data(made: tuple[steps.Loade
     found, folder, _ = made
     with pytest.raises(registry.FeatureServiceError, match="the features were loaded from version other"):
         register(folder, found, feature_service_version="other")
-    with pytest.raises(steps.SnapshotError, match="asked to use feature tables 000000000000"):
+    with pytest.raises(steps.SnapshotError, match="the run needs feature tables 000000000000"):
         steps.load("0" * 64, 2500, 900, folder / "train", folder / "test")

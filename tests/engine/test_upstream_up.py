@@ -105,4 +105,4 @@ def test_the_gateway_comes_up_in_order_stays_as_it_is_and_goes(
     stack.destroy()
     assert stack.resources() == {}
     assert plane.get(f"/api/v1/namespaces/{NAMESPACE}") is None
-    assert plane.get("/apis/gateway.networking.k8s.io/v1/gatewayclasses") is not None
+    assert plane.get("/apis/gateway.networking.k8s.io/v1/gatewayclasses") is None, "no object was left of it"
