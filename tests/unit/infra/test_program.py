@@ -15,6 +15,7 @@ from pod_rules import violations
 from stack_programs import STACKS, config, made
 
 from common import paths
+from components.applications.catalog import APPLICATIONS
 from infra.outputs import PlatformOutputs
 from infra.program import program
 
@@ -78,7 +79,7 @@ def test_the_output_is_a_document_without_secrets(declared: Declared, stack: str
     exported["schema_version"] = exported.pop("schema")
     found = PlatformOutputs.model_validate(exported)
     assert found.environment == stack
-    assert set(found.urls) == {"gateway", "mlflow", "feast", "serving", "pipelines"}
+    assert set(found.urls) == {name for item in APPLICATIONS for name in item.addresses}
     assert found.urls["serving"] == f"{found.urls['gateway']}/serving"
     assert set(found.buckets) == {"raw", "features", "pipelines", "models"}
 
