@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import platform
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -77,10 +78,12 @@ def state(feature: Feature, kernel: Kernel) -> State:
     return "unknown"
 
 
-def read_kernel() -> Kernel:
-    """Read the facts about the running kernel from this machine."""
-    from node.machine.needs import needs
+def read_kernel(features: Iterable[Feature]) -> Kernel:
+    """Read the facts about the running kernel from this machine.
 
+    Args:
+        features: Features whose paths are looked at.
+    """
     release = platform.release()
     folder = Path("/lib/modules") / release
     lists = [folder / "modules.builtin", folder / "modules.dep"]
@@ -88,7 +91,7 @@ def read_kernel() -> Kernel:
         release=release,
         options=_options(release),
         modules=parse_modules(*(path.read_text() for path in lists)) if all(path.exists() for path in lists) else None,
-        paths=frozenset(item.path for item in needs().kernel.values() if Path(item.path).exists()),
+        paths=frozenset(item.path for item in features if Path(item.path).exists()),
     )
 
 

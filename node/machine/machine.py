@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from node.machine.kernel import Kernel, read_kernel
+from node.machine.needs import needs
 
 GIB = 1024**3
 
@@ -138,7 +139,7 @@ def read_machine(programs: list[str], enough_bytes: int) -> Machine:
         disks=_disks(enough_bytes),
         mounts=parse_mounts(_text("/proc/mounts")),
         controllers=frozenset(_text("/sys/fs/cgroup/cgroup.controllers").split()),
-        kernel=read_kernel(),
+        kernel=read_kernel(needs().kernel.values()),
         programs={name: found for name in programs if (found := shutil.which(name))},
         conflicts=_conflicts(),
         other_cluster=_other_cluster(),

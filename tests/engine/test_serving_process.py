@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.engine.serving_store import RedisServer, feature_store, redis_server, write_config
-from tests.unit.serving_fixtures import write_model
+from tests.serving_fixtures import write_model
 
 __all__ = ["feature_store", "redis_server"]
 

@@ -14,7 +14,7 @@ from services.predictor.errors import ModelError, PlanError
 from services.predictor.model import Model, load
 from services.predictor.settings import Settings
 from services.predictor.state import State, bind
-from tests.unit.serving_fixtures import COLUMNS, FIELDS, application, call, plan, view, write_model
+from tests.serving_fixtures import COLUMNS, FIELDS, application, call, plan, view, write_model
 
 V1 = "/v1/models/flights:predict"
 V2 = "/v2/models/flights/infer"

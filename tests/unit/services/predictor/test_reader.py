@@ -11,7 +11,7 @@ import pytest
 
 from services.predictor.errors import StoreUnavailable
 from services.predictor.reader import FeatureReader, Features
-from tests.unit.serving_fixtures import plan
+from tests.serving_fixtures import plan
 
 ROWS = [["CLT", "JFK", "N1"]]
 BATCH = {"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 30}
