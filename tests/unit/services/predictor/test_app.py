@@ -287,8 +287,9 @@ def test_a_defect_is_500_without_a_traceback(served: tuple[App, State], capsys: 
 
 def test_metrics_count_what_happened(served: tuple[App, State]) -> None:
     app, _ = served
-    ask(app, V1, {"instances": [GOOD]})
-    ask(app, V1, b"{")
+    answer = ask(app, V1, {"instances": [GOOD]})
+    assert answer.status == 200, answer.body
+    assert ask(app, V1, b"{").status == 400
     text = ask(app, "/metrics").body.decode()
     assert "serving_total_seconds_count 1.0" in text
     assert 'serving_errors_total{kind="malformed_json"} 1.0' in text
