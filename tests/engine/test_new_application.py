@@ -39,8 +39,9 @@ def test_at_most_three_files_are_touched_outside_its_folder(checkout: Checkout) 
     assert len([name for name in listed if name.startswith(STACKS)]) == 4
 
 
-PACKAGES = (
-    "tests/unit/components tests/unit/infra tests/unit/policy tests/unit/test_docs.py tests/unit/test_architecture.py"
+PACKAGES = " ".join(
+    f"tests/unit/{part}"
+    for part in ("components/applications", "infra", "policy/test_stacks.py", "test_docs.py", "test_architecture.py")
 )
 """Unit tests that read the catalog of applications, directly or through a stack."""
 
