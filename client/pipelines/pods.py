@@ -185,9 +185,14 @@ def remove_finalizer(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
     """Remove Argo's finalizer from a pod of a run that has ended; ignore a pod that no longer exists."""
     from kubernetes import client
 
-    kept = [name for name in pod.metadata.finalizers if name != STATUS_FINALIZER]
-    # With the resource version, the API server refuses the patch if the pod has changed since it was read.
-    change = {"metadata": {"finalizers": kept, "resourceVersion": pod.metadata.resource_version}}
+    # A list of finalizers in a patch is merged with the pod's, so that only this directive removes one.
+    # The version makes the change fail when the pod was changed since it was read.
+    change = {
+        "metadata": {
+            "$deleteFromPrimitiveList/finalizers": [STATUS_FINALIZER],
+            "resourceVersion": pod.metadata.resource_version,
+        }
+    }
     try:
         core.patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, change)
     except client.ApiException as error:
