@@ -75,7 +75,7 @@ def remove_user_objects(
                 kind.group, kind.version, namespace, kind.plural, name, propagation_policy=kind.propagation
             )
         _wait(kind.plural, kind.controller, lambda kind=kind: user_objects(custom, kind), on_state)
-    _delete_orphaned_pods(platform.api)
+    delete_orphaned_pods(platform.api)
     _wait("pods of runs", "the workflow controller", lambda: _run_pods(platform.api), on_state)
     return found
 
@@ -105,7 +105,7 @@ def user_objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
 
 
-def _delete_orphaned_pods(api: ApiClient) -> None:
+def delete_orphaned_pods(api: ApiClient) -> None:
     """Delete the pods of deleted workflows and remove their finalizers; the controller would take two minutes."""
     from kubernetes import client
 
