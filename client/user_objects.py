@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from client.platform import Platform
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, CustomObjectsApi
 
 GONE_SECONDS = 120.0
-
-WORKFLOW = "workflows.argoproj.io/workflow"
-"""Label of a run's pods, with the name of its workflow."""
 
 
 class Kind(Protocol):
@@ -43,6 +41,11 @@ class Kind(Protocol):
     @property
     def propagation(self) -> str:
         """Order of deletion: `Foreground` deletes dependents before the object, `Background` after it."""
+        ...
+
+    @property
+    def pod_label(self) -> str | None:
+        """Label of the objects' pods when the controller keeps them by a finalizer; else None."""
         ...
 
 
@@ -75,8 +78,11 @@ def remove_user_objects(
                 kind.group, kind.version, namespace, kind.plural, name, propagation_policy=kind.propagation
             )
         _wait(kind.plural, kind.controller, lambda kind=kind: user_objects(custom, kind), on_state)
-    delete_orphaned_pods(platform.api)
-    _wait("pods of runs", "the workflow controller", lambda: _run_pods(platform.api), on_state)
+    for kind in kinds:
+        if kind.pod_label is not None:
+            delete_pods(platform.api, kind.pod_label)
+            remaining = partial(_pods, platform.api, kind.pod_label)
+            _wait(f"pods of {kind.plural}", kind.controller, remaining, on_state)
     return found
 
 
@@ -105,12 +111,17 @@ def user_objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
 
 
-def delete_orphaned_pods(api: ApiClient) -> None:
-    """Delete the pods of deleted workflows and remove their finalizers; the controller would take two minutes."""
+def delete_pods(api: ApiClient, label: str) -> None:
+    """Delete the pods with a label and remove their finalizers, which their controller would do minutes later.
+
+    Args:
+        api: Client of the cluster.
+        label: `pod_label` of a kind of which no object exists any more.
+    """
     from kubernetes import client
 
     core = client.CoreV1Api(api)
-    for namespace, name in _run_pods(api):
+    for namespace, name in _pods(api, label):
         try:
             core.patch_namespaced_pod(name, namespace, {"metadata": {"finalizers": None}})
             core.delete_namespaced_pod(name, namespace)
@@ -119,8 +130,8 @@ def delete_orphaned_pods(api: ApiClient) -> None:
                 raise
 
 
-def _run_pods(api: ApiClient) -> list[tuple[str, str]]:
+def _pods(api: ApiClient, label: str) -> list[tuple[str, str]]:
     from kubernetes import client
 
-    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=WORKFLOW).items
+    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=label).items
     return [(pod.metadata.namespace, pod.metadata.name) for pod in pods]

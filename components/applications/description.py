@@ -73,6 +73,7 @@ class UserObjects:
         plural: Name of the kind in URLs.
         controller: Controller that must run before such an object can be deleted.
         propagation: Whether owned objects are deleted before their owner (`Foreground`) or after it (`Background`).
+        pod_label: Label of the pods of such objects, when the controller keeps these by a finalizer; else None.
     """
 
     group: str
@@ -80,6 +81,7 @@ class UserObjects:
     plural: str
     controller: str
     propagation: Literal["Foreground", "Background"] = "Foreground"
+    pod_label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

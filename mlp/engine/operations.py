@@ -23,7 +23,7 @@ from infra.state.reset_cluster import cluster_was_reset
 from infra.substrates import kubeconfig_path
 from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.turned_off import refuse_left_objects
+from mlp.engine.turned_off import refuse_left_objects, release_pods
 from mlp.engine.workspace import UNREADABLE, engine_message, open_stack
 from mlp.protection import refuse_protected_resources
 
@@ -84,11 +84,13 @@ class StackSources:
         console.print("  [yellow]the cluster was reset: every object in it is created again[/]")
         return True
 
-    def refuse_left_objects(self) -> None:
-        """Refuse to turn off an application while users have objects of it."""
+    def prepare_turning_off(self) -> None:
+        """Refuse to turn off an application while users have objects of it; else delete the pods that it keeps."""
         off = [item for item in APPLICATIONS if item not in self.settings.applications and item.user_objects]
         if off and outputs_path(self.stack).is_file():
-            refuse_left_objects(load(self.stack), off)
+            platform = load(self.stack)
+            refuse_left_objects(platform, off)
+            release_pods(platform, off)
 
 
 def log_name(stack: str, name: str) -> str:
@@ -199,7 +201,7 @@ def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
         log = _log(stack, "up")
         try:
             sources = StackSources(stack, backend_url())
-            sources.refuse_left_objects()
+            sources.prepare_turning_off()
             selected = sources.open("up")
             result = selected.up(
                 refresh=refresh or sources.needs_refresh(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from client.platform import Platform
-from client.user_objects import delete_orphaned_pods, user_objects
+from client.user_objects import delete_pods, user_objects
 from common.errors import UserError
 from components.applications.description import AnyApplication
 
@@ -39,6 +39,17 @@ def refuse_left_objects(platform: Platform, off: Sequence[AnyApplication]) -> No
                     next_step=f"kubectl delete {kind.plural}.{kind.group} --all --all-namespaces"
                     f" --cascade={kind.propagation.lower()}, then mlp up --stack {platform.stack}",
                 )
-        # Pods of deleted runs keep Argo's finalizer, which nobody removes once the controller is gone.
-        if item.user_objects:
-            delete_orphaned_pods(platform.api)
+
+
+def release_pods(platform: Platform, off: Sequence[AnyApplication]) -> None:
+    """Delete the pods that controllers of applications to turn off still keep; without them the pods would stay.
+
+    Args:
+        platform: The running platform.
+        off: Applications that the settings turn off, and of which users have no objects.
+    """
+    for item in off:
+        if item.name in platform.outputs["namespaces"]:
+            for kind in item.user_objects:
+                if kind.pod_label is not None:
+                    delete_pods(platform.api, kind.pod_label)

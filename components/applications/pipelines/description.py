@@ -44,6 +44,7 @@ PIPELINES = Application(
             plural="workflows",
             controller="the workflow controller",
             propagation="Background",
+            pod_label="workflows.argoproj.io/workflow",
         ),
     ),
     checks=("pipeline-run",),
