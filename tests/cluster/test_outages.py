@@ -39,25 +39,28 @@ def mlflow(platform: dict[str, Any]) -> Iterator[httpx.Client]:
         yield http
 
 
-def searched(mlflow: httpx.Client, seen: list[str]) -> bool:
-    """Tell whether MLflow answers from its database."""
+def search(mlflow: httpx.Client, seen: list[str]) -> httpx.Response | None:
+    """Ask MLflow for something from its database, note the answer or error in `seen`, and return the answer."""
     try:
         answer = mlflow.get(SEARCH)
     except httpx.TransportError as error:
         seen.append(repr(error))
-        return False
+        return None
     seen.append(f"{answer.status_code} {answer.text}")
-    return answer.status_code == 200
+    return answer
+
+
+def searched(mlflow: httpx.Client, seen: list[str]) -> bool:
+    """Tell whether MLflow answers from its database."""
+    answer = search(mlflow, seen)
+    return answer is not None and answer.status_code == 200
 
 
 def refused(mlflow: httpx.Client, seen: list[str]) -> bool:
     """Tell whether MLflow answers 503 and names Postgres; an answer as if Postgres were up fails the test."""
-    try:
-        answer = mlflow.get(SEARCH)
-    except httpx.TransportError as error:
-        seen.append(repr(error))
+    answer = search(mlflow, seen)
+    if answer is None:
         return False
-    seen.append(f"{answer.status_code} {answer.text}")
     assert answer.status_code >= 500, answer.text
     try:
         document = answer.json()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from kubernetes import client
-from typing_extensions import override
+from loopback import Answer, Asked, answering
 
 from client import pods
 from client.pipelines.pods import STATUS_FINALIZER
@@ -119,44 +116,21 @@ def test_warnings_are_sorted_and_each_message_comes_once(monkeypatch: pytest.Mon
     assert asked == ["type=Warning,involvedObject.kind=Pod"]
 
 
-@pytest.fixture
-def patched() -> Iterator[tuple[client.ApiClient, list[tuple[str, str, Any]]]]:
-    """Client of a server that accepts patches, except of a pod `gone`, with the patches: path, content type, body."""
-    seen: list[tuple[str, str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_PATCH(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            seen.append((self.path, self.headers["content-type"], json.loads(body)))
-            self.send_response(404 if self.path.endswith("/gone") else 200)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{server.server_port}")), seen
-    server.shutdown()
-    server.server_close()
-
-
-def test_only_the_named_finalizer_is_removed(
-    patched: tuple[client.ApiClient, list[tuple[str, str, Any]]],
-) -> None:
-    api, seen = patched
-
+def test_only_the_named_finalizer_is_removed() -> None:
     def held(name: str, *finalizers: str) -> client.V1Pod:
         return client.V1Pod(metadata=client.V1ObjectMeta(name=name, namespace="runs", finalizers=list(finalizers)))
 
-    for found in (held("step", "a.org/hold", "b.org/hold"), held("gone", "a.org/hold"), held("free", "b.org/hold")):
-        pods.remove_finalizer(api, found, "a.org/hold")
+    path, asked = "/api/v1/namespaces/runs/pods", list[Asked]()
+    with answering({f"{path}/step": Answer(200, b"{}", {"content-type": "application/json"})}, asked) as address:
+        api = client.ApiClient(client.Configuration(host=address))
+        for found in (held("step", "a.org/hold", "b.org/hold"), held("gone", "a.org/hold"), held("free", "b.org/hold")):
+            pods.remove_finalizer(api, found, "a.org/hold")
     change = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a.org/hold"]}}
-    strategic = "application/strategic-merge-patch+json"
-    assert seen == [(f"/api/v1/namespaces/runs/pods/{name}", strategic, change) for name in ("step", "gone")]
+    assert [(request.method, request.path, json.loads(request.body)) for request in asked] == [
+        ("PATCH", f"{path}/step", change),
+        ("PATCH", f"{path}/gone", change),
+    ]
+    assert {request.content_type for request in asked} == {"application/strategic-merge-patch+json"}
 
 
 def test_the_finalizer_that_a_run_looks_for_is_the_one_that_its_description_names() -> None:
