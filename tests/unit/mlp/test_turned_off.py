@@ -29,7 +29,8 @@ def test_only_pods_of_an_application_that_is_turned_off_are_deleted(
     deleted: set[str] = set()
 
     def delete(_api: object, kind: UserObjects) -> None:
-        deleted.update({kind.pod_label} - {None})
+        if kind.pod_label is not None:
+            deleted.add(kind.pod_label)
 
     monkeypatch.setattr(turned_off, "delete_pods", delete)
     platform = Platform("local", {"namespaces": dict.fromkeys(namespaces, "x")})
