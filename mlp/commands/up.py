@@ -37,10 +37,14 @@ class Stages:
 
 
 def _settings(stack: str) -> Settings:
+    from components.applications.catalog import APPLICATIONS
+    from components.applications.checks import refuse_unknown_checks
     from infra.settings import load_stack, stack_file
     from mlp.account import check_account
+    from smoke.run import NAMES, PIPELINE
 
     settings = load_stack(stack_file(stack))
+    refuse_unknown_checks(APPLICATIONS, (*NAMES, PIPELINE))
     check_account(settings, stack)
     return settings
 

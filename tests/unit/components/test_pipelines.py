@@ -185,7 +185,17 @@ def test_aws_is_reached_by_its_own_name_and_with_tls() -> None:
     database = MysqlDatabase(
         host="h", port=3306, name="mlpipeline", user="u", password=pulumi.Output.secret("p"), authorities="PEM"
     )
-    assert api_server.database_config(database, "h")["MySQLConfig"]["ExtraParams"] == {"tls": "true"}
+    assert json.loads(api_server.driver_parameters(database)["DBCONFIG_MYSQLCONFIG_EXTRAPARAMS"])["tls"] == "true"
+
+
+def test_the_server_gives_up_on_a_database_that_vanished(declared: Declared) -> None:
+    pod = dict(declared.pods())["Deployment/ml-pipeline"]
+    env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+    parameters = json.loads(env["DBCONFIG_MYSQLCONFIG_EXTRAPARAMS"])
+    assert parameters == {"timeout": "5s", "readTimeout": "60s", "writeTimeout": "10s"}
+    # The server changes the keys of the file to lower case.
+    read = json.loads(config(declared, "ml-pipeline-config")["config.json"])
+    assert "ExtraParams" not in read["DBConfig"]["MySQLConfig"]
 
 
 def test_the_launcher_knows_the_object_store(declared: Declared) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from client.platform import Platform
+from components.applications.description import UserObjects
 from components.applications.kserve.description import KSERVE
 from components.applications.pipelines.description import PIPELINES
 from mlp.engine import turned_off
@@ -15,20 +16,21 @@ from mlp.engine import turned_off
 @pytest.mark.parametrize(
     ("off", "namespaces", "labels"),
     [
-        ([KSERVE], ["kserve", "pipelines"], []),
-        ([PIPELINES], ["kserve", "pipelines"], ["workflows.argoproj.io/workflow"]),
-        ([KSERVE, PIPELINES], ["kserve"], []),
+        ([KSERVE], ["kserve", "pipelines"], set()),
+        ([PIPELINES], ["kserve", "pipelines"], {"workflows.argoproj.io/workflow"}),
+        ([KSERVE, PIPELINES], ["kserve"], set()),
     ],
     ids=["kserve", "pipelines", "pipelines was off before"],
 )
 def test_only_pods_of_an_application_that_is_turned_off_are_deleted(
-    off: list[Any], namespaces: list[str], labels: list[str], monkeypatch: pytest.MonkeyPatch
+    off: list[Any], namespaces: list[str], labels: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Pipelines on, turning KServe off must leave the pods of running workflows alone."""
-    deleted: list[str] = []
+    deleted: set[str] = set()
 
-    def delete(_api: object, label: str) -> None:
-        deleted.append(label)
+    def delete(_api: object, kind: UserObjects) -> None:
+        if kind.pod_label is not None:
+            deleted.add(kind.pod_label)
 
     monkeypatch.setattr(turned_off, "delete_pods", delete)
     platform = Platform("local", {"namespaces": dict.fromkeys(namespaces, "x")})

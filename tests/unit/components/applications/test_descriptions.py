@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,15 +13,16 @@ import pytest
 from declared import Declared, declare
 from stack_programs import config, made
 
-from artifacts.images.catalog import catalog
 from artifacts.manifests.pins import pins
 from common.errors import UserError
 from components.applications.catalog import APPLICATIONS
-from components.applications.checks import missing_requirements, refuse_clashes, requested
+from components.applications.checks import missing_requirements, refuse_clashes, refuse_unknown_checks, requested
 from components.applications.description import Address, AnyApplication, Flow, Route, UserObjects
 from components.substrates.requests import BUCKET_PURPOSES, Grant
 from infra.program import program
 from infra.settings import load_stack, parse, stack_file
+from smoke.run import NAMES as NAMES_OF_CHECKS
+from smoke.run import PIPELINE
 
 NAMES = [item.name for item in APPLICATIONS]
 
@@ -64,6 +66,9 @@ ATTIC: Any = "attic"
         ({"requires": ("absent",)}, ["requires", "absent", "before it in catalog.py: gateway, mlflow"]),
         ({"requires": ("pipelines",)}, ["requires", "pipelines", "before it in catalog.py"]),
         ({"flows": (Flow(source="absent"),)}, ["flows", "absent", "an application"]),
+        ({"images": ("feast", "feats")}, ["images", "feats", "images: base, pause"]),
+        ({"images": ("kserve-stock",)}, ["images", "kserve-stock", "images: base, pause"]),
+        ({"manifests": ("kserv",)}, ["manifests", "kserv", "manifests: ", "kserve"]),
         (
             {"user_objects": (UserObjects(group="argoproj.io", version="v1", plural="workflows", controller="x"),)},
             ["user_objects", "workflows.argoproj.io"],
@@ -78,9 +83,16 @@ def test_a_clash_is_refused_with_key_value_and_remedy(fields: dict[str, Any], to
         assert text in str(caught.value)
 
 
-def test_images_and_manifests_exist_and_all_are_claimed() -> None:
-    claimed = {image for item in APPLICATIONS for image in item.images}
-    assert claimed <= set(catalog().images)
+def test_an_unknown_smoke_check_is_refused_with_key_value_and_remedy() -> None:
+    checks = (*NAMES_OF_CHECKS, PIPELINE)
+    refuse_unknown_checks(APPLICATIONS, checks)
+    with pytest.raises(UserError) as caught:
+        refuse_unknown_checks(changed("feast", checks=("freshness",)), checks)
+    for text in ("application feast", "checks", "freshness", "smoke checks: mlflow", "description.py"):
+        assert text in str(caught.value)
+
+
+def test_every_upstream_manifest_is_claimed() -> None:
     assert {name for item in APPLICATIONS for name in item.manifests} == set(pins().components)
 
 
@@ -147,7 +159,7 @@ def test_what_another_requires_cannot_be_off(name: str, needed_by: str) -> None:
     with pytest.raises(UserError, match=r"platform\.applications") as caught:
         parse(values, stack="local")
     assert f"mlplatform:platform.applications.{name}" in str(caught.value)
-    assert f"true, because {needed_by} is on and requires it" in str(caught.value)
+    assert re.search(rf"true, or turn off what requires it: .*\b{needed_by}\b", str(caught.value))
 
 
 def sections() -> dict[str, Any]:
