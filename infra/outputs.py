@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Frozen(BaseModel):
@@ -47,6 +47,18 @@ class SecretReference(Frozen):
     secret: str
 
 
+class Team(Frozen):
+    """What a team has on the platform.
+
+    Attributes:
+        namespace: Its namespace.
+        credentials: Secret with the credentials, by application.
+    """
+
+    namespace: str
+    credentials: dict[str, SecretReference]
+
+
 class PlatformOutputs(Frozen):
     """Stack output `platform`.
 
@@ -64,9 +76,10 @@ class PlatformOutputs(Frozen):
         budgets: Latency budgets.
         images: References of the images that jobs outside this program run (`job`: workloads, smoke probes).
         credentials: Secret with the credentials, by application.
+        teams: Team by name; the first one is the default of commands.
     """
 
-    schema_version: Literal[1] = Field(default=SCHEMA, serialization_alias="schema")
+    schema_version: Literal[2] = Field(default=SCHEMA, serialization_alias="schema")
     environment: str
     kubeconfig: str | None
     urls: dict[str, str]
@@ -77,3 +90,4 @@ class PlatformOutputs(Frozen):
     budgets: Budgets
     images: dict[str, str]
     credentials: dict[str, SecretReference]
+    teams: dict[str, Team]

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from components.applications.catalog import APPLICATIONS
-from components.applications.checks import missing_requirements
+from components.applications.checks import missing_requirements, taken_by_applications
 from components.applications.description import AnyApplication, Application
 from components.kubernetes import quantities
 from components.section import Quantity, Section, Size, refused
+from components.teams.section import TeamSection, wrong_name
+from components.teams.team import Team
 from infra.aws.schema import Aws
 
 S = TypeVar("S", bound=Section)
@@ -101,6 +103,15 @@ def _known(names: dict[str, bool]) -> dict[str, bool]:
     return names
 
 
+def _named(teams: dict[str, TeamSection]) -> dict[str, TeamSection]:
+    if not teams:
+        raise ValueError('at least one team, such as `data-science: {quota: {cpu: "4", memory: 8Gi, volumes: 20Gi}}`')
+    wrong = wrong_name(teams, taken_by_applications(APPLICATIONS))
+    if wrong is not None:
+        raise wrong
+    return teams
+
+
 class Platform(Section):
     """Selection of applications."""
 
@@ -124,6 +135,14 @@ class Settings(Section):
     local: Local | None = None
     aws: Aws | None = None
     budgets: Budgets
+    teams: Annotated[dict[str, TeamSection], AfterValidator(_named)] = Field(
+        description="teams by name; the name is the team's namespace and its folder in buckets"
+    )
+
+    @property
+    def described_teams(self) -> tuple[Team, ...]:
+        """Teams in the order of the settings; commands use the first one unless they are told another."""
+        return tuple(section.team(name) for name, section in self.teams.items())
 
     @property
     def applications(self) -> tuple[AnyApplication, ...]:

@@ -47,7 +47,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
             redis=sized(local.redis),
             redis_max_memory_mib=local.redis.max_memory_mib,
             object_store=sized(local.object_store),
-            requests=requested(settings.applications),
+            requests=requested(settings.applications, settings.described_teams),
         ),
     ).substrate
 
