@@ -115,7 +115,7 @@ def stock_route(platform: Platform) -> dict[str, Any]:
     item = route(platform)
     item["metadata"]["name"] = NAME
     rule = item["spec"]["rules"][0]
-    rule["matches"][0]["path"]["value"] = f"/serving/{NAME}"
+    rule["matches"][0]["path"]["value"] = f"/serving/{platform.team}/{NAME}"
     rule["backendRefs"] = [{"name": f"{NAME}-predictor", "port": 80}]
     return item
 
