@@ -139,7 +139,7 @@ class Settings(Section):
         description="teams by name; the name is the team's namespace and its folder in buckets"
     )
     default_team: str | None = Field(
-        default=None, description="team that commands work for unless they are told another; default: the first by name"
+        default=None, description="team that commands work for unless they name another; default: the first by name"
     )
 
     @property

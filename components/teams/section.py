@@ -44,7 +44,7 @@ class TeamSection(Section):
     def _members_are_names(cls, members: tuple[str, ...]) -> tuple[str, ...]:
         for place, name in enumerate(members):
             if not name.strip() or name != name.strip():
-                raise ValueError(f"names of users and groups without blanks around them; {name!r} is none")
+                raise ValueError(f"names of users and groups without blanks around them; not {name!r}")
             if name in members[:place]:
                 raise ValueError(f"each user or group once; {name} is listed twice")
         return members

@@ -34,7 +34,7 @@ def answering(code: str, *listed: str) -> Folder:
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
 def test_what_does_not_exist_is_missing_whatever_the_store_answers(code: str) -> None:
     """S3 answers AccessDenied where the reader may not list the whole bucket."""
-    with pytest.raises(FileNotFoundError, match="s3://b/red/flights/manifest.json does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"s3://b/red/flights/manifest\.json does not exist"):
         answering(code, "red/flights/other").read("manifest.json")
     assert answering(code).manifest() == {}
 
