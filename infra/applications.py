@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.applications.description import AnyApplication, Context
 from components.applications.gateway.component import Gateway
 from components.applications.gateway.route import GatewayRoute, GatewayRouteArgs
 from components.substrates.contract import Substrate
+from components.teams.component import TeamSpace, TeamSpaceArgs
 from infra.schema import Settings
 
 
 def declare(settings: Settings, substrate: Substrate) -> None:
-    """Declare every application that is on, and its routes."""
-    context = Context(substrate=substrate, applications=settings.applications)
+    """Declare the teams, then every application that is on, its routes, and what each team gets of it."""
+    context = Context(substrate=substrate, applications=settings.applications, teams=_spaces(settings, substrate))
     for item in settings.applications:
         component = item.declare(context, settings.of(item))
         context.declared.append(component)
         _routes(item, component, context)
+        if item.per_team:
+            for space in context.teams:
+                item.declare_team(context, space)
+
+
+def _spaces(settings: Settings, substrate: Substrate) -> list[TeamSpace]:
+    return [
+        TeamSpace(
+            team.name,
+            TeamSpaceArgs(
+                substrate=substrate,
+                team=team,
+                defaults=settings.teams[team.name].defaults.resources(),
+                environment=team_environment(settings.applications, team.name),
+            ),
+        )
+        for team in settings.described_teams
+    ]
+
+
+def team_environment(applications: Sequence[AnyApplication], team: str) -> dict[str, str]:
+    """Return the variables that applications add to the ConfigMap `platform` of a team."""
+    return {name: value.format(team=team) for item in applications for name, value in item.team_environment.items()}
 
 
 def _routes(item: AnyApplication, component: pulumi.Resource, context: Context) -> None:

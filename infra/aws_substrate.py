@@ -55,7 +55,7 @@ def arguments(settings: Settings, aws: Aws) -> AwsSubstrateArgs:
                 replicas=aws.redis.replicas,
                 snapshot_days=aws.redis.snapshot_days,
             ),
-            requests=requested(settings.applications),
+            requests=requested(settings.applications, settings.described_teams),
             authorities=database_authorities(aws.region, aws.database_authorities),
         ),
         noncurrent_days=aws.noncurrent_days,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Frozen(BaseModel):
@@ -47,6 +47,18 @@ class SecretReference(Frozen):
     secret: str
 
 
+class Team(Frozen):
+    """What a team has on the platform.
+
+    Attributes:
+        namespace: Its namespace.
+        credentials: Secret with the credentials, by application.
+    """
+
+    namespace: str
+    credentials: dict[str, SecretReference]
+
+
 class PlatformOutputs(Frozen):
     """Stack output `platform`.
 
@@ -55,18 +67,20 @@ class PlatformOutputs(Frozen):
         environment: Name of the environment.
         kubeconfig: Path of a kubeconfig on the machine that ran the update; None on AWS.
         urls: URL by name (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`) of the applications that are on, as
-            users see it, without a trailing slash. InferenceService NAME answers under `serving`/NAME.
+            users see it, without a trailing slash. InferenceService NAME of TEAM answers under `serving`/TEAM/NAME.
         health: Path below each URL that answers 200 without a login, where `{object}` stands for the name of each
-            object that users created. None: every answer below 500 counts as healthy.
+            object that users created, with its team: `TEAM/NAME`. None: every answer below 500 counts as healthy.
         namespaces: Namespace by application.
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.
         budgets: Latency budgets.
         images: References of the images that jobs outside this program run (`job`: workloads, smoke probes).
         credentials: Secret with the credentials, by application.
+        teams: Team by name.
+        default_team: Team that commands work for unless they name another.
     """
 
-    schema_version: Literal[1] = Field(default=SCHEMA, serialization_alias="schema")
+    schema_version: Literal[2] = Field(default=SCHEMA, serialization_alias="schema")
     environment: str
     kubeconfig: str | None
     urls: dict[str, str]
@@ -77,3 +91,5 @@ class PlatformOutputs(Frozen):
     budgets: Budgets
     images: dict[str, str]
     credentials: dict[str, SecretReference]
+    teams: dict[str, Team]
+    default_team: str

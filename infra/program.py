@@ -6,9 +6,13 @@ import pulumi
 
 from components.kubernetes.provider import with_field_manager
 from components.substrates.contract import Substrate
+from components.teams.component import object_store_secret
 from infra import applications, outputs, substrates
 from infra.schema import Settings
 from infra.settings import from_pulumi
+
+TEAM_CREDENTIALS = {"object_store": object_store_secret("jobs")}
+"""Credentials of a team that do not depend on an application."""
 
 
 def program() -> None:
@@ -49,5 +53,25 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
             for item in settings.applications
             for name, secret in item.credentials.items()
         },
+        teams=teams(settings),
+        default_team=settings.described_teams[0].name,
     )
     return values.model_dump(by_alias=True)
+
+
+def teams(settings: Settings) -> dict[str, outputs.Team]:
+    """Return what each team has on the platform, by the team's name."""
+    secrets = {
+        **TEAM_CREDENTIALS,
+        **{name: secret for item in settings.applications for name, secret in item.team_credentials.items()},
+    }
+    return {
+        team.name: outputs.Team(
+            namespace=team.namespace,
+            credentials={
+                name: outputs.SecretReference(namespace=team.namespace, secret=secret)
+                for name, secret in secrets.items()
+            },
+        )
+        for team in settings.described_teams
+    }

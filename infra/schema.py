@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from components.applications.catalog import APPLICATIONS
-from components.applications.checks import missing_requirements
+from components.applications.checks import missing_requirements, taken_by_applications
 from components.applications.description import AnyApplication, Application
 from components.kubernetes import quantities
 from components.section import Problem, Quantity, Section, Size, refused, refused_together
+from components.teams.section import TeamSection, wrong_name
+from components.teams.team import Team
 from infra.aws.schema import Aws
 
 S = TypeVar("S", bound=Section)
@@ -105,6 +107,15 @@ def _known(names: dict[str, bool]) -> dict[str, bool]:
     return names
 
 
+def _named(teams: dict[str, TeamSection]) -> dict[str, TeamSection]:
+    if not teams:
+        raise ValueError('at least one team, such as `data-science: {quota: {cpu: "4", memory: 8Gi, volumes: 20Gi}}`')
+    wrong = wrong_name(teams, taken_by_applications(APPLICATIONS))
+    if wrong is not None:
+        raise wrong
+    return teams
+
+
 class Platform(Section):
     """Selection of applications."""
 
@@ -128,6 +139,18 @@ class Settings(Section):
     local: Local | None = None
     aws: Aws | None = None
     budgets: Budgets
+    teams: Annotated[dict[str, TeamSection], AfterValidator(_named)] = Field(
+        description="teams by name; the name is the team's namespace and its folder in buckets"
+    )
+    default_team: str | None = Field(
+        default=None, description="team that commands work for unless they name another; default: the first by name"
+    )
+
+    @property
+    def described_teams(self) -> tuple[Team, ...]:
+        """The default team, then the others by name. The engine does not keep the order of the stack file."""
+        first = self.default_team or min(self.teams)
+        return tuple(self.teams[name].team(name) for name in (first, *sorted(self.teams.keys() - {first})))
 
     @property
     def applications(self) -> tuple[AnyApplication, ...]:
@@ -143,6 +166,12 @@ class Settings(Section):
         problems = section_problems({**dict(self), "platform": self.platform.model_dump()})
         if problems:
             raise refused_together(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _default_team_exists(self) -> Settings:
+        if self.default_team is not None and self.default_team not in self.teams:
+            raise refused("default_team", self.default_team, f"a team of `teams`: {', '.join(self.teams)}")
         return self
 
     @model_validator(mode="after")

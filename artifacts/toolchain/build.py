@@ -23,6 +23,7 @@ from common.process import TAIL_LINES, CommandFailed, Log, run
 DOWNLOAD_ATTEMPTS = 3
 """Attempts at fetching modules, so that a short failure of the proxy does not end a long build."""
 
+
 def root() -> Path:
     """Return the folder of built tools."""
     return cache() / "tools"

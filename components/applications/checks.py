@@ -10,9 +10,10 @@ from artifacts.manifests.pins import pins
 from common.errors import UserError
 from components.applications.description import AnyApplication
 from components.substrates.requests import BUCKET_PURPOSES, Requests
+from components.teams.team import IDENTITIES, Team, grants
 
 NAMESPACE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-OWN_NAMESPACES = {"data", "default"}
+OWN_NAMESPACES = {"data", "default", "external-dns"}
 """Namespaces of the substrate and of every cluster, as are those that begin with `kube-`."""
 
 PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -33,6 +34,8 @@ def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
     _unique(applications, "addresses", lambda item: [*item.addresses])
     _unique(applications, "addresses", lambda item: [address.path for address in item.addresses.values()])
     _unique(applications, "credentials", lambda item: [*item.credentials])
+    _unique(applications, "team_credentials", lambda item: [*item.team_credentials])
+    _unique(applications, "team_environment", lambda item: [*item.team_environment])
     _unique(applications, "user_objects", lambda item: [f"{kind.plural}.{kind.group}" for kind in item.user_objects])
     _unique(applications, "routes", lambda item: [route.name for route in item.routes])
     _refuse_unusable_namespaces(applications)
@@ -58,14 +61,30 @@ def refuse_unknown_checks(applications: Sequence[AnyApplication], known: Collect
     _refuse_unknown(applications, "checks", lambda item: item.checks, "smoke checks", known)
 
 
-def requested(applications: Iterable[AnyApplication]) -> Requests:
-    """Return everything that the applications request from their substrate."""
+def requested(applications: Iterable[AnyApplication], teams: Iterable[Team]) -> Requests:
+    """Return everything that the applications request from their substrate, for themselves and for the teams."""
     chosen = tuple(applications)
+    for_teams = [grant for item in chosen for grant in item.team_grants]
     return Requests(
         postgres=tuple(name for item in chosen for name in item.postgres),
         mysql={key: name for item in chosen for key, name in item.mysql.items()},
-        grants=tuple(grant for item in chosen for grant in item.grants),
+        grants=(
+            *(grant for item in chosen for grant in item.grants),
+            *(grant for team in teams for grant in grants(team, for_teams)),
+        ),
     )
+
+
+def taken_by_applications(applications: Iterable[AnyApplication]) -> dict[str, str]:
+    """Return the names that no team may have, each with what has it.
+
+    An application's own name is among them, because applications name folders in buckets after themselves.
+    """
+    taken = dict.fromkeys(OWN_NAMESPACES, "a namespace of the cluster or the substrate")
+    for item in applications:
+        taken[item.name] = f"the name of application {item.name}"
+        taken[item.namespace] = f"the namespace of application {item.name}"
+    return taken
 
 
 def missing_requirements(applications: Sequence[AnyApplication], on: Set[str]) -> Mapping[str, list[str]]:
@@ -140,7 +159,22 @@ def _refuse_unknown_grants(applications: Sequence[AnyApplication]) -> None:
     def purposes(item: AnyApplication) -> list[str]:
         return [purpose for grant in item.grants for purpose in (*grant.read_write, *grant.read_only)]
 
+    def team_purposes(item: AnyApplication) -> list[str]:
+        return [purpose for wanted in item.team_grants for purpose in (*wanted.read_write, *wanted.read_only)]
+
     _refuse_unknown(applications, "grants", purposes, "buckets", BUCKET_PURPOSES)
+    _refuse_unknown(applications, "team_grants", team_purposes, "buckets", BUCKET_PURPOSES)
+    _refuse_unknown(
+        applications,
+        "team_grants",
+        lambda item: [wanted.identity for wanted in item.team_grants],
+        "identities",
+        IDENTITIES,
+    )
+    for item in applications:
+        for grant in item.grants:
+            if grant.prefix and not grant.prefix.endswith("/"):
+                raise _clash(item.name, "grants", grant.prefix, "an empty prefix or one that ends with a slash")
 
 
 def _refuse_unknown(

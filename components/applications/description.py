@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from components.section import Section
 from components.substrates.requests import Grant
+from components.teams.team import TeamGrant
 
 if TYPE_CHECKING:
     import pulumi
 
     from components.substrates.contract import Substrate
+    from components.teams.component import TeamSpace
 
 S = TypeVar("S", bound=Section)
 C = TypeVar("C", bound="pulumi.ComponentResource")
@@ -121,8 +123,12 @@ class Application(Generic[S]):
         credentials: Name in the output `credentials`, mapped to a Secret in its namespace.
         flows: Traffic that may enter its namespace; empty where traffic is not restricted.
         user_objects: Kinds of objects that users create, in the order in which they are removed.
-        user_routes: Whether users may attach routes from its namespace.
         checks: Names of the smoke checks that use it.
+        team_grants: Access to buckets that it requests for every team.
+        team_environment: Variables, without secrets, that it adds to the ConfigMap `platform` of every team; `{team}`
+            in a value stands for the team's name.
+        team_credentials: Name in the output `teams.<name>.credentials`, mapped to a Secret in the team's namespace.
+        per_team: Whether its folder has a module `team`, which declares what every team gets of it.
     """
 
     name: str
@@ -140,8 +146,11 @@ class Application(Generic[S]):
     credentials: Mapping[str, str] = field(default_factory=dict)
     flows: Sequence[Flow] = ()
     user_objects: Sequence[UserObjects] = ()
-    user_routes: bool = False
     checks: Sequence[str] = ()
+    team_grants: Sequence[TeamGrant] = ()
+    team_environment: Mapping[str, str] = field(default_factory=dict)
+    team_credentials: Mapping[str, str] = field(default_factory=dict)
+    per_team: bool = False
 
     def declare(self, context: Context, settings: S) -> pulumi.ComponentResource:
         """Declare the application by the function `declare` of the module `component` in its folder.
@@ -150,6 +159,13 @@ class Application(Generic[S]):
         """
         module = importlib.import_module(f"components.applications.{self.name}.component")
         return cast("pulumi.ComponentResource", module.declare(context, settings))
+
+    def declare_team(self, context: Context, team: TeamSpace) -> None:
+        """Declare what a team gets of the application, by the function `declare` of the module `team` in its folder.
+
+        Call it after `declare`, for every team, when `per_team` is true.
+        """
+        importlib.import_module(f"components.applications.{self.name}.team").declare(context, team)
 
 
 AnyApplication = Application[Any]
@@ -162,11 +178,13 @@ class Context:
     Attributes:
         substrate: Substrate that the application runs on.
         applications: The applications of the stack that are on, in the order in which they are declared.
+        teams: Spaces of the teams, the default one first; they are declared before every application.
         declared: Components of the applications that were declared earlier.
     """
 
     substrate: Substrate
     applications: Sequence[AnyApplication]
+    teams: Sequence[TeamSpace] = ()
     declared: list[pulumi.ComponentResource] = field(default_factory=list)
 
     def component(self, kind: type[C]) -> C:

@@ -75,11 +75,14 @@ class Scope:
         application: Value of the label `app.kubernetes.io/name`.
         namespace: Namespace of every resource.
         base: Parent and provider of every resource.
+        prefix: Beginning of the resource names of Secrets and ConfigMaps, where several namespaces have objects of the
+            same name.
     """
 
     application: str
     namespace: Namespace
     base: pulumi.ResourceOptions
+    prefix: str = ""
 
     @property
     def opts(self) -> pulumi.ResourceOptions:
@@ -112,7 +115,7 @@ class Scope:
     ) -> k8s.core.v1.Secret:
         """Declare a Secret; its values are also secrets of the stack."""
         return k8s.core.v1.Secret(
-            resource or name,
+            resource or self.prefix + name,
             metadata=self.metadata(name, annotations=annotations),
             # The provider treats an empty mapping as absent, and would report it missing at every update.
             string_data={key: pulumi.Output.secret(value) for key, value in data.items()} or None,
@@ -121,7 +124,9 @@ class Scope:
 
     def config_map(self, name: str, data: Mapping[str, pulumi.Input[str]]) -> k8s.core.v1.ConfigMap:
         """Declare a ConfigMap."""
-        return k8s.core.v1.ConfigMap(name, metadata=self.metadata(name), data=dict(data) or None, opts=self.opts)
+        return k8s.core.v1.ConfigMap(
+            self.prefix + name, metadata=self.metadata(name), data=dict(data) or None, opts=self.opts
+        )
 
     def service(self, port: int, *, protocol: str = "http", cluster_ip: str | None = None) -> k8s.core.v1.Service:
         """Declare the Service of the application's one port, with the application's name.

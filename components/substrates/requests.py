@@ -18,11 +18,13 @@ class Grant:
     """A request for access to buckets. Applications state grants; the program passes them to the substrate.
 
     Attributes:
-        application: Application or group of pods that gets the access; names the identity.
+        application: Application or group of pods that gets the access; names the identity. Several grants of one
+            identity add up.
         namespace: Namespace of the ServiceAccount.
         service_account: ServiceAccount whose pods get the access.
         read_write: Purposes of the buckets it may read, write and list.
         read_only: Purposes of the buckets it may read and list.
+        prefix: Beginning of the keys that the grant is limited to, with a trailing slash; empty for whole buckets.
     """
 
     application: str
@@ -30,6 +32,7 @@ class Grant:
     service_account: str
     read_write: Sequence[BucketPurpose] = ()
     read_only: Sequence[BucketPurpose] = ()
+    prefix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,7 +123,7 @@ def test_a_predictor_that_starts_without_postgres_answers_503_until_it_is_back(
     apps: client.AppsV1Api,
     core: client.CoreV1Api,
 ) -> None:
-    namespace = platform["namespaces"]["models"]
+    namespace = platform["default_team"]
     with without(apps, "postgres"):
         (old,) = running(core, namespace)
         core.delete_namespaced_pod(old, namespace, grace_period_seconds=0)

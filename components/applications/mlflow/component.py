@@ -11,16 +11,13 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.applications.description import Context
-from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
+from components.applications.mlflow.names import GRANT, NAMESPACE, PORT, TRACKING_URI
 from components.applications.mlflow.settings import MLflowSection
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, password, restricted_namespace
 from components.substrates.contract import SqlDatabase, Substrate
 
 ADMIN = "admin"
-TRACKING_URI = f"http://mlflow.{NAMESPACE}.svc:{PORT}"
-"""Address of the server inside the cluster."""
-
 CONFIG = "/etc/mlflow"
 """Folder of basic_auth.ini and of the certificates that verify its databases."""
 
@@ -159,6 +156,14 @@ class MLflow(pulumi.ComponentResource):
             requires=[migration, *access.requires],
         )
         self.register_outputs({"tracking_uri": self.tracking_uri})
+
+    def client_environment(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variables with which MLflow's client finds the server and logs in."""
+        return {
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+            "MLFLOW_TRACKING_USERNAME": self.username,
+            "MLFLOW_TRACKING_PASSWORD": self.password,
+        }
 
     @staticmethod
     def _migration(

@@ -112,7 +112,7 @@ def test_the_same_components_run_everywhere(stack: str) -> None:
     budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
     assert {item.type for item in rendered(stack)} | budget == {item.type for item in rendered("prod")}
     namespaces = {i.inputs["metadata"]["name"] for i in rendered(stack) if i.type.endswith(":Namespace")}
-    assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "models"}
+    assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "data-science"}
 
 
 @pytest.mark.parametrize("stack", AWS)

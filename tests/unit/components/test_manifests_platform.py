@@ -54,7 +54,7 @@ def platform() -> None:
             substrate=below,
             gateway_api=manifests.rendered("gateway-api"),
             controller=manifests.rendered("envoy-gateway"),
-            route_namespaces=["models", "mlflow"],
+            route_namespaces=["red", "mlflow"],
         ),
     )
     KServe("kserve", KServeArgs(substrate=below, controller=manifests.rendered("kserve"), requires=[gateway.crds]))
@@ -203,7 +203,7 @@ def test_the_gateway_has_its_fixed_address_and_takes_only_named_namespaces(decla
     spec = one(declared, "Gateway", envoy.GATEWAY)["spec"]
     assert spec["addresses"] == [{"type": "IPAddress", "value": "198.19.0.80"}]
     selector = spec["listeners"][0]["allowedRoutes"]["namespaces"]["selector"]
-    assert selector["matchExpressions"][0]["values"] == ["mlflow", "models"]
+    assert selector["matchExpressions"][0]["values"] == ["mlflow", "red"]
 
 
 def test_envoy_has_real_requests_and_our_image(declared: Declared) -> None:
@@ -223,7 +223,7 @@ def test_a_load_balancer_has_no_fixed_address_and_two_envoys_a_budget() -> None:
         base_url="https://ml.example",
         service_annotations={"a": "b"},
     )
-    assert "addresses" not in envoy.gateway(exposure, ["models"])["spec"]
+    assert "addresses" not in envoy.gateway(exposure, ["red"])["spec"]
     kubernetes = envoy.envoy_proxy(IMAGES, exposure, envoy.Proxy(replicas=2))["spec"]["provider"]["kubernetes"]
     assert kubernetes["envoyPDB"] == {"maxUnavailable": 1}
     assert kubernetes["envoyService"]["annotations"] == {"a": "b"}

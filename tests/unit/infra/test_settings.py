@@ -135,7 +135,7 @@ def test_all_requirements_that_are_off_are_named_in_one_message(values: dict[str
     message = refused(values)
     assert "2 settings of stack local are invalid" in message
     for name in ("mlflow", "feast"):
-        told = "false (allowed: true, or turn off what requires it: models, pipelines)"
+        told = "false (allowed: true, or turn off what requires it: kserve, pipelines)"
         assert f"mlplatform:platform.applications.{name}: {told}" in message
 
 
