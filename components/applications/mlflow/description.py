@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from components.applications.description import Address, Application, Route
-from components.applications.mlflow.names import GRANT, NAMESPACE, PORT
+from components.applications.mlflow.names import GRANT, NAMESPACE, PORT, TRACKING_URI, promoter_secret, secret
 from components.applications.mlflow.settings import MLflowSection
 
-UPLOAD_SECONDS = 600
-"""Time limit of a request through the Gateway, for a part of an artifact or a slow upload of a model."""
+UPLOAD_SECONDS = 3600
+"""Time limit of a request through the Gateway: a file of 5 GB over a line of 12 Mbit/s."""
 
 
 MLFLOW = Application(
@@ -27,8 +27,13 @@ MLFLOW = Application(
             port=PORT,
             protection="login",
             timeout_seconds=UPLOAD_SECONDS,
+            pages=True,
         ),
     ),
     addresses={"mlflow": Address(path="/mlflow")},
     checks=("mlflow",),
+    team_environment={"MLFLOW_TRACKING_URI": TRACKING_URI, "MLFLOW_WORKSPACE": "{team}"},
+    team_credentials={"mlflow": secret("jobs")},
+    withheld_credentials={"mlflow_promoter": promoter_secret("{team}")},
+    per_team=True,
 )

@@ -29,16 +29,14 @@ class ModelsArgs:
         substrate: Substrate that the namespace is on.
         feast_config: Content of the Secret `feast-config`.
         mlflow_uri: Address of MLflow inside the cluster.
-        mlflow_username: Login of jobs.
-        mlflow_password: Its password, a secret.
+        mlflow_client: Content of the Secret `mlflow-client`: the login of jobs.
         defaults: Requests and limits of containers that set none.
     """
 
     substrate: Substrate
     feast_config: Mapping[str, pulumi.Input[str]]
     mlflow_uri: str
-    mlflow_username: str
-    mlflow_password: pulumi.Output[str]
+    mlflow_client: Mapping[str, pulumi.Input[str]]
     defaults: kube.Resources
 
 
@@ -87,14 +85,7 @@ class Models(pulumi.ComponentResource):
         scope.service_account(SERVING, secrets=[reader.metadata.name])
         scope.service_account(WORKLOAD)
         scope.secret("feast-config", args.feast_config, resource="models-feast-config")
-        scope.secret(
-            "mlflow-client",
-            {
-                "MLFLOW_TRACKING_URI": args.mlflow_uri,
-                "MLFLOW_TRACKING_USERNAME": args.mlflow_username,
-                "MLFLOW_TRACKING_PASSWORD": args.mlflow_password,
-            },
-        )
+        scope.secret("mlflow-client", args.mlflow_client)
         scope.config_map("platform", settings(substrate, args.mlflow_uri))
         container_defaults("models", scope, args.defaults)
         self.namespace = NAMESPACE
@@ -134,8 +125,7 @@ def declare(context: Context, settings: ModelsSection) -> Models:
             substrate=context.substrate,
             feast_config=store.client_config,
             mlflow_uri=tracking.tracking_uri,
-            mlflow_username=tracking.username,
-            mlflow_password=tracking.password,
+            mlflow_client=tracking.client(context.teams[0].team.name, "jobs"),
             defaults=settings.defaults.resources(),
         ),
     )

@@ -109,8 +109,7 @@ def declare(context: Context, settings: PipelinesSection) -> Pipelines:
             clients=Clients(
                 feast_config=store.client_config,
                 mlflow_uri=tracking.tracking_uri,
-                mlflow_username=tracking.username,
-                mlflow_password=tracking.password,
+                mlflow_client=tracking.client(context.teams[0].team.name, "pipeline-runner"),
             ),
             policy=settings.runs.policy(),
             replicas=settings.replicas,

@@ -30,14 +30,12 @@ class Clients:
     Attributes:
         feast_config: Content of the Secret `feast-config`.
         mlflow_uri: Address of MLflow inside the cluster.
-        mlflow_username: Login of steps.
-        mlflow_password: Its password, a secret.
+        mlflow_client: Content of the Secret `mlflow-client`: the login of steps.
     """
 
     feast_config: Mapping[str, pulumi.Input[str]]
     mlflow_uri: str
-    mlflow_username: str
-    mlflow_password: pulumi.Output[str]
+    mlflow_client: Mapping[str, pulumi.Input[str]]
 
 
 def provider(store: ObjectStore, *, static_keys: bool) -> Object:
@@ -92,15 +90,7 @@ def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPol
         scope.config_map(names.METADATA_CONFIG, metadata),
         scope.secret(KEYS, keys, resource="pipelines-object-store"),
         scope.secret("feast-config", clients.feast_config, resource="pipelines-feast-config"),
-        scope.secret(
-            "mlflow-client",
-            {
-                "MLFLOW_TRACKING_URI": clients.mlflow_uri,
-                "MLFLOW_TRACKING_USERNAME": clients.mlflow_username,
-                "MLFLOW_TRACKING_PASSWORD": clients.mlflow_password,
-            },
-            resource="pipelines-mlflow-client",
-        ),
+        scope.secret("mlflow-client", clients.mlflow_client, resource="pipelines-mlflow-client"),
         k8s.core.v1.ConfigMap(
             "pipelines-platform",
             metadata=scope.metadata("platform"),
