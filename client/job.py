@@ -41,7 +41,7 @@ class JobSpec:
 
 
 def manifest(spec: JobSpec, namespace: str) -> dict[str, Any]:
-    """Return the Job, with the identity, configuration and credentials of workload jobs and without privileges."""
+    """Return the Job, with the identity, configuration and credentials of a team's jobs and without privileges."""
     labels = {"app.kubernetes.io/name": spec.name, "app.kubernetes.io/component": "workload"}
     body: dict[str, Any] = {
         # No retry: the caller reports the reason of a failure and decides what to run again.
@@ -74,7 +74,7 @@ def restricted_pod(spec: JobSpec) -> dict[str, Any]:
         ],
         "envFrom": [
             {"configMapRef": {"name": "platform"}},
-            {"secretRef": {"name": "object-store"}},
+            {"secretRef": {"name": "object-store-jobs"}},
             {"secretRef": {"name": "mlflow-client"}},
         ],
         "resources": {
@@ -92,7 +92,7 @@ def restricted_pod(spec: JobSpec) -> dict[str, Any]:
         ],
     }
     return {
-        "serviceAccountName": "workload",
+        "serviceAccountName": "jobs",
         "automountServiceAccountToken": False,
         "restartPolicy": "Never",
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},

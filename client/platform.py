@@ -17,7 +17,7 @@ from common.errors import UserError
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the outputs that this module reads."""
 
 FIELD_MANAGER = "mlp-workload"
@@ -31,20 +31,26 @@ class Platform:
 
     Attributes:
         stack: Name of the stack.
-        outputs: Stack output `platform`, schema 1.
+        outputs: Stack output `platform`, schema 2.
+        team: Team that the caller works for.
     """
 
     stack: str
     outputs: dict[str, Any] = field(repr=False)
+    team: str
 
     @property
-    def models_namespace(self) -> str:
-        """Namespace of InferenceServices and jobs."""
-        return self.outputs["namespaces"]["models"]
+    def namespace(self) -> str:
+        """Namespace of the team, for its InferenceServices and jobs."""
+        return self.outputs["teams"][self.team]["namespace"]
 
     def url(self, application: str) -> str:
         """Return an application's address as users see it, without a trailing slash."""
         return str(self.outputs["urls"][application]).rstrip("/")
+
+    def serving_url(self, service: str) -> str:
+        """Return the address of an InferenceService of the team, without a trailing slash."""
+        return f"{self.url('serving')}/{self.team}/{service}"
 
     @property
     def job_image(self) -> str:
@@ -74,7 +80,7 @@ class Platform:
         return api_client(path)
 
     def secret(self, application: str) -> dict[str, str]:
-        """Return the decoded Secret with the credentials of `application`.
+        """Return the decoded Secret with the credentials of `application`: the team's, or those of the platform.
 
         Raises:
             UserError: The cluster does not answer, or does not have the Secret.
@@ -82,7 +88,8 @@ class Platform:
         from kubernetes import client
         from urllib3.exceptions import HTTPError
 
-        where = self.outputs["credentials"][application]
+        own = self.outputs["teams"][self.team]["credentials"]
+        where = own[application] if application in own else self.outputs["credentials"][application]
         try:
             found = client.CoreV1Api(self.api).read_namespaced_secret(
                 where["secret"], where["namespace"], _request_timeout=CONNECT_SECONDS
@@ -106,16 +113,22 @@ def outputs_path(stack: str, folder: Path | None = None) -> Path:
     return (folder or paths.WORK / "outputs") / f"{stack}.json"
 
 
-def load(stack: str, folder: Path | None = None) -> Platform:
-    """Read the outputs that `mlp up` exported for `stack`; arguments as in `outputs_path`.
+def load(stack: str, folder: Path | None = None, *, team: str | None = None) -> Platform:
+    """Read the outputs that `mlp up` exported for `stack`.
+
+    Args:
+        stack: Name of the stack.
+        folder: Folder of the outputs files; `.mlp/outputs` when None.
+        team: Team that the caller works for; the stack's default team when None.
 
     Raises:
-        UserError: The file does not exist, or has another schema.
+        UserError: The file does not exist or has another schema, or there is no such team.
     """
-    path = outputs_path(stack, folder)
-    if not path.is_file():
-        raise UserError(f"Stack {stack} is not up.", seen=f"no {path}", next_step=f"mlp up --stack {stack}")
-    outputs = json.loads(path.read_text())
+    outputs = _read(stack, folder)
+    if outputs is None:
+        raise UserError(
+            f"Stack {stack} is not up.", seen=f"no {outputs_path(stack, folder)}", next_step=f"mlp up --stack {stack}"
+        )
     if outputs.get("schema") != SCHEMA:
         raise UserError(
             f"The outputs of stack {stack} have an unknown schema.",
@@ -123,4 +136,25 @@ def load(stack: str, folder: Path | None = None) -> Platform:
             allowed=f"schema {SCHEMA}",
             next_step=f"mlp up --stack {stack}",
         )
-    return Platform(stack, outputs)
+    if team is not None and team not in outputs["teams"]:
+        raise UserError(
+            f"Stack {stack} has no such team.",
+            seen=team,
+            allowed=", ".join(outputs["teams"]),
+            next_step=f"add the team to mlplatform:teams in stacks/Pulumi.{stack}.yaml, then mlp up --stack {stack}",
+        )
+    return Platform(stack, outputs, team or outputs["default_team"])
+
+
+def previous(stack: str) -> Platform | None:
+    """Return the platform that the last update left, whatever the schema of its outputs; None before the first one.
+
+    With another schema than SCHEMA, only the cluster's API can be relied on.
+    """
+    outputs = _read(stack, None)
+    return None if outputs is None else Platform(stack, outputs, outputs.get("default_team", ""))
+
+
+def _read(stack: str, folder: Path | None) -> dict[str, Any] | None:
+    path = outputs_path(stack, folder)
+    return json.loads(path.read_text()) if path.is_file() else None

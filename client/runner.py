@@ -72,7 +72,7 @@ class JobRun:
         from kubernetes import client
 
         self._spec = spec
-        self._namespace = platform.models_namespace
+        self._namespace = platform.namespace
         self._batch = client.BatchV1Api(platform.api)
         self._core = client.CoreV1Api(platform.api)
         self._tail: deque[str] = deque(maxlen=LAST_LINES)

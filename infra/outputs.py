@@ -67,16 +67,17 @@ class PlatformOutputs(Frozen):
         environment: Name of the environment.
         kubeconfig: Path of a kubeconfig on the machine that ran the update; None on AWS.
         urls: URL by name (`gateway`, `mlflow`, `feast`, `serving`, `pipelines`) of the applications that are on, as
-            users see it, without a trailing slash. InferenceService NAME answers under `serving`/NAME.
+            users see it, without a trailing slash. InferenceService NAME of TEAM answers under `serving`/TEAM/NAME.
         health: Path below each URL that answers 200 without a login, where `{object}` stands for the name of each
-            object that users created. None: every answer below 500 counts as healthy.
+            object that users created, with its team: `TEAM/NAME`. None: every answer below 500 counts as healthy.
         namespaces: Namespace by application.
         buckets: Bucket name by purpose.
         object_store: Where the buckets are.
         budgets: Latency budgets.
         images: References of the images that jobs outside this program run (`job`: workloads, smoke probes).
         credentials: Secret with the credentials, by application.
-        teams: Team by name; the first one is the default of commands.
+        teams: Team by name.
+        default_team: Team that commands work for unless they are told another.
     """
 
     schema_version: Literal[2] = Field(default=SCHEMA, serialization_alias="schema")
@@ -91,3 +92,4 @@ class PlatformOutputs(Frozen):
     images: dict[str, str]
     credentials: dict[str, SecretReference]
     teams: dict[str, Team]
+    default_team: str

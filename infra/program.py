@@ -54,6 +54,7 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
             for name, secret in item.credentials.items()
         },
         teams=teams(settings),
+        default_team=settings.described_teams[0].name,
     )
     return values.model_dump(by_alias=True)
 

@@ -138,11 +138,15 @@ class Settings(Section):
     teams: Annotated[dict[str, TeamSection], AfterValidator(_named)] = Field(
         description="teams by name; the name is the team's namespace and its folder in buckets"
     )
+    default_team: str | None = Field(
+        default=None, description="team that commands work for unless they are told another; default: the first by name"
+    )
 
     @property
     def described_teams(self) -> tuple[Team, ...]:
-        """Teams in the order of the settings; commands use the first one unless they are told another."""
-        return tuple(section.team(name) for name, section in self.teams.items())
+        """The default team, then the others by name. The engine does not keep the order of the stack file."""
+        first = self.default_team or min(self.teams)
+        return tuple(self.teams[name].team(name) for name in (first, *sorted(self.teams.keys() - {first})))
 
     @property
     def applications(self) -> tuple[AnyApplication, ...]:
@@ -159,6 +163,12 @@ class Settings(Section):
             if (self.substrate == name) != (section is not None):
                 there = "the section is set" if section is not None else "the section is missing"
                 raise ValueError(f"a section `{name}` if and only if substrate is {name}; {there}")
+        return self
+
+    @model_validator(mode="after")
+    def _default_team_exists(self) -> Settings:
+        if self.default_team is not None and self.default_team not in self.teams:
+            raise refused("default_team", self.default_team, f"a team of `teams`: {', '.join(self.teams)}")
         return self
 
     @model_validator(mode="after")

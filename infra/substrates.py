@@ -28,11 +28,14 @@ def kubeconfig_path(local: Local) -> str:
 
 def _local(settings: Settings, local: Local) -> Substrate:
     from components.substrates.local import LocalSubstrate, LocalSubstrateArgs
-    from components.substrates.local.substrate import LocalService
+    from components.substrates.local.policies import refuse_large
+    from components.substrates.local.substrate import LocalService, bucket_names
 
     def sized(server: Server) -> LocalService:
         return LocalService(volume=server.volume, resources=server.size.resources())
 
+    asked = requested(settings.applications, settings.described_teams)
+    refuse_large(bucket_names(settings.environment), asked.grants)
     return LocalSubstrate(
         "substrate",
         LocalSubstrateArgs(
@@ -47,7 +50,7 @@ def _local(settings: Settings, local: Local) -> Substrate:
             redis=sized(local.redis),
             redis_max_memory_mib=local.redis.max_memory_mib,
             object_store=sized(local.object_store),
-            requests=requested(settings.applications, settings.described_teams),
+            requests=asked,
         ),
     ).substrate
 

@@ -106,7 +106,7 @@ def workloads(api: ApiClient, namespaces: set[str]) -> list[Workload]:
 
 
 def services(api: ApiClient) -> list[str]:
-    """Return the names of the InferenceServices; empty where KServe is not installed."""
+    """Return `<team>/<name>` of every InferenceService; empty where KServe is not installed."""
     from kubernetes.client import ApiException, CustomObjectsApi
 
     try:
@@ -117,7 +117,7 @@ def services(api: ApiClient) -> list[str]:
         if error.status == 404:
             return []
         raise
-    return sorted(item["metadata"]["name"] for item in listed["items"])
+    return sorted(f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in listed["items"])
 
 
 def addresses(urls: Mapping[str, str], health: Mapping[str, str | None], objects: Sequence[str]) -> list[Address]:
@@ -127,7 +127,7 @@ def addresses(urls: Mapping[str, str], health: Mapping[str, str | None], objects
         urls: Base URLs by name, as the stack exports them.
         health: Health path below each URL, as the stack exports it; `/health` for a URL that is not in it. `{object}`
             stands for each of `objects`. None: every status below 500 is healthy.
-        objects: Names of InferenceServices.
+        objects: `<team>/<name>` of InferenceServices.
     """
     found: list[Address] = []
     for name, url in urls.items():

@@ -29,7 +29,7 @@ class SecretName(BaseModel):
 
 
 class Outputs(BaseModel):
-    """The stack output `platform`, as `mlp up` exports it."""
+    """The stack output `platform`, as `mlp up` exports it, and the team for which the checks run."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,11 +40,12 @@ class Outputs(BaseModel):
     buckets: dict[str, str]
     budgets: Budgets
     credentials: dict[str, SecretName]
+    team: str
 
     @property
     def platform(self) -> Platform:
         """The same outputs with clients of the platform."""
-        return Platform(self.environment, self.model_dump())
+        return Platform(self.environment, self.model_dump(), self.team)
 
     def secret(self, name: str) -> dict[str, str]:
         """Return the decoded values of the Kubernetes Secret of credential `name`.
@@ -69,18 +70,21 @@ def one_line(error: Exception) -> str:
     return " · ".join(line.strip() for line in str(error).splitlines() if line.strip())[:2000]
 
 
-def load(stack: str, folder: Path | None = None) -> Outputs:
+def load(stack: str, folder: Path | None = None, *, team: str | None = None) -> Outputs:
     """Read the exported outputs of `stack`.
 
     Args:
         stack: Name of the stack.
         folder: Folder of the outputs files; `.mlp/outputs` when None.
+        team: Team for which the checks run; the stack's default team when None.
 
     Raises:
-        CheckFailed: The file does not exist, or does not have the schema that these checks know.
+        CheckFailed: The file does not exist, or does not have the schema that these checks know; or there is no such
+            team.
     """
     try:
-        return Outputs.model_validate(platforms.load(stack, folder).outputs)
+        platform = platforms.load(stack, folder, team=team)
+        return Outputs.model_validate({**platform.outputs, "team": platform.team})
     except UserError as error:
         raise CheckFailed(one_line(error)) from None
     except ValidationError as error:

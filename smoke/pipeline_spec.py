@@ -37,7 +37,10 @@ def load_spec(path: Path | None = None) -> PipelineSpec:
 
 
 class Buckets:
-    """Client of the object store; uses the access keys of the outputs' credentials, else those of the process."""
+    """Client of the team's folders in the object store.
+
+    Uses the access keys of the outputs' credentials, else those of the process.
+    """
 
     def __init__(self, outputs: Outputs) -> None:
         import boto3
@@ -49,6 +52,7 @@ class Buckets:
         style: dict[str, Any] = {"s3": {"addressing_style": "path"}, "proxies": {}} if endpoint else {}
         config = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2}, **style)
         self._names = outputs.buckets
+        self._folder = f"{outputs.team}/"
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=endpoint,
@@ -59,24 +63,24 @@ class Buckets:
         )
 
     def document(self, purpose: str, key: str) -> dict[str, Any]:
-        """Return a JSON object of the bucket for `purpose`.
+        """Return a JSON object of the team's folder in the bucket for `purpose`.
 
         Raises:
             CheckFailed: The object does not exist, or the object store does not answer.
         """
-        bucket = self._names[purpose]
+        bucket, key = self._names[purpose], self._folder + key
         try:
             return json.loads(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
         except Exception as error:
             raise CheckFailed(f"cannot read s3://{bucket}/{key}: {first_line(error)}") from error
 
     def keys(self, purpose: str, prefix: str) -> dict[str, int]:
-        """Return the size of each object below `prefix`, by key.
+        """Return the size of each object below `prefix` of the team's folder, by the object's whole key.
 
         Raises:
             CheckFailed: The object store does not answer.
         """
-        bucket = self._names[purpose]
+        bucket, prefix = self._names[purpose], self._folder + prefix
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return {item["Key"]: int(item["Size"]) for page in pages for item in page.get("Contents", [])}

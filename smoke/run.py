@@ -60,6 +60,7 @@ def run_checks(
     rate: float = 20.0,
     seconds: float = 60.0,
     served_file: Path | None = None,
+    team: str | None = None,
     hooks: Hooks | None = None,
     around: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> list[CheckResult]:
@@ -71,6 +72,7 @@ def run_checks(
         rate: Requests per second of the latency check, open loop.
         seconds: Length of the latency check after its warm-up.
         served_file: Description of the deployment; `served.yaml` of this folder when None.
+        team: Team whose deployment is checked; the stack's default team when None.
         hooks: Functions that `pipeline-run` needs; that check fails without them.
         around: Called with the name of each check; returns the context manager in which the check runs.
 
@@ -78,7 +80,7 @@ def run_checks(
         One result for each check, in the order of `only`; a check that could not run has a `reason`.
     """
     try:
-        outputs = outputs_module.load(stack)
+        outputs = outputs_module.load(stack, team=team)
     except CheckFailed as error:
         return [CheckResult(check=name, reason=str(error)) for name in only]
     served = Served(outputs, load_spec(served_file))

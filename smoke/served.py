@@ -83,7 +83,8 @@ class Served:
     @property
     def predict_url(self) -> str:
         """V1 prediction URL through the gateway."""
-        return f"{self.outputs.urls['serving'].rstrip('/')}/{self.spec.service}/v1/models/{self.spec.service}:predict"
+        base = f"{self.outputs.urls['serving'].rstrip('/')}/{self.outputs.team}/{self.spec.service}"
+        return f"{base}/v1/models/{self.spec.service}:predict"
 
     @cached_property
     def version(self) -> ModelVersion:

@@ -7,14 +7,12 @@ from components.applications.feast.description import FEAST
 from components.applications.gateway.description import GATEWAY
 from components.applications.kserve.description import KSERVE
 from components.applications.mlflow.description import MLFLOW
-from components.applications.models.description import MODELS
 from components.applications.pipelines.description import PIPELINES
 
 APPLICATIONS: tuple[AnyApplication, ...] = (
     GATEWAY,
     MLFLOW,
     FEAST,
-    MODELS,
     KSERVE,
     PIPELINES,
 )

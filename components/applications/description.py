@@ -124,7 +124,6 @@ class Application(Generic[S]):
         credentials: Name in the output `credentials`, mapped to a Secret in its namespace.
         flows: Traffic that may enter its namespace; empty where traffic is not restricted.
         user_objects: Kinds of objects that users create, in the order in which they are removed.
-        user_routes: Whether users may attach routes from its namespace.
         checks: Names of the smoke checks that use it.
         team_grants: Access to buckets that it requests for every team.
         team_environment: Variables, without secrets, that it adds to the ConfigMap `platform` of every team; `{team}`
@@ -150,7 +149,6 @@ class Application(Generic[S]):
     credentials: Mapping[str, str] = field(default_factory=dict)
     flows: Sequence[Flow] = ()
     user_objects: Sequence[UserObjects] = ()
-    user_routes: bool = False
     checks: Sequence[str] = ()
     team_grants: Sequence[TeamGrant] = ()
     team_environment: Mapping[str, str] = field(default_factory=dict)
@@ -184,7 +182,7 @@ class Context:
     Attributes:
         substrate: Substrate that the application runs on.
         applications: The applications of the stack that are on, in the order in which they are declared.
-        teams: Spaces of the teams, in the order of the settings; they are declared before every application.
+        teams: Spaces of the teams, the default one first; they are declared before every application.
         declared: Components of the applications that were declared earlier.
     """
 

@@ -75,8 +75,8 @@ class Scope:
         application: Value of the label `app.kubernetes.io/name`.
         namespace: Namespace of every resource.
         base: Parent and provider of every resource.
-        prefix: Beginning of the resource names of Secrets and ConfigMaps; set it where several namespaces have objects of
-            the same name.
+        prefix: Beginning of the resource names of Secrets and ConfigMaps, where several namespaces have objects of the
+            same name.
     """
 
     application: str

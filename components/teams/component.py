@@ -85,11 +85,13 @@ class TeamSpace(pulumi.ComponentResource):
         team: The team.
         namespace: Its namespace.
         scope: Declares objects in the namespace; the names of their resources begin with the team's name.
+        settings: Content of the ConfigMap `platform`.
     """
 
     team: Team
     namespace: str
     scope: Scope
+    settings: Mapping[str, pulumi.Input[str]]
 
     def __init__(self, name: str, args: TeamSpaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlplatform:teams:TeamSpace", name, None, opts)
@@ -102,7 +104,8 @@ class TeamSpace(pulumi.ComponentResource):
         container_defaults(f"{team.name}-defaults", self.scope, args.defaults, most_memory=team.quota.memory)
         for identity in IDENTITIES:
             self._identity(substrate, identity)
-        self.scope.config_map(PLATFORM, settings(substrate, team, args.environment))
+        self.settings = settings(substrate, team, args.environment)
+        self.scope.config_map(PLATFORM, self.settings)
         self.register_outputs({"namespace": self.namespace})
 
     def _quota(self, quota: Quota) -> None:

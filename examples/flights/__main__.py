@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from examples.flights import bucket, build, environment, parameters, raw
+from examples.flights import build, environment, parameters, raw
 from examples.flights.environment import Environment
 from examples.flights.parameters import Parameters
 
@@ -48,7 +48,7 @@ class Chain:
         Raises:
             FileNotFoundError: The features bucket contains no feature tables.
         """
-        found = bucket.Folder(self._where.features_bucket, self._where.endpoint).manifest()
+        found = self._where.features.manifest()
         if not found:
             raise FileNotFoundError(
                 f"bucket {self._where.features_bucket} contains no feature tables; run `build-features` first"

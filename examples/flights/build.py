@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from examples.flights import bucket, clock, raw, rolling
-from examples.flights.bucket import Folder
 from examples.flights.environment import Environment
 from examples.flights.parameters import Parameters, digest_of_files
 
@@ -64,8 +63,8 @@ def run(environment: Environment, params: Parameters, as_of: datetime | None = N
         as_of: Time of the snapshot; the configured one when None.
     """
     moment = as_of or params.as_of
-    source = Folder(environment.raw_bucket, environment.endpoint).manifest()
-    target = Folder(environment.features_bucket, environment.endpoint)
+    source = environment.raw.manifest()
+    target = environment.features
     manifest = target.manifest()
     if source and manifest.get("identity") == identity(source["digest"], moment):
         wanted = {f"{name}.parquet" for name in manifest["rows"]}

@@ -131,7 +131,7 @@ def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = 
         on_state: Called with a description of each wait.
 
     Returns:
-        The version that answers under `serving/flights-challenger`.
+        The version that answers under `serving/<team>/flights-challenger`.
 
     Raises:
         UserError: No version has the alias, the version was trained on other features, or it does not become ready.

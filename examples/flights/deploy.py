@@ -55,7 +55,7 @@ def current(platform: Platform, service: str = SERVICE) -> dict[str, Any] | None
 
     try:
         return client.CustomObjectsApi(platform.api).get_namespaced_custom_object(
-            "serving.kserve.io", "v1beta1", platform.models_namespace, "inferenceservices", service
+            "serving.kserve.io", "v1beta1", platform.namespace, "inferenceservices", service
         )
     except client.ApiException as error:
         if error.status == 404:
@@ -108,9 +108,7 @@ def not_serving(platform: Platform, service: str = SERVICE) -> str | None:
     if reason is not None:
         return reason
     apps = client.AppsV1Api(platform.api)
-    found = apps.list_namespaced_deployment(
-        platform.models_namespace, field_selector=f"metadata.name={service}-predictor"
-    )
+    found = apps.list_namespaced_deployment(platform.namespace, field_selector=f"metadata.name={service}-predictor")
     rollouts = [platform.api.sanitize_for_serialization(item) for item in found.items]
     return rollout_pending(rollouts[0] if rollouts else None)
 
@@ -119,7 +117,7 @@ def predict(platform: Platform, request: dict[str, str], service: str = SERVICE)
     """Request one prediction through the gateway; return the response, or the error as text."""
     import httpx
 
-    url = f"{platform.url('serving')}/{service}/v1/models/{service}:predict"
+    url = f"{platform.serving_url(service)}/v1/models/{service}:predict"
     try:
         return httpx.post(url, json={"instances": [request]}, timeout=httpx.Timeout(5, connect=2), trust_env=False)
     except httpx.HTTPError as error:
@@ -184,7 +182,7 @@ def remove(platform: Platform, service: str) -> None:
         ("serving.kserve.io", "v1beta1", "inferenceservices"),
     ):
         try:
-            custom.delete_namespaced_custom_object(group, version, platform.models_namespace, plural, service)
+            custom.delete_namespaced_custom_object(group, version, platform.namespace, plural, service)
         except client.ApiException as error:
             if error.status != 404:
                 raise
@@ -211,7 +209,7 @@ def wait(
             raise UserError(
                 f"InferenceService {service} does not serve.",
                 seen=f"{lacking}\n{describe_predictor(platform, service)}",
-                next_step=f"kubectl -n {platform.models_namespace} describe inferenceservice {service}",
+                next_step=f"kubectl -n {platform.namespace} describe inferenceservice {service}",
             )
         watcher = watch.Watch()
         for number, _ in enumerate(
@@ -219,7 +217,7 @@ def wait(
                 custom.list_namespaced_custom_object,
                 "serving.kserve.io",
                 "v1beta1",
-                platform.models_namespace,
+                platform.namespace,
                 "inferenceservices",
                 field_selector=f"metadata.name={service}",
                 timeout_seconds=1,

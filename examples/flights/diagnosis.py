@@ -14,7 +14,7 @@ def describe_predictor(platform: Platform, service: str) -> str:
     """Return the state of an InferenceService's pods, the last warnings about them, and the end of their logs."""
     from kubernetes import client
 
-    namespace = platform.models_namespace
+    namespace = platform.namespace
     selector = f"serving.kserve.io/inferenceservice={service}"
     listed = client.CoreV1Api(platform.api).list_namespaced_pod(namespace, label_selector=selector).items
     found: list[str] = []

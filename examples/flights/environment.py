@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "flights"
-"""Folder of this workload in every bucket."""
+from examples.flights.bucket import Folder
+
+WORKLOAD = "flights"
+"""Folder of this workload in the folders of the team."""
+
+
+def folder(team: str) -> str:
+    """Return the folder of this workload in every bucket, without a trailing slash."""
+    return f"{team}/{WORKLOAD}"
 
 
 class MissingVariableError(Exception):
@@ -20,6 +27,7 @@ class Environment:
     """Settings of a step.
 
     Attributes:
+        team: Team that the step works for; its folder in the buckets.
         raw_bucket: Bucket of the raw tables.
         features_bucket: Bucket of the feature tables.
         endpoint: URL of an S3 service other than AWS; None on AWS.
@@ -27,6 +35,7 @@ class Environment:
         git_commit: Commit that the code was built from; None when unknown.
     """
 
+    team: str
     raw_bucket: str
     features_bucket: str
     endpoint: str | None
@@ -34,9 +43,19 @@ class Environment:
     git_commit: str | None
 
     @property
+    def raw(self) -> Folder:
+        """Folder of the raw tables."""
+        return Folder(self.raw_bucket, folder(self.team), self.endpoint)
+
+    @property
+    def features(self) -> Folder:
+        """Folder of the feature tables."""
+        return Folder(self.features_bucket, folder(self.team), self.endpoint)
+
+    @property
     def features_address(self) -> str:
         """Base address of the feature tables."""
-        return f"s3://{self.features_bucket}/{PREFIX}"
+        return f"s3://{self.features_bucket}/{folder(self.team)}"
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Environment:
@@ -45,12 +64,13 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     Raises:
         MissingVariableError: A required variable is not set.
     """
-    missing = [name for name in ("RAW_BUCKET", "FEATURES_BUCKET") if not environ.get(name)]
+    missing = [name for name in ("TEAM", "RAW_BUCKET", "FEATURES_BUCKET") if not environ.get(name)]
     if missing:
         raise MissingVariableError(
-            f"{' and '.join(missing)} not set; in the cluster the ConfigMap `platform` of namespace models sets them"
+            f"{' and '.join(missing)} not set; in the cluster the ConfigMap `platform` of the namespace sets them"
         )
     return Environment(
+        team=environ["TEAM"],
         raw_bucket=environ["RAW_BUCKET"],
         features_bucket=environ["FEATURES_BUCKET"],
         endpoint=environ.get("AWS_ENDPOINT_URL") or None,

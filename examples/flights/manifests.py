@@ -8,13 +8,13 @@ from client.platform import Platform
 from examples.flights.tracking import RegisteredVersion, storage_uri
 
 SERVICE = "flights"
-"""InferenceService of the champion, and its path below the gateway's `/serving`."""
+"""InferenceService of the champion, and its path below the gateway's `/serving/<team>`."""
 
 CHALLENGER = "flights-challenger"
 """InferenceService of a version that is tested before it becomes the champion."""
 
 GATEWAY = {"name": "mlplatform", "namespace": "envoy-gateway-system"}
-"""The platform's Gateway, which accepts routes of namespace `models`."""
+"""The platform's Gateway, which accepts routes of the teams' namespaces."""
 
 CHALLENGER_RESOURCES = {
     "requests": {"cpu": "100m", "memory": "384Mi"},
@@ -41,7 +41,7 @@ def inference_service(
         "kind": "InferenceService",
         "metadata": {
             "name": service,
-            "namespace": platform.models_namespace,
+            "namespace": platform.namespace,
             "labels": {"mlplatform/model": version.name, "mlplatform/model-version": version.version},
             "annotations": {IDENTITY: identity},
         },
@@ -70,16 +70,16 @@ def inference_service(
 
 
 def route(platform: Platform, service: str = SERVICE) -> dict[str, Any]:
-    """Return the HTTPRoute from `/serving/<service>/` to the predictor; a canary changes the weights."""
+    """Return the HTTPRoute from `/serving/<team>/<service>/` to the predictor; a canary changes the weights."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": service, "namespace": platform.models_namespace},
+        "metadata": {"name": service, "namespace": platform.namespace},
         "spec": {
             "parentRefs": [GATEWAY],
             "rules": [
                 {
-                    "matches": [{"path": {"type": "PathPrefix", "value": f"/serving/{service}"}}],
+                    "matches": [{"path": {"type": "PathPrefix", "value": f"/serving/{platform.team}/{service}"}}],
                     "filters": [
                         {
                             "type": "URLRewrite",

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples.flights import bucket
-from examples.flights.bucket import Folder
 from examples.flights.environment import Environment
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def load(environment: Environment, folder: Path | None = None) -> str:
         environment: Bucket to write.
         folder: Folder of the files; the package's data folder when None.
     """
-    target = Folder(environment.raw_bucket, environment.endpoint)
+    target = environment.raw
     source = folder or package_folder()
     contents = {name: (source / name).read_bytes() for name in FILES.values()}
     digests = {name: bucket.sha256(data) for name, data in contents.items()}
@@ -77,7 +76,7 @@ def read(environment: Environment) -> tuple[str, dict[str, pd.DataFrame]]:
         FileNotFoundError: The bucket contains no raw tables; `load-raw` writes them.
         ValueError: A file differs from its digest in the manifest.
     """
-    source = Folder(environment.raw_bucket, environment.endpoint)
+    source = environment.raw
     manifest = source.manifest()
     if not manifest:
         raise FileNotFoundError(f"bucket {source.bucket} contains no raw tables; run `load-raw` first")

@@ -148,7 +148,7 @@ def materialize(environment: Environment, store: FeatureStore, manifest: Mapping
     """
     import pandas as pd
 
-    folder = Folder(environment.features_bucket, environment.endpoint)
+    folder = environment.features
     mark = {"digest": manifest["digest"], "fingerprint": fingerprint(store), "project": store.project}
     done = folder.manifest(MATERIALIZED)
     if {name: done.get(name) for name in mark} == mark and _has(store, done["probes"]):
@@ -193,7 +193,7 @@ def verify(environment: Environment, store: FeatureStore, manifest: Mapping[str,
 
     from examples.flights import dataset
 
-    folder = Folder(environment.features_bucket, environment.endpoint)
+    folder = environment.features
     labels = pd.read_parquet(io.BytesIO(folder.read("labels.parquet")), columns=["flight_id", *KEYS])
     keys = labels.drop_duplicates(KEYS)
     keys = keys.sample(min(rows, len(keys)), random_state=1)

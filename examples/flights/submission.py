@@ -9,6 +9,7 @@ from client.platform import Platform
 from common.errors import UserError
 from examples.flights.bucket import Folder
 from examples.flights.delivery import git_commit
+from examples.flights.environment import folder
 
 
 def snapshot(platform: Platform) -> str:
@@ -19,7 +20,8 @@ def snapshot(platform: Platform) -> str:
     """
     store, bucket = platform.outputs["object_store"], platform.outputs["buckets"]["features"]
     try:
-        manifest = Folder(bucket, store["endpoint"], platform.secret("object_store")).manifest()
+        path = folder(platform.team)
+        manifest = Folder(bucket, path, store["endpoint"], platform.secret("object_store")).manifest()
     except Exception as error:
         raise UserError(
             "The object store does not answer.",
@@ -28,7 +30,9 @@ def snapshot(platform: Platform) -> str:
         ) from error
     if not manifest:
         raise UserError(
-            "There are no feature tables.", seen=f"bucket {bucket} is empty", next_step="mlp workload run flights"
+            "There are no feature tables.",
+            seen=f"s3://{bucket}/{folder(platform.team)} is empty",
+            next_step=f"mlp workload run flights --team {platform.team}",
         )
     return str(manifest["digest"])
 

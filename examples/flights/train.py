@@ -150,5 +150,5 @@ def run(environment: Environment, params: Parameters, store: FeatureStore, manif
     tags |= {"feature_service": SERVICE, "feature_service_fingerprint": mark}
     if environment.git_commit:
         tags["mlflow.source.git.commit"] = environment.git_commit
-    folder = Folder(environment.features_bucket, environment.endpoint)
+    folder = environment.features
     return register(make(folder, params, tags), params, mark)

@@ -17,12 +17,13 @@ def _remove_user_objects(stack: str) -> None:
     from client.user_objects import remove_user_objects
     from components.applications.catalog import APPLICATIONS
 
-    if not platform.outputs_path(stack).is_file():
+    target = platform.previous(stack)
+    if target is None:
         return
     with step("Deleting deployments of users", estimate=15) as current:
         # Objects of every application: one that is off now may have left objects.
         kinds = [kind for item in APPLICATIONS for kind in item.user_objects]
-        remove_user_objects(platform.load(stack), kinds, lambda state: setattr(current, "detail", state))
+        remove_user_objects(target, kinds, lambda state: setattr(current, "detail", state))
 
 
 def command(

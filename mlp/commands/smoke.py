@@ -13,7 +13,7 @@ import typer
 from common import paths
 from common.errors import UserError
 from common.progress import Step, console, step
-from mlp.options import Stack
+from mlp.options import Stack, Team
 
 if TYPE_CHECKING:
     from smoke.pipeline_run import Hooks
@@ -22,7 +22,7 @@ ESTIMATES = {"mlflow": 15.0, "feature-freshness": 15.0, "serving-correctness": 1
 """Expected seconds of each check; an option sets the length of the latency check."""
 
 
-def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) -> Hooks:
+def pipeline_hooks(stack: str, team: str | None = None, say: Callable[[str], None] = lambda _line: None) -> Hooks:
     """Return the functions that `pipeline-run` needs: how to deploy a version, and the commit of the checkout."""
     from client import platform
     from examples.flights import delivery
@@ -31,12 +31,12 @@ def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) 
     existed: list[bool] = []
 
     def deploy() -> None:
-        existed.append(delivery.is_challenged(platform.load(stack)))
-        _challenge(stack, say)
+        existed.append(delivery.is_challenged(platform.load(stack, team=team)))
+        _challenge(stack, team, say)
 
     def withdraw() -> None:
         if existed and not existed[0]:
-            delivery.withdraw(platform.load(stack))
+            delivery.withdraw(platform.load(stack, team=team))
 
     return Hooks(
         deploy=deploy,
@@ -46,7 +46,7 @@ def pipeline_hooks(stack: str, say: Callable[[str], None] = lambda _line: None) 
     )
 
 
-def _challenge(stack: str, say: Callable[[str], None]) -> None:
+def _challenge(stack: str, team: str | None, say: Callable[[str], None]) -> None:
     from client import platform
     from examples.flights import delivery
 
@@ -57,13 +57,14 @@ def _challenge(stack: str, say: Callable[[str], None]) -> None:
             shown.append(state)
             say(state)
 
-    delivery.challenge(platform.load(stack), "challenger", note)
+    delivery.challenge(platform.load(stack, team=team), "challenger", note)
 
 
 def run_smoke(
     stack: str,
     names: tuple[str, ...],
     *,
+    team: str | None = None,
     rate: float = 20.0,
     seconds: float = 60.0,
     served: Path | None = None,
@@ -77,8 +78,8 @@ def run_smoke(
 
     require_cluster(engine.outputs(stack).get("kubeconfig"), stack)
     if as_json:
-        hooks = pipeline_hooks(stack)
-        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks)
+        hooks = pipeline_hooks(stack, team)
+        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, team=team, hooks=hooks)
     else:
         current: list[Step] = []
 
@@ -92,8 +93,10 @@ def run_smoke(
             current[0].detail = line
             console.print(f"    {line}", style="dim", markup=False)
 
-        hooks = pipeline_hooks(stack, say)
-        results = run_checks(stack, names, rate=rate, seconds=seconds, served_file=served, hooks=hooks, around=around)
+        hooks = pipeline_hooks(stack, team, say)
+        results = run_checks(
+            stack, names, rate=rate, seconds=seconds, served_file=served, team=team, hooks=hooks, around=around
+        )
     report = write(results, stack, paths.REPORTS / f"smoke-{stack}.json")
     if as_json:
         typer.echo(json.dumps(report, indent=2))
@@ -107,6 +110,7 @@ def command(
         list[str] | None, typer.Argument(help="Checks to run; without an argument all but pipeline-run.")
     ] = None,
     stack: Stack = "local",
+    team: Team = None,
     rate: Annotated[float, typer.Option(min=1, max=1000, help="Requests per second of serving-latency.")] = 20.0,
     seconds: Annotated[
         float, typer.Option(min=1, max=3600, help="Seconds that serving-latency measures after its warm-up.")
@@ -120,6 +124,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON report.")] = False,
 ) -> None:
     """Check a running platform end to end; exit with status 1 when a check fails."""
+    from client import platform
     from smoke.run import NAMES, PIPELINE
 
     every = (*NAMES, PIPELINE)
@@ -132,5 +137,6 @@ def command(
             next_step="mlp smoke",
         )
     names = tuple(check or NAMES)
-    if not run_smoke(stack, names, rate=rate, seconds=seconds, served=served, as_json=as_json):
+    platform.load(stack, team=team)  # refuse a team that does not exist before anything runs
+    if not run_smoke(stack, names, team=team, rate=rate, seconds=seconds, served=served, as_json=as_json):
         raise typer.Exit(1)

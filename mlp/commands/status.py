@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,20 +26,27 @@ def command(
     values = engine.outputs(stack)
     require_cluster(values.get("kubeconfig"), stack)
     api = api_client(values.get("kubeconfig"))
-    found = ask_cluster(stack, lambda: workloads(api, set(values["namespaces"].values())))
+    spaces = {*values["namespaces"].values(), *(team["namespace"] for team in values["teams"].values())}
+    found = ask_cluster(stack, lambda: workloads(api, spaces))
     listed = addresses(values["urls"], values.get("health", {}), ask_cluster(stack, lambda: services(api)))
     healthy = bool(found) and all(item.ok for item in found) and all(item.ok for item in listed)
     if as_json:
         rows = [{**asdict(item), "ok": item.ok} for item in found]
         report = {"ok": healthy, "workloads": rows, "addresses": [asdict(item) for item in listed]}
-        typer.echo(json.dumps({**report, "credentials": values["credentials"]}, indent=2))
+        secrets = {"credentials": values["credentials"], "teams": values["teams"]}
+        typer.echo(json.dumps({**report, **secrets}, indent=2))
     else:
-        _show(found, listed, values["credentials"])
+        _show(found, listed, values["credentials"], values["teams"])
     if not healthy:
         raise typer.Exit(1)
 
 
-def _show(found: list[Workload], listed: list[Address], credentials: dict[str, dict[str, str]]) -> None:
+def _show(
+    found: list[Workload],
+    listed: list[Address],
+    credentials: dict[str, dict[str, str]],
+    teams: dict[str, dict[str, Any]],
+) -> None:
     table = Table("namespace", "workload", "ready", "why not", header_style="bold")
     for item in found:
         table.add_row(item.namespace, item.name, f"[{_mark(item.ok)}]{item.ready}/{item.wanted}[/]", item.reason)
@@ -50,6 +57,9 @@ def _show(found: list[Workload], listed: list[Address], credentials: dict[str, d
     console.print(urls)
     for name, where in credentials.items():
         console.print(f"credentials of {name}: Secret {where['secret']} in namespace {where['namespace']}")
+    for name, team in teams.items():
+        secrets = ", ".join(f"{secret['secret']} ({what})" for what, secret in team["credentials"].items())
+        console.print(f"team {name}: Secrets in namespace {team['namespace']}: {secrets}")
 
 
 def _mark(ok: bool) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.table import Table
 
 from common import paths
 from common.background import Background
+from common.errors import UserError
 from common.progress import console
 from mlp.options import Stack
 
@@ -107,6 +108,9 @@ def _closing(stack: str, stages: Stages, changes: dict[str, int], total: float) 
         table.add_row(name, url)
     for name, secret in values["credentials"].items():
         table.add_row(f"credentials: {name}", f"Secret {secret['secret']} in namespace {secret['namespace']}")
+    for name, team in values["teams"].items():
+        secrets = ", ".join(secret["secret"] for secret in team["credentials"].values())
+        table.add_row(f"team: {name}", f"Secrets {secrets} in namespace {team['namespace']}")
     if values.get("kubeconfig"):
         table.add_row("kubeconfig", values["kubeconfig"])
     console.print()
@@ -142,6 +146,23 @@ def _example_and_smoke(settings: Settings, stack: str, stages: Stages) -> bool:
     return not checks or stages.run("smoke", lambda: run_smoke(stack, checks, seconds=QUICK_SECONDS))
 
 
+def decisions(settings: Settings, delete: Sequence[str], keep: Sequence[str]) -> dict[str, Literal["delete", "keep"]]:
+    """Return what becomes of the data of removed teams.
+
+    Raises:
+        UserError: A team is still in the settings, or both was decided.
+    """
+    wrong = sorted(({*delete, *keep} & settings.teams.keys()) | ({*delete} & {*keep}))
+    if wrong:
+        raise UserError(
+            "What becomes of a team's data can be decided once, and only for a team that the settings remove.",
+            seen=", ".join(wrong),
+            allowed=f"a team that is not in mlplatform:teams, which has {', '.join(settings.teams)}",
+            next_step="remove the team from the stack file, or leave out the option",
+        )
+    return {**dict.fromkeys(delete, "delete"), **dict.fromkeys(keep, "keep")}
+
+
 def command(
     stack: Stack = "local",
     workload: Annotated[
@@ -151,6 +172,13 @@ def command(
         bool,
         typer.Option("--refresh", help="Refresh the state from cluster and account first; recreate what was deleted."),
     ] = False,
+    delete_data_of: Annotated[
+        list[str] | None, typer.Option(help="Delete the data of a team that the settings remove; can be repeated.")
+    ] = None,
+    keep_data_of: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep the objects in buckets of a team that the settings remove; can be repeated."),
+    ] = None,
 ) -> None:
     """Deploy the platform or update it; a repeated run continues where an earlier one stopped."""
     began = time.monotonic()
@@ -161,7 +189,8 @@ def command(
 
     from mlp import engine
 
-    changes = stages.run("platform", lambda: engine.up(stack, refresh=refresh))
+    data = decisions(settings, delete_data_of or [], keep_data_of or [])
+    changes = stages.run("platform", lambda: engine.up(stack, refresh=refresh, data=data))
     failed = local and workload and not _example_and_smoke(settings, stack, stages)
     _closing(stack, stages, changes, time.monotonic() - began)
     if failed:

@@ -8,7 +8,7 @@ import typer
 
 from common.errors import UserError
 from common.progress import console
-from mlp.options import Stack
+from mlp.options import Stack, Team
 
 NAMES = ("flights",)
 
@@ -24,8 +24,8 @@ def _load_image(reference: str) -> None:
     console.print(f"image {reference}", style="dim", markup=False)
 
 
-def run_workload(name: str, stack: str) -> None:
-    """Run workload `name` on `stack`; return quickly when the deployed model is up to date.
+def run_workload(name: str, stack: str, team: str | None = None) -> None:
+    """Run workload `name` for a team of `stack`; return quickly when the deployed model is up to date.
 
     Raises:
         UserError: The workload does not exist, the stack is not up, or a step failed.
@@ -35,34 +35,39 @@ def run_workload(name: str, stack: str) -> None:
 
     if name not in NAMES:
         raise UserError("This workload does not exist.", seen=name, allowed=", ".join(NAMES))
-    target = platform.load(stack)
+    target = platform.load(stack, team=team)
     local = target.outputs["environment"] == "local"
     champion = deliver(target, prepare_image=_load_image) if local else deliver(target)
-    url = f"{target.url('serving')}/{name}/v1/models/{name}:predict"
+    url = f"{target.serving_url(name)}/v1/models/{name}:predict"
     console.print(f"{champion.name} version {champion.version} answers at {url}", markup=False)
 
 
 @app.command()
-def run(name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")], stack: Stack = "local") -> None:
+def run(
+    name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")],
+    stack: Stack = "local",
+    team: Team = None,
+) -> None:
     """Load data, build features, train, register and deploy; skip steps whose results are up to date."""
-    run_workload(name, stack)
+    run_workload(name, stack, team)
 
 
 @app.command()
 def challenge(
     name: Annotated[str, typer.Argument(help=f"Workload: {', '.join(NAMES)}.")],
     stack: Stack = "local",
+    team: Team = None,
     alias: Annotated[str, typer.Option(help="Alias of the version to deploy.")] = "challenger",
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Delete the challenger's deployment instead.")] = False,
 ) -> None:
-    """Deploy a challenger beside the champion, at serving/NAME-challenger."""
+    """Deploy a challenger beside the champion, at serving/TEAM/NAME-challenger."""
     from client import platform
     from common.progress import step
     from examples.flights import delivery
 
     if name not in NAMES:
         raise UserError("This workload does not exist.", seen=name, allowed=", ".join(NAMES))
-    target = platform.load(stack)
+    target = platform.load(stack, team=team)
     if withdraw:
         delivery.withdraw(target)
         console.print("the deployment of the challenger is deleted")
@@ -74,5 +79,5 @@ def challenge(
 
         version = delivery.challenge(target, alias, note)
     service = f"{name}-challenger"
-    url = f"{target.url('serving')}/{service}/v1/models/{service}:predict"
+    url = f"{target.serving_url(service)}/v1/models/{service}:predict"
     console.print(f"{version.name} version {version.version} answers at {url}", markup=False)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pulumi import automation as auto
 
-from client.platform import load, outputs_path
+from client.platform import load, outputs_path, previous
 from common import paths
 from common.errors import UserError
 from common.progress import console, step
@@ -23,7 +23,8 @@ from infra.state.reset_cluster import cluster_was_reset
 from infra.substrates import kubeconfig_path
 from mlp.engine.environment import PARALLEL, PASSPHRASES, backend_url, passphrase_file
 from mlp.engine.events import Recorder
-from mlp.engine.turned_off import refuse_left_objects, release_pods
+from mlp.engine.removed_teams import Decisions, decide_about_data, removed_namespaces
+from mlp.engine.turned_off import refuse_left_objects, refuse_objects_in, release_pods
 from mlp.engine.workspace import UNREADABLE, engine_message, open_stack
 from mlp.protection import refuse_protected_resources
 
@@ -84,13 +85,27 @@ class StackSources:
         console.print("  [yellow]the cluster was reset: every object in it is created again[/]")
         return True
 
-    def prepare_turning_off(self) -> None:
-        """Refuse to turn off an application while users have objects of it; else delete the pods that it keeps."""
+    def prepare_removal(self, decisions: Decisions) -> None:
+        """Refuse to turn off an application or to remove a team while users have objects of it.
+
+        Then delete the pods that the application keeps, and the data of the team if that was decided.
+
+        Args:
+            decisions: What becomes of the data of a removed team.
+        """
+        platform = previous(self.stack)
+        if platform is None:
+            return
         off = [item for item in APPLICATIONS if item not in self.settings.applications and item.user_objects]
-        if off and outputs_path(self.stack).is_file():
-            platform = load(self.stack)
+        if off:
             refuse_left_objects(platform, off)
-            release_pods(platform, off)
+        removed = removed_namespaces(platform.outputs, self.settings)
+        if removed:
+            refuse_objects_in(platform, removed, [kind for item in APPLICATIONS for kind in item.user_objects])
+            decide_about_data(
+                platform, [name for name in platform.outputs.get("teams", ()) if name in removed], decisions
+            )
+        release_pods(platform, off)
 
 
 def log_name(stack: str, name: str) -> str:
@@ -186,12 +201,13 @@ def preview(stack: str, *, diff: bool = False) -> dict[str, int]:
     return recorder.changes
 
 
-def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
+def up(stack: str, *, refresh: bool = False, data: Decisions | None = None) -> dict[str, int]:
     """Create or update the stack, write its outputs, and return the number of resources by operation.
 
     Args:
         stack: Name of the stack.
         refresh: Refresh the state from the cluster and the account first, so that deleted resources are created again.
+        data: What becomes of the data of teams that the settings remove, by team.
 
     Raises:
         UserError: A resource failed; the completed changes are recorded, and the next `up` continues from there.
@@ -201,7 +217,7 @@ def up(stack: str, *, refresh: bool = False) -> dict[str, int]:
         log = _log(stack, "up")
         try:
             sources = StackSources(stack, backend_url())
-            sources.prepare_turning_off()
+            sources.prepare_removal(data or {})
             selected = sources.open("up")
             result = selected.up(
                 refresh=refresh or sources.needs_refresh(),

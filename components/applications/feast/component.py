@@ -10,19 +10,11 @@ import pulumi
 import yaml
 
 from components.applications.description import Context
-from components.applications.feast.names import GRANT, NAMESPACE, PORT
+from components.applications.feast.names import CLIENT_SECRET, CONFIG_PATH, FOLDER, GRANT, NAMESPACE, PORT, PROJECT
 from components.applications.feast.settings import FeastSection
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Scope, restricted_namespace
 from components.substrates.contract import Substrate
-
-PROJECT = "mlplatform"
-FOLDER = "/etc/feast"
-"""Folder in which every client mounts the Secret `feast-config`."""
-
-CONFIG_PATH = f"{FOLDER}/feature_store.yaml"
-URL = f"http://feast.{NAMESPACE}.svc:{PORT}"
-"""Address of the feature server inside the cluster."""
 
 CacheMode = Literal["sync", "thread"]
 
@@ -128,7 +120,7 @@ class Feast(pulumi.ComponentResource):
         files = substrate.postgres["feast"].files()
         self.client_config = {"feature_store.yaml": render(substrate, "sync", args.registry_refresh_seconds), **files}
         server_config = render(substrate, "thread", args.registry_refresh_seconds)
-        config = scope.secret("feast-config", self.client_config)
+        config = scope.secret(CLIENT_SECRET, self.client_config)
         served = scope.secret("feast-server-config", {"feature_store.yaml": server_config, **files})
         self._server(scope, args, served.metadata.name, kube.secrets_digest(server_config, *files.values()))
         self._materialization(scope, args, config.metadata.name)

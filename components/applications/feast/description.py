@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.applications.description import Address, Application, Route
-from components.applications.feast.names import GRANT, NAMESPACE, PORT
+from components.applications.feast.names import CLIENT_SECRET, CONFIG_PATH, GRANT, NAMESPACE, PORT, PROJECT, URL
 from components.applications.feast.settings import FeastSection
 
 OPEN_PATHS = ("/get-online-features", "/health")
@@ -32,4 +32,7 @@ FEAST = Application(
     ),
     addresses={"feast": Address(path="/feast")},
     checks=("feature-freshness",),
+    per_team=True,
+    team_environment={"FEAST_SERVER_URL": URL, "FEAST_PROJECT": PROJECT, "FEAST_CONFIG": CONFIG_PATH},
+    team_credentials={"feast": CLIENT_SECRET},
 )

@@ -108,19 +108,19 @@ class Gateway(pulumi.ComponentResource):
 
 
 def declare(context: Context, settings: GatewaySection) -> Gateway:
-    """Declare the Gateway from its settings; every application with a route may attach to it."""
+    """Declare the Gateway from its settings; every application with a route and every team may attach to it."""
     return Gateway(
         "gateway",
         GatewayArgs(
             substrate=context.substrate,
             gateway_api=rendered("gateway-api"),
             controller=rendered("envoy-gateway"),
-            route_namespaces=route_namespaces(context.applications),
+            route_namespaces=route_namespaces(context.applications, [team.namespace for team in context.teams]),
             proxy=envoy.Proxy(replicas=settings.replicas, resources=settings.size.resources()),
         ),
     )
 
 
-def route_namespaces(applications: Sequence[AnyApplication]) -> list[str]:
-    """Return the namespaces from which routes may attach."""
-    return [item.namespace for item in applications if item.routes or item.user_routes]
+def route_namespaces(applications: Sequence[AnyApplication], teams: Sequence[str]) -> list[str]:
+    """Return the namespaces from which routes may attach: of applications with routes, and of teams."""
+    return [*(item.namespace for item in applications if item.routes), *teams]

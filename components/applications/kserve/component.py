@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -20,7 +21,7 @@ from components.kubernetes.certificates import ServingCertificate
 from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs, namespace
 from components.kubernetes.transformations import Object, Transformation, named
-from components.substrates.contract import Substrate
+from components.substrates.contract import ObjectStore, Substrate
 
 CONTROLLER_IMAGE = "kserve/kserve-controller"
 """Image repository in upstream's chart."""
@@ -68,7 +69,22 @@ class KServeArgs:
     predictor: kube.Resources = field(default_factory=lambda: serving_runtime.PREDICTOR)
 
 
-def configuration(images: Mapping[str, str], predictor: kube.Resources) -> dict[str, str]:
+def object_store(store: ObjectStore) -> dict[str, str]:
+    """Return the configuration with which the download of a model finds the object store and its keys.
+
+    The keys are in a Secret of the predictor's ServiceAccount; with workload identity there are none.
+    """
+    url = urlsplit(store.endpoint or "")
+    return {
+        "s3AccessKeyIDName": "AWS_ACCESS_KEY_ID",
+        "s3SecretAccessKeyName": "AWS_SECRET_ACCESS_KEY",
+        "s3Region": store.region,
+        "s3UseVirtualBucket": str(not store.path_style).lower(),
+        **({"s3Endpoint": url.netloc, "s3UseHttps": "1" if url.scheme == "https" else "0"} if store.endpoint else {}),
+    }
+
+
+def configuration(images: Mapping[str, str], predictor: kube.Resources, store: ObjectStore) -> dict[str, str]:
     """Return the keys of `inferenceservice-config` that differ from upstream's, as JSON.
 
     KServe creates no routes: each deployment creates its own, with weights for canaries. The URL of an InferenceService
@@ -96,6 +112,11 @@ def configuration(images: Mapping[str, str], predictor: kube.Resources) -> dict[
                 "cpuLimit": predictor.cpu_limit,
                 "memoryLimit": predictor.memory_limit,
             }
+        },
+        "credentials": {
+            "storageSpecSecretName": "storage-config",
+            "storageSecretNameAnnotation": "serving.kserve.io/storageSecretName",
+            "s3": object_store(store),
         },
         "storageInitializer": {
             "image": images["storage-initializer"],
@@ -125,7 +146,7 @@ def webhook_secret(certificate: pulumi.Input[str], private_key: pulumi.Input[str
 def controller_transformations(args: KServeArgs, ca_bundle: pulumi.Input[str]) -> list[Transformation]:
     """Return the transformations of upstream's objects."""
     images = args.substrate.images
-    config = configuration(images, args.predictor)
+    config = configuration(images, args.predictor, args.substrate.object_store)
     health = {"timeoutSeconds": 5, "httpGet": {"path": "/readyz", "port": 8081}}
     probes = {
         # Upstream waits 30 s before the first probe; the webhook serves within 2 s.

@@ -158,7 +158,7 @@ class MLflow(pulumi.ComponentResource):
         self.prepared = self._prepare(scope, substrate, account, environment, auth, rotated, (database, users))
         for team in args.teams:
             scope.secret(
-                names.promoter_secret(team), self.client(team, names.PROMOTER), requires=[self.prepared]
+                names.promoter_secret(team), self.client_environment(team, names.PROMOTER), requires=[self.prepared]
             )
         container = pods.Container(
             name="mlflow",
@@ -206,7 +206,7 @@ class MLflow(pulumi.ComponentResource):
         )
         self.register_outputs({"tracking_uri": self.tracking_uri})
 
-    def client(self, team: str, identity: str) -> dict[str, pulumi.Input[str]]:
+    def client_environment(self, team: str, identity: str) -> dict[str, pulumi.Input[str]]:
         """Return the variables with which a client uses a team's login, the content of a Secret."""
         return logins.client_environment(self._logins[team, identity])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.applications.description import Address, Application, Route
 from components.applications.mlflow.names import GRANT, NAMESPACE, PORT, TRACKING_URI, promoter_secret, secret
 from components.applications.mlflow.settings import MLflowSection
+from components.teams.team import TeamGrant
 
 UPLOAD_SECONDS = 3600
 """Time limit of a request through the Gateway: a file of 5 GB over a line of 12 Mbit/s."""
@@ -32,6 +33,8 @@ MLFLOW = Application(
     ),
     addresses={"mlflow": Address(path="/mlflow")},
     checks=("mlflow",),
+    # Jobs may also read a model's files directly, without the server.
+    team_grants=(TeamGrant(identity="jobs", read_only=("models",)),),
     team_environment={"MLFLOW_TRACKING_URI": TRACKING_URI, "MLFLOW_WORKSPACE": "{team}"},
     team_credentials={"mlflow": secret("jobs")},
     withheld_credentials={"mlflow_promoter": promoter_secret("{team}")},

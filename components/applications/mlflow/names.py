@@ -8,9 +8,11 @@ from components.substrates.requests import Grant
 
 NAMESPACE = "mlflow"
 PORT = 5000
-
 TRACKING_URI = f"http://mlflow.{NAMESPACE}.svc:{PORT}"
 """Address of the server inside the cluster."""
+
+CLIENT_SECRET = "mlflow-client"  # noqa: S105 - a name
+"""Secret with MLflow's address and the login of jobs, in the namespace of a team."""
 
 GRANT = Grant(application="mlflow", namespace=NAMESPACE, service_account="mlflow", read_write=("models",))
 
@@ -36,14 +38,9 @@ def login(team: str, identity: str) -> str:
 
 def secret(identity: str) -> str:
     """Return the name of the Secret with an identity's login, in the team's namespace."""
-    return f"mlflow-{identity}"
+    return CLIENT_SECRET if identity == "jobs" else f"mlflow-{identity}"
 
 
 def promoter_secret(team: str) -> str:
     """Return the name of the Secret with the promoter's login, in MLflow's namespace."""
     return f"mlflow-{team}-{PROMOTER}"
-
-
-def artifact_prefix(team: str) -> str:
-    """Return the beginning of the keys of a team's files in the bucket `models`; MLflow's layout of workspaces."""
-    return f"workspaces/{team}/"

@@ -22,6 +22,7 @@ from components.kubernetes.crds import crd_bundle
 from components.kubernetes.manifests import Manifests, ManifestsArgs
 from components.kubernetes.objects import Scope, restricted_namespace
 from components.substrates.contract import Substrate
+from components.teams.component import TeamSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class PipelinesArgs:
         controller: Requests and limits of the workflow controller; its memory grows with the runs it keeps.
         gateway_crds: The Gateway API's CRDs.
         namespaces: Namespace of each application, for network policies.
+        team: Team on whose data all runs work.
     """
 
     substrate: Substrate
@@ -51,6 +53,7 @@ class PipelinesArgs:
     controller: kube.Resources
     gateway_crds: pulumi.Resource
     namespaces: Mapping[str, str]
+    team: TeamSpace
 
 
 class Pipelines(pulumi.ComponentResource):
@@ -85,7 +88,7 @@ class Pipelines(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[place.resource])),
         )
-        ground = [*crds, roles, *runs.declare(scope(name), substrate, args.clients, args.policy)]
+        ground = [*crds, roles, *runs.declare(scope(name), substrate, args.clients, args.policy, args.team)]
         agents.metadata(scope(names.METADATA), substrate)
         agents.workflow_controller(scope(names.WORKFLOW_CONTROLLER), substrate, args.policy, args.controller, ground)
         server = api_server.declare(scope(names.API_SERVER), substrate, args.replicas, args.server, ground)
@@ -108,8 +111,7 @@ def declare(context: Context, settings: PipelinesSection) -> Pipelines:
             upstream=rendered("pipelines"),
             clients=Clients(
                 feast_config=store.client_config,
-                mlflow_uri=tracking.tracking_uri,
-                mlflow_client=tracking.client(context.teams[0].team.name, "pipeline-runner"),
+                mlflow=tracking.client_environment(context.teams[0].team.name, "pipeline-runner"),
             ),
             policy=settings.runs.policy(),
             replicas=settings.replicas,
@@ -117,5 +119,6 @@ def declare(context: Context, settings: PipelinesSection) -> Pipelines:
             controller=settings.controller.resources(),
             gateway_crds=context.component(Gateway).crds,
             namespaces={item.name: item.namespace for item in context.applications},
+            team=context.teams[0],
         ),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from components.applications.description import Address, Application, UserObjects
 from components.applications.pipelines import names
 from components.applications.pipelines.settings import PipelinesSection
+from components.teams.team import TeamGrant
 
 PIPELINES = Application(
     name="pipelines",
     title="Kubeflow Pipelines: API server, workflow controller, ML Metadata, and the namespace of runs",
     namespace=names.NAMESPACE,
     settings=PipelinesSection,
-    requires=("gateway", "mlflow", "feast", "models"),
+    requires=("gateway", "mlflow", "feast"),
     images=(
         "argoexec",
         "workflow-controller",
@@ -48,4 +49,7 @@ PIPELINES = Application(
         ),
     ),
     checks=("pipeline-run",),
+    team_grants=(
+        TeamGrant(identity="pipeline-runner", read_write=("pipelines",), read_only=("raw", "features", "models")),
+    ),
 )

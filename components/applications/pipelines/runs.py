@@ -10,17 +10,19 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.applications.models import component as models
 from components.applications.pipelines import names
 from components.applications.pipelines.workflows import RunPolicy
 from components.kubernetes.objects import Scope
 from components.kubernetes.transformations import Object
 from components.substrates.contract import ObjectStore, Substrate
+from components.teams.component import PLATFORM, TeamSpace, container_defaults
+from components.teams.team import Team
 
 KEYS = "object-store"
-"""Secret with the object store's environment variables, as in the namespace `models`."""
+"""Secret with the object store's environment variables."""
 
 ROOT = "v2/artifacts"
+"""Folder of all artifacts, in the folder of the team."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +31,11 @@ class Clients:
 
     Attributes:
         feast_config: Content of the Secret `feast-config`.
-        mlflow_uri: Address of MLflow inside the cluster.
-        mlflow_client: Content of the Secret `mlflow-client`: the login of steps.
+        mlflow: Content of the Secret `mlflow-client`.
     """
 
     feast_config: Mapping[str, pulumi.Input[str]]
-    mlflow_uri: str
-    mlflow_client: Mapping[str, pulumi.Input[str]]
+    mlflow: Mapping[str, pulumi.Input[str]]
 
 
 def provider(store: ObjectStore, *, static_keys: bool) -> Object:
@@ -58,11 +58,11 @@ def provider(store: ObjectStore, *, static_keys: bool) -> Object:
     }
 
 
-def launcher_config(store: ObjectStore, bucket: str, *, static_keys: bool) -> dict[str, str]:
+def launcher_config(store: ObjectStore, bucket: str, team: Team, *, static_keys: bool) -> dict[str, str]:
     """Return the ConfigMap `kfp-launcher`."""
     default = provider(store, static_keys=static_keys)
     return {
-        "defaultPipelineRoot": f"s3://{bucket}/{ROOT}",
+        "defaultPipelineRoot": f"s3://{bucket}/{team.prefix}{ROOT}",
         "providers": json.dumps({"s3": {"default": default}}, sort_keys=True),
     }
 
@@ -72,14 +72,16 @@ def has_static_keys(substrate: Substrate) -> bool:
     return bool(substrate.object_store.access[names.RUNNER_GRANT.application].secret_environment)
 
 
-def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPolicy) -> list[pulumi.Resource]:
-    """Declare everything that a run needs in its namespace."""
+def declare(
+    scope: Scope, substrate: Substrate, clients: Clients, policy: RunPolicy, team: TeamSpace
+) -> list[pulumi.Resource]:
+    """Declare everything that a run needs in its namespace. All runs work on the data of one team."""
     store = substrate.object_store
     static_keys = has_static_keys(substrate)
     access = store.access[names.RUNNER_GRANT.application]
     keys: Mapping[str, pulumi.Input[str]] = {**access.environment, **access.secret_environment}
     launcher = pulumi.Output.from_input(store.buckets["pipelines"]).apply(
-        lambda bucket: launcher_config(store, bucket, static_keys=static_keys)
+        lambda bucket: launcher_config(store, bucket, team.team, static_keys=static_keys)
     )
     metadata = {"METADATA_GRPC_SERVICE_HOST": names.METADATA, "METADATA_GRPC_SERVICE_PORT": str(names.METADATA_PORT)}
     return [
@@ -90,14 +92,14 @@ def declare(scope: Scope, substrate: Substrate, clients: Clients, policy: RunPol
         scope.config_map(names.METADATA_CONFIG, metadata),
         scope.secret(KEYS, keys, resource="pipelines-object-store"),
         scope.secret("feast-config", clients.feast_config, resource="pipelines-feast-config"),
-        scope.secret("mlflow-client", clients.mlflow_client, resource="pipelines-mlflow-client"),
+        scope.secret("mlflow-client", clients.mlflow, resource="pipelines-mlflow-client"),
         k8s.core.v1.ConfigMap(
             "pipelines-platform",
-            metadata=scope.metadata("platform"),
-            data=models.settings(substrate, clients.mlflow_uri),
+            metadata=scope.metadata(PLATFORM),
+            data=team.settings,
             opts=scope.opts,
         ),
-        models.container_defaults("pipelines", scope, policy.step),
+        container_defaults("pipelines", scope, policy.step),
     ]
 
 

@@ -45,7 +45,7 @@ class PodRole(pulumi.ComponentResource):
         super().__init__("mlplatform:aws:PodRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         role, granted = iam.service_role(
-            name, args.site.name(name), iam.pod_identity_trust(args.site, args.cluster), args.managed, child
+            name, args.site.role_name(name), iam.pod_identity_trust(args.site, args.cluster), args.managed, child
         )
         grants: list[pulumi.Resource] = [*granted]
         if args.statements:

@@ -14,7 +14,7 @@ from components.substrates.aws.identity import PodRole, PodRoleArgs
 from components.substrates.aws.site import Site
 from components.substrates.contract import ObjectStore, ObjectStoreAccess
 from components.substrates.requests import BUCKET_PURPOSES, BucketPurpose, Grant
-from components.substrates.s3_actions import LIST, READ, WRITE
+from components.substrates.s3_actions import LIST, LIST_FOLDER, READ, WRITE
 
 LOGS = "logs"
 
@@ -46,20 +46,38 @@ def bucket_name(site: Site, purpose: str) -> str:
 
 
 def statements(
-    grant: Grant, names: Mapping[BucketPurpose, str], key_arn: pulumi.Input[str], region: str
+    grants: Sequence[Grant], names: Mapping[BucketPurpose, str], key_arn: pulumi.Input[str], region: str
 ) -> list[iam.Statement]:
-    """Return the permissions of `grant`: its buckets, and their KMS key through S3 only."""
-    readable = sorted({names[purpose] for purpose in (*grant.read_write, *grant.read_only)})
-    writable = sorted(names[purpose] for purpose in grant.read_write)
-    found = [
-        iam.Statement(actions=LIST, resources=[buckets.arn(bucket) for bucket in readable]),
-        iam.Statement(actions=READ, resources=[f"{buckets.arn(bucket)}/*" for bucket in readable]),
-    ]
-    if writable:
-        found.append(iam.Statement(actions=WRITE, resources=[f"{buckets.arn(bucket)}/*" for bucket in writable]))
-    key_actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writable else [])]
+    """Return the permissions of one identity's grants: its buckets or folders, and their KMS key through S3 only."""
+    found = [statement for grant in grants for statement in _of_grant(grant, names)]
+    writes = any(grant.read_write for grant in grants)
+    key_actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writes else [])]
     through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
     return [*found, iam.Statement(actions=key_actions, resources=[key_arn], conditions=through_s3)]
+
+
+def _of_grant(grant: Grant, names: Mapping[BucketPurpose, str]) -> list[iam.Statement]:
+    """Return the permissions of a grant on its buckets; with a prefix, on the keys that begin with it."""
+    readable = [buckets.arn(bucket) for bucket in sorted({names[p] for p in (*grant.read_write, *grant.read_only)})]
+    writable = [buckets.arn(bucket) for bucket in sorted(names[purpose] for purpose in grant.read_write)]
+    in_folder = {"StringLike": {"s3:prefix": f"{grant.prefix}*"}}
+    found = [
+        iam.Statement(actions=[LIST_FOLDER], resources=readable, conditions=in_folder)
+        if grant.prefix
+        else iam.Statement(actions=LIST, resources=readable),
+        iam.Statement(actions=READ, resources=[f"{bucket}/{grant.prefix}*" for bucket in readable]),
+    ]
+    if writable:
+        found.append(iam.Statement(actions=WRITE, resources=[f"{bucket}/{grant.prefix}*" for bucket in writable]))
+    return found
+
+
+def by_identity(grants: Sequence[Grant]) -> dict[str, list[Grant]]:
+    """Return the grants of each identity, which add up."""
+    found: dict[str, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(grant.application, []).append(grant)
+    return found
 
 
 class ObjectStorage(pulumi.ComponentResource):
@@ -109,17 +127,18 @@ class ObjectStorage(pulumi.ComponentResource):
             path_style=False,
             buckets=names,
             access={
-                grant.application: ObjectStoreAccess(
+                name: ObjectStoreAccess(
                     environment=environment,
                     secret_environment={},
-                    requires=[self._role(grant, names, args).association, *ready],
+                    requires=[self._role(grants, names, args).association, *ready],
                 )
-                for grant in args.grants
+                for name, grants in by_identity(args.grants).items()
             },
         )
         self.register_outputs({})
 
-    def _role(self, grant: Grant, names: Mapping[BucketPurpose, str], args: ObjectStorageArgs) -> PodRole:
+    def _role(self, grants: Sequence[Grant], names: Mapping[BucketPurpose, str], args: ObjectStorageArgs) -> PodRole:
+        grant = grants[0]
         return PodRole(
             grant.application,
             PodRoleArgs(
@@ -128,7 +147,7 @@ class ObjectStorage(pulumi.ComponentResource):
                 cluster_name=args.cluster.resource_name,
                 namespace=grant.namespace,
                 service_account=grant.service_account,
-                statements=statements(grant, names, args.key_arn, args.site.region),
+                statements=statements(grants, names, args.key_arn, args.site.region),
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+ROLE_CHARACTERS = 64
+"""Longest name of a role in IAM."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,14 @@ class Site:
     def prefix(self) -> str:
         """Return the prefix of every name."""
         return f"mlplatform-{self.environment}"
+
+    def role_name(self, part: str) -> str:
+        """Return the prefixed name of a role; one that is too long for IAM ends with a digest instead."""
+        name = self.name(part)
+        if len(name) <= ROLE_CHARACTERS:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return f"{name[: ROLE_CHARACTERS - len(digest) - 1]}-{digest}"
 
     def name(self, part: str) -> str:
         """Return the prefixed name of a part."""

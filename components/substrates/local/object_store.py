@@ -13,7 +13,7 @@ import pulumi_kubernetes as k8s
 from components.kubernetes import kube, pods, volumes
 from components.kubernetes.objects import Namespace, Scope, password
 from components.substrates.contract import ObjectStore, ObjectStoreAccess
-from components.substrates.local.policies import accounts, policy
+from components.substrates.local.policies import accounts, policy, text
 from components.substrates.requests import BucketPurpose, Grant
 
 PORT = 7070
@@ -62,7 +62,8 @@ class S3Gateway(pulumi.ComponentResource):
         account = scope.service_account("s3")
         root_secret = password("s3-root", child)
         root = scope.secret("s3-root", {"access": ROOT_ACCOUNT, "secret": root_secret})
-        keys = {grant.application: password(f"s3-{grant.application}", child) for grant in args.grants}
+        applications = sorted({grant.application for grant in args.grants})
+        keys = {application: password(f"s3-{application}", child) for application in applications}
         # The name changes with the set of accounts, so that the gateway loads an account before a policy names it.
         users = scope.secret(
             f"s3-accounts-{kube.digest(sorted(keys))}",
@@ -77,7 +78,7 @@ class S3Gateway(pulumi.ComponentResource):
             size=args.size,
         )
         endpoint = f"http://{args.cluster_ip}:{PORT}"
-        policies = {bucket: policy(bucket, purpose, args.grants) for purpose, bucket in args.buckets.items()}
+        policies = {bucket: text(policy(bucket, purpose, args.grants)) for purpose, bucket in args.buckets.items()}
         files = {
             "policies.json": json.dumps(policies, indent=1, sort_keys=True),
             "buckets.py": SCRIPT.read_text(encoding="utf-8"),

@@ -8,13 +8,13 @@ with any TTL every feature would have expired. The freshness check detects stale
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
 from feast.data_format import ParquetFormat
 from feast.types import Float64, String
 
+from examples.flights import environment
 from examples.flights.features.catalog import FEATURES, SERVICE, VIEW_KEYS
 
 ENTITIES = {
@@ -78,5 +78,6 @@ def repository(base: str, endpoint: str | None) -> list[Entity | FeatureView | F
 
 
 def from_environment() -> list[Entity | FeatureView | FeatureService]:
-    """Return the repository over the bucket in the environment variables FEATURES_BUCKET and AWS_ENDPOINT_URL."""
-    return repository(f"s3://{os.environ['FEATURES_BUCKET']}/flights", os.environ.get("AWS_ENDPOINT_URL"))
+    """Return the repository over the tables that the environment names, as `environment.read` finds them."""
+    where = environment.read()
+    return repository(where.features_address, where.endpoint)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples.flights import bucket, dataset, environment, model, train, versions
-from examples.flights.bucket import Folder
 from examples.flights.features.catalog import SERVICE
 from examples.flights.parameters import Parameters, Training, parameters
 from examples.flights.pipeline import mounts, tracking
@@ -94,7 +93,7 @@ def load(snapshot: str, train_rows: int, test_rows: int, train_file: Path, test_
     """
     begin("load-features")
     where = environment.read()
-    folder = Folder(where.features_bucket, where.endpoint)
+    folder = where.features
     manifest = folder.manifest()
     if not manifest:
         raise FileNotFoundError(

@@ -51,7 +51,7 @@ def running(platform: Platform) -> dict[str, Any]:
     """Return requests and limits of the running predictor."""
     from kubernetes import client
 
-    found = client.AppsV1Api(platform.api).read_namespaced_deployment(f"{SERVICE}-predictor", platform.models_namespace)
+    found = client.AppsV1Api(platform.api).read_namespaced_deployment(f"{SERVICE}-predictor", platform.namespace)
     (server,) = [part for part in found.spec.template.spec.containers if part.name == "kserve-container"]
     return platform.api.sanitize_for_serialization(server.resources)
 
@@ -139,7 +139,7 @@ def deployed(platform: Platform, example: dict[str, Any]) -> Iterator[str]:
         raise UserError(message, next_step=f"mlp workload run flights --stack {platform.stack}")
     images.ensure([IMAGE])
     images.load([IMAGE])
-    space = platform.models_namespace
+    space = platform.namespace
     uri = served["spec"]["predictor"]["model"]["storageUri"]
     stock = inference_service(space, images.reference(IMAGE), uri, running(platform))
     items = [config_map(space), stock, stock_route(platform)]
@@ -167,7 +167,7 @@ def _wait(platform: Platform, url: str, example: dict[str, Any]) -> None:
         except httpx.HTTPError as error:
             seen = f"{type(error).__name__} {error}"
         if time.monotonic() > until:
-            command = f"kubectl -n {platform.models_namespace} logs deployment/{NAME}-predictor"
+            command = f"kubectl -n {platform.namespace} logs deployment/{NAME}-predictor"
             raise UserError("the stock KServe server does not answer", seen=f"{url}: {seen}", next_step=command)
         time.sleep(0.5)
 

@@ -80,7 +80,7 @@ def redis_address(platform: Platform) -> RedisAddress:
     from kubernetes import client
 
     core = client.CoreV1Api(platform.api)
-    space = platform.models_namespace
+    space = platform.namespace
     try:
         secret = core.read_namespaced_secret("feast-config", space)
     except client.ApiException as error:

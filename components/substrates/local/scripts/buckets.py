@@ -27,7 +27,7 @@ def main() -> None:
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
-        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        client.put_bucket_policy(Bucket=bucket, Policy=policy)
         logging.info("bucket %s", bucket)
 
 

@@ -1,1 +1,0 @@
-"""The namespace `models`, in which models are served and jobs run, with their identities and credentials."""
