@@ -46,6 +46,7 @@ def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
         "MLFLOW_TRACKING_URI": outputs.urls["mlflow"],
         "MLFLOW_TRACKING_USERNAME": secret["MLFLOW_TRACKING_USERNAME"],
         "MLFLOW_TRACKING_PASSWORD": secret["MLFLOW_TRACKING_PASSWORD"],
+        "MLFLOW_WORKSPACE": secret["MLFLOW_WORKSPACE"],
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

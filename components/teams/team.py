@@ -19,7 +19,7 @@ DIVIDED: tuple[BucketPurpose, ...] = ("raw", "features", "pipelines")
 """Buckets in which a team's folder has its name."""
 
 WORKSPACES = "workspaces"
-"""Folder of the bucket `models` with the teams' folders; the name is MLflow's, which keeps each workspace in its own."""
+"""Folder of the bucket `models` with the teams' folders; MLflow's name, which keeps each workspace in its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,8 +162,8 @@ class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
         for version in versions_of(owner.id, self._workspace()):
             if owner.model or keys.overlap(owner.path, keys.source_path(version.location, owner.id)):
                 raise MlflowException(
-                    f"{key} belongs to version {version.version} of the registered model {version.model}, and files of a "
-                    "registered version do not change. Next step: log the model again and register a new version.",
+                    f"{key} belongs to version {version.version} of the registered model {version.model}, and files of "
+                    "a registered version do not change. Next step: log the model again and register a new version.",
                     PERMISSION_DENIED,
                 )
 
@@ -198,9 +198,7 @@ class Upload:
             return
         if self._waiting:
             self._send(bytes(self._waiting))
-        self._client.complete_multipart_upload(
-            **self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts}
-        )
+        self._client.complete_multipart_upload(**self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts})
 
     def abort(self) -> None:
         """Remove the parts that were sent."""

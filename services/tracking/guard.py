@@ -127,9 +127,11 @@ def _before(change: Change) -> Registered:
     store = handlers._get_model_registry_store()
     try:
         model = store.get_registered_model(change.model)
-        found = model.latest_versions if change.operation == "model" else [
-            store.get_model_version(change.model, change.version)
-        ]
+        found = (
+            model.latest_versions
+            if change.operation == "model"
+            else [store.get_model_version(change.model, change.version)]
+        )
     except MlflowException:
         return Registered()
     return Registered(

@@ -52,9 +52,8 @@ class BodyLimit:
             await self._refuse(send)
 
     async def _refuse(self, send: Send) -> None:
-        message = (
-            f"The request is larger than {self._limit >> 20} MiB. Next step: send it in parts, or log the data as a file."
-        )
+        most = f"{self._limit >> 20} MiB"
+        message = f"The request is larger than {most}. Next step: send it in parts, or log the data as a file."
         body = json.dumps({"error_code": "INVALID_PARAMETER_VALUE", "message": message}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 413, "headers": headers})

@@ -56,7 +56,9 @@ def parse(text: str) -> list[Login]:
 def _login(entry: dict[str, Any]) -> Login:
     wanted = {"name", "team", "role", "password"}
     if set(entry) != wanted or not all(isinstance(value, str) and value for value in entry.values()):
-        raise LoginsError(f"a login with the keys {', '.join(sorted(entry))}; allowed: texts {', '.join(sorted(wanted))}")
+        raise LoginsError(
+            f"a login with the keys {', '.join(sorted(entry))}; allowed: texts {', '.join(sorted(wanted))}"
+        )
     login = Login(**entry)
     if login.role not in ROLES:
         raise LoginsError(f"login {login.name} has the role {login.role!r}; allowed: {', '.join(ROLES)}")

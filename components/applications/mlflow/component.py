@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -38,6 +38,7 @@ WORKSPACES = {"MLFLOW_ENABLE_WORKSPACES": "true"}
 
 DRIVER = "postgresql+psycopg2"
 """SQLAlchemy driver in the image `mlflow`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MLflowArgs:

@@ -14,4 +14,6 @@ def declare(context: Context, team: TeamSpace) -> None:
     tracking = context.component(MLflow)
     scope = team.scope
     for identity in IDENTITIES:
-        scope.secret(secret(identity), tracking.client_environment(team.team.name, identity), requires=[tracking.prepared])
+        scope.secret(
+            secret(identity), tracking.client_environment(team.team.name, identity), requires=[tracking.prepared]
+        )
