@@ -52,7 +52,7 @@ def _routes(item: AnyApplication, component: pulumi.Resource, context: Context) 
             continue  # the application declares this route itself, after the token
         GatewayRoute(
             route.name,
-            GatewayRouteArgs(namespace=item.namespace, route=route),
+            GatewayRouteArgs(namespace=item.namespace, route=route, base_url=context.substrate.gateway.base_url),
             pulumi.ResourceOptions(
                 provider=context.substrate.kubernetes, depends_on=[context.component(Gateway).crds, component]
             ),

@@ -61,16 +61,24 @@ def document(settings: Settings, substrate: Substrate, buckets: dict[str, str]) 
 
 def teams(settings: Settings) -> dict[str, outputs.Team]:
     """Return what each team has on the platform, by the team's name."""
-    secrets = {
+    own = {
         **TEAM_CREDENTIALS,
         **{name: secret for item in settings.applications for name, secret in item.team_credentials.items()},
     }
+    withheld = [
+        (name, item.namespace, secret)
+        for item in settings.applications
+        for name, secret in item.withheld_credentials.items()
+    ]
     return {
         team.name: outputs.Team(
             namespace=team.namespace,
             credentials={
-                name: outputs.SecretReference(namespace=team.namespace, secret=secret)
-                for name, secret in secrets.items()
+                **{name: outputs.SecretReference(namespace=team.namespace, secret=key) for name, key in own.items()},
+                **{
+                    name: outputs.SecretReference(namespace=namespace, secret=key.format(team=team.name))
+                    for name, namespace, key in withheld
+                },
             },
         )
         for team in settings.described_teams

@@ -1,1 +1,1 @@
-"""Programs of this project that run in pods: the predictor and the ML Metadata server."""
+"""Programs of this project that run in pods: the predictor, the ML Metadata server, MLflow with teams."""

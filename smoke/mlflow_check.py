@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "smoke"
 PAYLOAD = "payload.bin"
+ALIAS = "smoke"
 ARTIFACT_BYTES = 1_000_000
 """Size of the artifact: larger than one chunk of any proxy, small enough to be fast."""
 
@@ -87,8 +88,8 @@ def _alias(client: MlflowClient, run_id: str, token: str, folder: Path) -> list[
     client.create_registered_model(name)
     try:
         version = client.create_model_version(name, f"runs:/{run_id}/{PAYLOAD}", run_id)
-        client.set_registered_model_alias(name, "champion", version.version)
-        by_alias = client.get_model_version_by_alias(name, "champion")
+        client.set_registered_model_alias(name, ALIAS, version.version)
+        by_alias = client.get_model_version_by_alias(name, ALIAS)
     finally:
         client.delete_registered_model(name)
     return [_same("alias resolves to version", str(by_alias.version), str(version.version))]

@@ -39,13 +39,19 @@ def load_spec(path: Path | None = None) -> ServedSpec:
 
 
 @contextmanager
-def mlflow_credentials(outputs: Outputs) -> Iterator[None]:
-    """Set the environment of MLflow's client to the platform while the block runs."""
-    secret = outputs.secret("mlflow")
+def mlflow_credentials(outputs: Outputs, login: str = "mlflow") -> Iterator[None]:
+    """Set the environment of MLflow's client to the platform while the block runs.
+
+    Args:
+        outputs: The platform and the team.
+        login: Name of the login in the credentials: that of jobs, or `mlflow_promoter`.
+    """
+    secret = outputs.secret(login)
     wanted = {
         "MLFLOW_TRACKING_URI": outputs.urls["mlflow"],
         "MLFLOW_TRACKING_USERNAME": secret["MLFLOW_TRACKING_USERNAME"],
         "MLFLOW_TRACKING_PASSWORD": secret["MLFLOW_TRACKING_PASSWORD"],
+        "MLFLOW_WORKSPACE": secret["MLFLOW_WORKSPACE"],
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

@@ -34,7 +34,7 @@ def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
     _unique(applications, "addresses", lambda item: [*item.addresses])
     _unique(applications, "addresses", lambda item: [address.path for address in item.addresses.values()])
     _unique(applications, "credentials", lambda item: [*item.credentials])
-    _unique(applications, "team_credentials", lambda item: [*item.team_credentials])
+    _unique(applications, "team_credentials", lambda item: [*item.team_credentials, *item.withheld_credentials])
     _unique(applications, "team_environment", lambda item: [*item.team_environment])
     _unique(applications, "user_objects", lambda item: [f"{kind.plural}.{kind.group}" for kind in item.user_objects])
     _unique(applications, "routes", lambda item: [route.name for route in item.routes])

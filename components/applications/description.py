@@ -39,6 +39,8 @@ class Route:
         protection: What a request needs to pass. The program declares `login` and `open` routes. An application
             declares its `token` routes itself, after the token.
         rewrite: Replaces the path before the Service sees the request.
+        pages: Whether the Service answers with pages whose links are relative; the path then leads to itself with a
+            trailing slash.
         timeout_seconds: Time limit of a request; 0 for no limit.
     """
 
@@ -48,6 +50,7 @@ class Route:
     port: int
     protection: Protection
     rewrite: str = "/"
+    pages: bool = False
     timeout_seconds: int = 60
 
 
@@ -128,6 +131,8 @@ class Application(Generic[S]):
         team_environment: Variables, without secrets, that it adds to the ConfigMap `platform` of every team; `{team}`
             in a value stands for the team's name.
         team_credentials: Name in the output `teams.<name>.credentials`, mapped to a Secret in the team's namespace.
+        withheld_credentials: Name in the output `teams.<name>.credentials`, mapped to a Secret in the application's own
+            namespace, which no pod of the team can read; `{team}` stands for the team's name.
         per_team: Whether its folder has a module `team`, which declares what every team gets of it.
     """
 
@@ -150,6 +155,7 @@ class Application(Generic[S]):
     team_grants: Sequence[TeamGrant] = ()
     team_environment: Mapping[str, str] = field(default_factory=dict)
     team_credentials: Mapping[str, str] = field(default_factory=dict)
+    withheld_credentials: Mapping[str, str] = field(default_factory=dict)
     per_team: bool = False
 
     def declare(self, context: Context, settings: S) -> pulumi.ComponentResource:

@@ -112,6 +112,7 @@ class Scope:
         *,
         resource: str | None = None,
         annotations: Mapping[str, pulumi.Input[str]] | None = None,
+        requires: Sequence[pulumi.Resource] = (),
     ) -> k8s.core.v1.Secret:
         """Declare a Secret; its values are also secrets of the stack."""
         return k8s.core.v1.Secret(
@@ -119,7 +120,7 @@ class Scope:
             metadata=self.metadata(name, annotations=annotations),
             # The provider treats an empty mapping as absent, and would report it missing at every update.
             string_data={key: pulumi.Output.secret(value) for key, value in data.items()} or None,
-            opts=self.opts,
+            opts=with_dependencies(self.opts, requires),
         )
 
     def config_map(self, name: str, data: Mapping[str, pulumi.Input[str]]) -> k8s.core.v1.ConfigMap:

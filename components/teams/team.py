@@ -16,7 +16,10 @@ IDENTITIES: tuple[Identity, ...] = get_args(Identity)
 """ServiceAccounts of every team: steps of pipelines, predictors, jobs, notebooks."""
 
 DIVIDED: tuple[BucketPurpose, ...] = ("raw", "features", "pipelines")
-"""Buckets in which each team has a folder. MLflow decides where objects are in the bucket `models`."""
+"""Buckets in which a team's folder has its name."""
+
+WORKSPACES = "workspaces"
+"""Folder of the bucket `models` with the teams' folders; MLflow's name, which keeps each workspace in its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,10 @@ class Team:
         """Return the beginning of the keys of the team's objects in every bucket of DIVIDED."""
         return f"{self.name}/"
 
+    def folder(self, purpose: BucketPurpose) -> str:
+        """Return the beginning of the keys of the team's objects in a bucket."""
+        return self.prefix if purpose in DIVIDED else f"{WORKSPACES}/{self.prefix}"
+
     def access(self, identity: Identity) -> str:
         """Return the name of an identity's access in `ObjectStore.access`."""
         return f"{self.name}-{identity}"
@@ -67,7 +74,7 @@ class Team:
 
 @dataclass(frozen=True, kw_only=True)
 class TeamGrant:
-    """A request of an application for access of every team to buckets: to the team's folder in those of DIVIDED.
+    """A request of an application for access of every team to the team's folder in buckets.
 
     Attributes:
         identity: ServiceAccount that gets the access.
@@ -88,7 +95,7 @@ BASE_GRANTS = (
 
 
 def grants(team: Team, requested: Sequence[TeamGrant]) -> list[Grant]:
-    """Return the team's grants, at most two for an identity: one for its folders, one for whole buckets.
+    """Return the team's grants, one of an identity for each name of its folders.
 
     Args:
         team: The team.
@@ -99,18 +106,17 @@ def grants(team: Team, requested: Sequence[TeamGrant]) -> list[Grant]:
         own = [grant for grant in (*BASE_GRANTS, *requested) if grant.identity == identity]
         written = {purpose for grant in own for purpose in grant.read_write}
         read = {purpose for grant in own for purpose in grant.read_only} - written
-        for prefix, folders in ((team.prefix, True), ("", False)):
-            read_write = tuple(sorted(purpose for purpose in written if (purpose in DIVIDED) == folders))
-            read_only = tuple(sorted(purpose for purpose in read if (purpose in DIVIDED) == folders))
-            if read_write or read_only:
-                found.append(
-                    Grant(
-                        application=team.access(identity),
-                        namespace=team.namespace,
-                        service_account=identity,
-                        read_write=read_write,
-                        read_only=read_only,
-                        prefix=prefix,
-                    )
+        for prefix in sorted({team.folder(purpose) for purpose in written | read}):
+            read_write = tuple(sorted(purpose for purpose in written if team.folder(purpose) == prefix))
+            read_only = tuple(sorted(purpose for purpose in read if team.folder(purpose) == prefix))
+            found.append(
+                Grant(
+                    application=team.access(identity),
+                    namespace=team.namespace,
+                    service_account=identity,
+                    read_write=read_write,
+                    read_only=read_only,
+                    prefix=prefix,
                 )
+            )
     return found

@@ -15,7 +15,7 @@ from common.paths import ROOT
 from common.progress import console, step
 from examples.flights import deploy, manifests
 from examples.flights.bucket import sha256
-from examples.flights.parameters import parameters
+from examples.flights.parameters import Parameters, parameters
 from examples.flights.tracking import RegisteredVersion, Tracking
 
 JOB = "flights-run-all"
@@ -106,13 +106,7 @@ def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda
             environment={"GIT_COMMIT": commit} if commit else {},
         )
         JobRun(platform, spec).run(show)
-    champion = tracking.version(params.registered_model, params.alias)
-    if champion is None:
-        raise UserError(
-            "The Job succeeded, but no registered version has the alias.",
-            seen=f"no version {params.registered_model}@{params.alias}",
-            next_step=f"mlp status --stack {platform.stack} shows the address of MLflow; look at its registered models",
-        )
+    champion = promoted(platform, tracking, params)
     with step(f"flights: deploying version {champion.version}", estimate=30) as running:
 
         def note(state: str) -> None:
@@ -120,6 +114,26 @@ def deliver(platform: Platform, *, prepare_image: Callable[[str], None] = lambda
 
         deploy.deploy(platform, champion, identity=mark, request=deploy.example(), on_state=note)
     return champion
+
+
+def promoted(platform: Platform, tracking: Tracking, params: Parameters) -> RegisteredVersion:
+    """Promote the candidate that the Job has registered, with a login that no Job has; return it.
+
+    Raises:
+        UserError: There is no candidate, or it has not passed the quality gate.
+    """
+    candidate = tracking.version(params.registered_model, params.candidate)
+    if candidate is None or candidate.tags.get("quality_gate") != "passed":
+        raise UserError(
+            "The Job succeeded, but there is no version to promote.",
+            seen=f"no version {params.registered_model}@{params.candidate}"
+            if candidate is None
+            else f"version {candidate.version} with the tag quality_gate={candidate.tags.get('quality_gate')}",
+            allowed="a version with this alias and the tag quality_gate=passed",
+            next_step=f"mlp status --stack {platform.stack} shows the address of MLflow; look at its registered models",
+        )
+    Tracking(platform, "mlflow_promoter").promote(candidate, params.alias)
+    return candidate
 
 
 def challenge(platform: Platform, alias: str, on_state: Callable[[str], None] = lambda _: None) -> RegisteredVersion:

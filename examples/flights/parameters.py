@@ -62,7 +62,8 @@ class Parameters:
         min_brier_skill: Least Brier skill on the test flights.
         experiment: MLflow experiment.
         registered_model: MLflow registered model.
-        alias: Alias of a version that passes the quality gate.
+        candidate: Alias that the training Job gives a version that passes the quality gate.
+        alias: Alias of the version that is deployed; no Job may set it.
     """
 
     late_after_minutes: int
@@ -75,6 +76,7 @@ class Parameters:
     min_brier_skill: float
     experiment: str
     registered_model: str
+    candidate: str
     alias: str
 
 
@@ -95,6 +97,7 @@ def parameters() -> Parameters:
         min_brier_skill=raw["quality_gate"]["min_brier_skill"],
         experiment=raw["registry"]["experiment"],
         registered_model=raw["registry"]["registered_model"],
+        candidate=raw["registry"]["candidate"],
         alias=raw["registry"]["alias"],
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from common.errors import UserError
@@ -39,16 +39,23 @@ class RegisteredVersion:
 
 
 class Tracking:
-    """Client of MLflow through the gateway."""
+    """Client of MLflow through the gateway.
 
-    def __init__(self, platform: Platform) -> None:
+    Args:
+        platform: The platform.
+        login: Name of the login in the platform's credentials: `mlflow` reads and writes as the team's jobs do,
+            `mlflow_promoter` may set protected aliases.
+    """
+
+    def __init__(self, platform: Platform, login: Literal["mlflow", "mlflow_promoter"] = "mlflow") -> None:
         import httpx
 
-        secret = platform.secret("mlflow")
+        secret = platform.secret(login)
         self._base = platform.url("mlflow")
         self._stack = platform.stack
         self._client = httpx.Client(
             auth=(secret["MLFLOW_TRACKING_USERNAME"], secret["MLFLOW_TRACKING_PASSWORD"]),
+            headers={"X-MLFLOW-WORKSPACE": secret["MLFLOW_WORKSPACE"]},
             timeout=httpx.Timeout(20, connect=5),
             transport=httpx.HTTPTransport(retries=2),
             trust_env=False,
@@ -104,6 +111,11 @@ class Tracking:
         tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
         artifacts = self._artifacts(name, version["version"])
         return RegisteredVersion(name=name, version=version["version"], artifacts=artifacts, tags=tags)
+
+    def promote(self, version: RegisteredVersion, alias: str) -> None:
+        """Let `alias` point at a version."""
+        body = {"name": version.name, "alias": alias, "version": version.version}
+        self._ask("POST", "registered-models/alias", body=body)
 
     def _artifacts(self, name: str, version: str) -> str:
         found = self._get("model-versions/get-download-uri", name=name, version=version) or {}

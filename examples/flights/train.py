@@ -102,7 +102,7 @@ def make(folder: Folder, params: Parameters, tags: Mapping[str, str]) -> Trained
 
 
 def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
-    """Log run, model and evaluation, and register the model; set the alias only when the quality gate passes.
+    """Log run, model and evaluation, and register the model; make it the candidate only when it passes the gate.
 
     Args:
         trained: Result of `make`.
@@ -129,23 +129,26 @@ def register(trained: Trained, params: Parameters, mark: str) -> ModelVersion:
     log.info("registered %s version %s", params.registered_model, version.version)
     if missing:
         raise QualityGateError(f"version {version.version} fails the quality gate: {'; '.join(missing)}")
-    mlflow_client.set_registered_model_alias(params.registered_model, params.alias, version.version)
-    log.info("version %s is %s@%s", version.version, params.registered_model, params.alias)
+    mlflow_client.set_registered_model_alias(params.registered_model, params.candidate, version.version)
+    log.info("version %s is %s@%s", version.version, params.registered_model, params.candidate)
     return version
 
 
 def run(environment: Environment, params: Parameters, store: FeatureStore, manifest: Mapping[str, Any]) -> ModelVersion:
-    """Train, evaluate and register, unless the champion was trained on the same data, definitions and code.
+    """Train, evaluate and register, unless candidate or champion were trained on the same data, definitions and code.
 
     Raises:
         QualityGateError: The model fails the quality gate.
     """
     mark = registry.fingerprint(store)
     identity = bucket.combined({"data": manifest["digest"], "features": mark, "code": digest_of_files(*CODE)})
-    current = versions.by_alias(versions.client(), params.registered_model, params.alias)
-    if current is not None and current.tags.get(IDENTITY_TAG) == identity:
-        log.info("the champion, version %s, was already trained on the same data and code", current.version)
-        return current
+    mlflow_client = versions.client()
+    for alias in (params.candidate, params.alias):
+        current = versions.by_alias(mlflow_client, params.registered_model, alias)
+        if current is not None and current.tags.get(IDENTITY_TAG) == identity:
+            log.info("the %s, version %s, was already trained on the same data and code", alias, current.version)
+            mlflow_client.set_registered_model_alias(params.registered_model, params.candidate, current.version)
+            return current
     tags = {IDENTITY_TAG: identity, "data_digest": manifest["digest"], "data_as_of": manifest["as_of"]}
     tags |= {"feature_service": SERVICE, "feature_service_fingerprint": mark}
     if environment.git_commit:

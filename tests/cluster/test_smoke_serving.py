@@ -163,10 +163,12 @@ def another_champion(platform: dict[str, Any]) -> Iterator[str]:
             )
         version = registry.create_model_version(name, info.model_uri, run.info.run_id, model_id=info.model_id).version
         try:
-            registry.set_registered_model_alias(name, alias, version)
+            with mlflow_credentials(outputs, "mlflow_promoter"):
+                registry.set_registered_model_alias(name, alias, version)
             yield str(version)
         finally:
-            registry.set_registered_model_alias(name, alias, before.version)
+            with mlflow_credentials(outputs, "mlflow_promoter"):
+                registry.set_registered_model_alias(name, alias, before.version)
             registry.delete_model_version(name, version)
             registry.delete_run(run.info.run_id)
 

@@ -131,7 +131,7 @@ def run(where: Environment, *steps: str, **options: Any) -> None:
 @pytest.fixture(scope="module")
 def champion(where: Environment) -> ModelVersion:
     run(where, "build-features", "apply", "materialize", "train")
-    found = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.alias)
+    found = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.candidate)
     assert found is not None
     return found
 
@@ -162,7 +162,7 @@ def test_model_folder_is_what_serving_loads(mlflow_server: Path, champion: Model
     assert loaded.feature_service == "flight_delay_v1"
     assert loaded.trained_on == champion.tags["feature_service_fingerprint"]
     assert loaded.predictor.native
-    registered = mlflow.pyfunc.load_model(f"models:/{champion.name}@{PARAMS.alias}")
+    registered = mlflow.pyfunc.load_model(f"models:/{champion.name}@{PARAMS.candidate}")
     example = registered.input_example
     assert list(registered.predict(example)) == loaded.predictor.predict(example.to_numpy().tolist())
 
@@ -219,7 +219,7 @@ def test_a_poor_model_is_registered_but_never_champion(where: Environment, champ
             run(where, "train", params=strict)
     finally:
         run(where, "build-features")
-    still = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.alias)
+    still = versions.by_alias(versions.client(), PARAMS.registered_model, PARAMS.candidate)
     assert still is not None
     assert still.version == champion.version
     newest = max(versions.client().search_model_versions(f"name='{champion.name}'"), key=lambda item: int(item.version))
@@ -283,7 +283,7 @@ def test_pipeline_registers_a_challenger_and_leaves_the_champion(
 ) -> None:
     found, folder, version = made
     challenger = versions.by_alias(versions.client(), champion.name, "challenger")
-    still = versions.by_alias(versions.client(), champion.name, PARAMS.alias)
+    still = versions.by_alias(versions.client(), champion.name, PARAMS.candidate)
     assert challenger is not None
     assert still is not None
     assert (challenger.version, still.version) == (version, champion.version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -19,10 +20,30 @@ class GatewayRouteArgs:
     Attributes:
         namespace: Namespace of the route and of its Service.
         route: Path, Service and time limit, from the application's description.
+        base_url: URL of the Gateway as users see it; a route with pages needs it.
     """
 
     namespace: str
     route: Route
+    base_url: str = ""
+
+
+def with_slash(path: str, base_url: str) -> Object:
+    """Return the rule that leads a browser from a path to the same path with a trailing slash.
+
+    It names the scheme, because the Gateway cannot know it where TLS ends in front of it.
+    """
+    url = urlsplit(base_url)
+    redirect = {
+        "scheme": url.scheme,
+        "path": {"type": "ReplaceFullPath", "replaceFullPath": f"{path}/"},
+        "statusCode": 302,
+        **({"port": url.port} if url.port else {}),
+    }
+    return {
+        "matches": [{"path": {"type": "Exact", "value": path}}],
+        "filters": [{"type": "RequestRedirect", "requestRedirect": redirect}],
+    }
 
 
 def http_route(args: GatewayRouteArgs) -> Object:
@@ -43,7 +64,10 @@ def http_route(args: GatewayRouteArgs) -> Object:
         "apiVersion": envoy.GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": {"name": route.name, "namespace": args.namespace},
-        "spec": {"parentRefs": [{"name": envoy.GATEWAY, "namespace": envoy.NAMESPACE}], "rules": [rule]},
+        "spec": {
+            "parentRefs": [{"name": envoy.GATEWAY, "namespace": envoy.NAMESPACE}],
+            "rules": [*([with_slash(route.path, args.base_url)] if route.pages else []), rule],
+        },
     }
 
 

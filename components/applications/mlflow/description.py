@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from components.applications.description import Address, Application, Route
-from components.applications.mlflow.names import CLIENT_SECRET, GRANT, NAMESPACE, PORT, TRACKING_URI
+from components.applications.mlflow.names import GRANT, NAMESPACE, PORT, TRACKING_URI, promoter_secret, secret
 from components.applications.mlflow.settings import MLflowSection
 from components.teams.team import TeamGrant
 
-UPLOAD_SECONDS = 600
-"""Time limit of a request through the Gateway, for a part of an artifact or a slow upload of a model."""
+UPLOAD_SECONDS = 3600
+"""Time limit of a request through the Gateway: a file of 5 GB over a line of 12 Mbit/s."""
 
 
 MLFLOW = Application(
@@ -28,13 +28,15 @@ MLFLOW = Application(
             port=PORT,
             protection="login",
             timeout_seconds=UPLOAD_SECONDS,
+            pages=True,
         ),
     ),
     addresses={"mlflow": Address(path="/mlflow")},
     checks=("mlflow",),
-    per_team=True,
-    # MLflow proxies uploads and downloads of clients; jobs may also read a model's files directly.
+    # Jobs may also read a model's files directly, without the server.
     team_grants=(TeamGrant(identity="jobs", read_only=("models",)),),
-    team_environment={"MLFLOW_TRACKING_URI": TRACKING_URI},
-    team_credentials={"mlflow": CLIENT_SECRET},
+    team_environment={"MLFLOW_TRACKING_URI": TRACKING_URI, "MLFLOW_WORKSPACE": "{team}"},
+    team_credentials={"mlflow": secret("jobs")},
+    withheld_credentials={"mlflow_promoter": promoter_secret("{team}")},
+    per_team=True,
 )

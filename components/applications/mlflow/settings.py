@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from components.section import Hostname, Section, Size
+
+Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
 
 
 class MLflowSection(Section):
@@ -14,5 +18,10 @@ class MLflowSection(Section):
     workers: int = Field(ge=1, le=16, description="processes in each pod, about 250 MiB each")
     size: Size
     hosts: tuple[Hostname, ...] = Field(
-        default=(), strict=False, description="further host names under which clients may call the server"
+        default=(), strict=False, description="further host names under which clients and browsers may call the server"
+    )
+    protected_aliases: tuple[Alias, ...] = Field(
+        default=("champion",),
+        strict=False,
+        description="aliases and stages of registered models that only a team's promoter sets, moves or deletes",
     )

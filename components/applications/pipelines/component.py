@@ -111,7 +111,7 @@ def declare(context: Context, settings: PipelinesSection) -> Pipelines:
             upstream=rendered("pipelines"),
             clients=Clients(
                 feast_config=store.client_config,
-                mlflow=tracking.client_environment(),
+                mlflow=tracking.client_environment(context.teams[0].team.name, "pipeline-runner"),
             ),
             policy=settings.runs.policy(),
             replicas=settings.replicas,

@@ -1,0 +1,1 @@
+"""MLflow's server for several teams: the app behind `mlflow server`, and the Job that prepares its databases."""
