@@ -8,6 +8,7 @@ import pytest
 
 from client.platform import Platform
 from common.errors import UserError
+from components.applications.description import UserObjects
 from components.applications.kserve.description import KSERVE
 from components.applications.pipelines.description import PIPELINES
 from mlp.engine import turned_off
@@ -53,7 +54,11 @@ KINDS = [kind for item in (KSERVE, PIPELINES) for kind in item.user_objects]
 def test_a_namespace_with_objects_of_users_is_not_removed(
     left: list[tuple[str, str]], told: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turned_off, "user_objects", lambda _, kind: left if kind.plural == "inferenceservices" else [])
+
+    def listed(_: object, kind: UserObjects) -> list[tuple[str, str]]:
+        return left if kind.plural == "inferenceservices" else []
+
+    monkeypatch.setattr(turned_off, "user_objects", listed)
     platform = Platform("local", {}, "red")
     platform.__dict__["api"] = None
     if told is None:
