@@ -186,7 +186,7 @@ def test_no_identity_reaches_the_folder_of_another_team(
     other: str,
     identity: str,
 ) -> None:
-    passed = []
+    passed: list[str] = []
     for purpose in DIVIDED:
         bucket = teams["buckets"][purpose]
         tried = attempts(store(own, identity), own, other, bucket, written[other, bucket])
@@ -219,7 +219,7 @@ VERBS = [
 def test_an_identity_has_no_right_in_the_cluster(teams: dict[str, Any], core: client.CoreV1Api, identity: str) -> None:
     """Neither in its own namespace, nor in another team's, nor in one of the platform's."""
     api = client.AuthorizationV1Api(core.api_client)
-    allowed = []
+    allowed: list[str] = []
     for namespace in (SECOND, FIRST, "kubeflow", "data", "mlflow"):
         for verb, group, resource in VERBS:
             kind, _, part = resource.partition("/")

@@ -257,7 +257,13 @@ def test_a_password_in_plain_text_would_be_found() -> None:
 def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: str) -> None:
     """Each Secret or ConfigMap that names the file contains it, and is mounted at the path that it names."""
     secrets = {name: unwrap(inputs).get("stringData", {}) for name, inputs in made(stack).of_kind("Secret").items()}
-    for name in ("feast-config", "feast-server-config", "models-feast-config", "pipelines-feast-config", "mlflow-auth"):
+    for name in (
+        "feast-config",
+        "feast-server-config",
+        "data-science-feast-config",
+        "pipelines-feast-config",
+        "mlflow-auth",
+    ):
         folder = "/etc/mlflow" if name == "mlflow-auth" else "/etc/feast"
         text = json.dumps(secrets[name])
         assert f"sslmode=verify-full&sslrootcert={folder}/database-ca.pem" in text, name

@@ -31,7 +31,9 @@ def substrate() -> Substrate:
         environment="local",
         kubernetes=k8s.Provider("cluster", kubeconfig="/somewhere"),
         kubeconfig=pulumi.Output.secret("kubeconfig"),
-        object_store=cast(ObjectStore, None),
+        object_store=ObjectStore(
+            endpoint="http://198.19.0.70:7070", region="us-east-1", path_style=True, buckets={}, access={}
+        ),
         postgres={},
         mysql={},
         redis=cast(Redis, None),
@@ -188,6 +190,13 @@ def test_kserve_is_told_standard_mode_and_to_leave_routes_to_us(declared: Declar
 def test_the_predictor_default_follows_its_argument() -> None:
     runtime = serving_runtime.serving_runtime(IMAGES, SMALL)
     assert runtime["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "10m", "memory": "16Mi"}
+
+
+def test_predictors_find_the_object_store_and_the_names_of_their_keys(declared: Declared) -> None:
+    config = json.loads(one(declared, "ConfigMap", "inferenceservice-config")["data"]["credentials"])
+    assert (config["s3"]["s3Endpoint"], config["s3"]["s3UseHttps"]) == ("198.19.0.70:7070", "0")
+    assert config["s3"]["s3UseVirtualBucket"] == "false"
+    assert config["s3"]["s3AccessKeyIDName"] == "AWS_ACCESS_KEY_ID"
 
 
 def test_the_private_key_is_a_secret_and_the_api_server_trusts_its_ca(declared: Declared) -> None:

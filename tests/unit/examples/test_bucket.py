@@ -24,9 +24,12 @@ def answering(code: str, *listed: str) -> Folder:
         assert where["Prefix"] == "red/flights/"
         return [{"Contents": [{"Key": key} for key in listed]}]
 
+    def get_paginator(operation: str) -> SimpleNamespace:
+        assert operation == "list_objects_v2"
+        return SimpleNamespace(paginate=paginate)
+
     found = Folder("b", folder("red"), "http://127.0.0.1:9", KEYS)
-    pages = SimpleNamespace(paginate=paginate)
-    client: Any = SimpleNamespace(get_object=get_object, get_paginator=lambda _: pages)
+    client: Any = SimpleNamespace(get_object=get_object, get_paginator=get_paginator)
     found._client = client
     return found
 

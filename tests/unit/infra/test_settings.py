@@ -213,7 +213,8 @@ def test_every_field_may_be_set(values: dict[str, Any]) -> None:
     """Guard `known_keys`, which must find the section of every key of the committed file."""
 
     def walk(node: dict[str, Any], location: tuple[str, ...]) -> None:
-        assert set(node) <= set(settings.known_keys(location))
+        if location != ("teams",):  # a map, whose keys are names
+            assert set(node) <= set(settings.known_keys(location))
         for key, item in node.items():
             if isinstance(item, dict):
                 walk(item, (*location, key))

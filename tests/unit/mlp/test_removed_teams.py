@@ -34,17 +34,23 @@ def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Teams whose objects were deleted."""
     teams: list[str] = []
 
+    def exists(_: Platform) -> bool:
+        return True
+
     def delete(platform: Platform) -> int:
         teams.append(platform.team)
         return 3
 
-    monkeypatch.setattr(team_data, "exists", lambda _: True)
+    monkeypatch.setattr(team_data, "exists", exists)
     monkeypatch.setattr(team_data, "delete_objects", delete)
     return teams
 
 
 def having(monkeypatch: pytest.MonkeyPatch, data: TeamData) -> None:
-    monkeypatch.setattr(team_data, "found", lambda _: data)
+    def found(_: Platform) -> TeamData:
+        return data
+
+    monkeypatch.setattr(team_data, "found", found)
 
 
 def test_a_team_without_data_goes_without_a_question(monkeypatch: pytest.MonkeyPatch, deleted: list[str]) -> None:

@@ -55,7 +55,11 @@ KINDS = [kind for item in (KSERVE, PIPELINES) for kind in item.user_objects]
 def test_a_namespace_with_objects_of_users_is_not_removed(
     left: list[tuple[str, str]], told: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turned_off, "user_objects", lambda _, kind: left if kind.plural == "inferenceservices" else [])
+
+    def listed(_: object, kind: UserObjects) -> list[tuple[str, str]]:
+        return left if kind.plural == "inferenceservices" else []
+
+    monkeypatch.setattr(turned_off, "user_objects", listed)
     platform = Platform("local", {}, "red")
     platform.__dict__["api"] = None
     if told is None:

@@ -19,6 +19,7 @@ from components.applications.catalog import APPLICATIONS
 from components.applications.checks import missing_requirements, refuse_clashes, refuse_unknown_checks, requested
 from components.applications.description import Address, AnyApplication, Flow, Route, UserObjects
 from components.substrates.requests import BUCKET_PURPOSES, Grant
+from components.teams.team import Quota, Team, TeamGrant
 from infra.program import program
 from infra.settings import load_stack, parse, stack_file
 from smoke.run import NAMES as NAMES_OF_CHECKS
@@ -37,7 +38,9 @@ def test_the_applications_of_the_platform_do_not_clash() -> None:
 
 
 FEAST_ROUTE = Route(name="x", path="/mlflow/api", service="x", port=1, protection="open")
+TEAM = Team(name="red", quota=Quota(cpu="2", memory="8Gi", gpu=0, volumes="20Gi"))
 GRANT = Grant(application="feast", namespace="x", service_account="x", read_only=("models",))
+TEAM_GRANT = TeamGrant(identity="jobs", read_only=("models",))
 ATTIC: Any = "attic"
 """A bucket purpose that does not exist."""
 
@@ -60,6 +63,11 @@ ATTIC: Any = "attic"
         ({"mysql": {"other": "metadb"}}, ["mysql", "application feast uses this one"]),
         ({"grants": (GRANT, GRANT)}, ["grants", "application feast uses this one"]),
         ({"grants": (dataclasses.replace(GRANT, read_only=(ATTIC,)),)}, ["grants", "attic", *BUCKET_PURPOSES]),
+        ({"grants": (dataclasses.replace(GRANT, prefix="red"),)}, ["grants", "red", "ends with a slash"]),
+        ({"team_grants": (dataclasses.replace(TEAM_GRANT, read_only=(ATTIC,)),)}, ["team_grants", "attic", "raw"]),
+        ({"team_grants": (dataclasses.replace(TEAM_GRANT, identity=ATTIC),)}, ["team_grants", "attic", "notebooks"]),
+        ({"team_credentials": {"mlflow": "x"}}, ["team_credentials", "application mlflow uses this one"]),
+        ({"team_environment": {"MLFLOW_TRACKING_URI": "x"}}, ["team_environment", "application mlflow uses this one"]),
         ({"addresses": {"mlflow": Address(path="/x")}}, ["addresses", "application mlflow uses this one"]),
         ({"addresses": {"x": Address(path="/mlflow")}}, ["addresses", "application mlflow uses this one"]),
         ({"credentials": {"pipelines": "x"}}, ["credentials", "application feast uses this one"]),
@@ -97,11 +105,12 @@ def test_every_upstream_manifest_is_claimed() -> None:
 
 
 def test_what_applications_ask_for_is_asked_once() -> None:
-    asked = requested(APPLICATIONS)
+    asked = requested(APPLICATIONS, [TEAM])
     assert asked.postgres == ("mlflow", "mlflow-auth", "feast")
     assert asked.mysql == {"pipelines": "mlpipeline", "metadata": "metadb"}
     grants = [grant.application for grant in asked.grants]
-    assert grants == ["mlflow", "feast", "serving", "workload", "pipelines", "pipeline-runner"]
+    assert grants[:4] == ["mlflow", "feast", "pipelines", "pipeline-runner"]
+    assert sorted(set(grants[4:])) == ["red-jobs", "red-notebooks", "red-pipeline-runner", "red-serving"]
 
 
 def test_namespaces_and_credentials_are_those_that_are_declared() -> None:
@@ -111,6 +120,7 @@ def test_namespaces_and_credentials_are_those_that_are_declared() -> None:
     for item in APPLICATIONS:
         assert item.namespace in spaces, item.name
         assert {(item.namespace, secret) for secret in item.credentials.values()} <= secrets, item.name
+        assert {("data-science", secret) for secret in item.team_credentials.values()} <= secrets, item.name
 
 
 def test_every_route_of_a_description_is_declared_and_no_other() -> None:
@@ -151,9 +161,7 @@ def test_every_possible_choice_can_be_declared_and_leaves_nothing_of_the_others(
         assert place in {None, *spaces, "data"}, f"{kind} {name} is in namespace {place}, which is not declared"
 
 
-@pytest.mark.parametrize(
-    ("name", "needed_by"), [("feast", "models"), ("mlflow", "models"), ("gateway", "mlflow"), ("models", "kserve")]
-)
+@pytest.mark.parametrize(("name", "needed_by"), [("feast", "kserve"), ("mlflow", "kserve"), ("gateway", "mlflow")])
 def test_what_another_requires_cannot_be_off(name: str, needed_by: str) -> None:
     values = {"platform": {"applications": {name: False}}, **sections()}
     with pytest.raises(UserError, match=r"platform\.applications") as caught:
