@@ -61,7 +61,7 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         (
             "mlflow.replcas",
             2,
-            ["mlplatform:mlflow.replcas", "2, an unknown key", "hosts, replicas, size, workers"],
+            ["mlplatform:mlflow.replcas", "2, an unknown key", "hosts, protected_aliases, replicas, size, workers"],
         ),
         ("colour", "red", ["mlplatform:colour", "'red', an unknown key", "mlflow"]),
         ("mlflow.replicas", "two", ["mlplatform:mlflow.replicas", "'two'", "integer"]),
