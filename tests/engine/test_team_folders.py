@@ -21,8 +21,8 @@ from components.applications.catalog import APPLICATIONS
 from components.applications.checks import requested
 from components.substrates.local import policies
 from components.substrates.local.substrate import bucket_names
-from components.substrates.requests import BucketPurpose, Grant
-from components.teams.team import DIVIDED, IDENTITIES, Identity, Quota, Team
+from components.substrates.requests import BUCKET_PURPOSES, BucketPurpose, Grant
+from components.teams.team import IDENTITIES, Identity, Quota, Team
 from tests.engine.control_plane import free_port
 from tests.team_attempts import attempts, refused
 
@@ -107,15 +107,24 @@ def put(gateway: Gateway, purpose: BucketPurpose, grants: Sequence[Grant]) -> No
     gateway.client("root").put_bucket_policy(Bucket=NAMES[purpose], Policy=document)
 
 
+RED, BLUE = (Team(name=name, quota=QUOTA) for name in ("red", "blue"))
+
+
+def writer(gateway: Gateway, purpose: BucketPurpose) -> BaseClient:
+    """Return a client that may write the folder of team `blue`; models are written by MLflow alone."""
+    return gateway.client("mlflow" if purpose == "models" else "blue-jobs")
+
+
 @pytest.mark.parametrize("identity", IDENTITIES)
-@pytest.mark.parametrize("purpose", DIVIDED)
+@pytest.mark.parametrize("purpose", BUCKET_PURPOSES)
 def test_no_identity_reaches_the_folder_of_another_team(
     gateway: Gateway, purpose: BucketPurpose, identity: Identity
 ) -> None:
-    bucket, key = NAMES[purpose], f"blue/probe/{uuid.uuid4()}"
-    owner = gateway.client("blue-jobs")
+    bucket, key = NAMES[purpose], f"{BLUE.folder(purpose)}probe/{uuid.uuid4()}"
+    owner = writer(gateway, purpose)
     owner.put_object(Bucket=bucket, Key=key, Body=b"blue")
-    tried = attempts(gateway.client(f"red-{identity}"), "red", "blue", bucket, key)
+    own, other = (team.folder(purpose).rstrip("/") for team in (RED, BLUE))
+    tried = attempts(gateway.client(f"red-{identity}"), own, other, bucket, key)
     assert [name for name, call in tried.items() if not refused(call)] == []
     assert owner.get_object(Bucket=bucket, Key=key)["Body"].read() == b"blue"
     assert owner.list_objects_v2(Bucket=bucket, Prefix=key)["KeyCount"] == 1, "nothing was written beside it"

@@ -86,7 +86,9 @@ def test_each_identity_has_exactly_its_rights(
     assert rights(account, "raw", "red/") == raw
     assert rights(account, "features", "red/") == features
     assert rights(account, "pipelines", "red/") == pipelines
-    assert rights(account, "models", "1/models/") == models
+    assert rights(account, "models", "workspaces/red/1/models/") == models
+    for folder in ("workspaces/blue/1/models/", "1/models/", "workspaces/"):
+        assert rights(account, "models", folder) == set(), folder
 
 
 def test_a_right_to_write_covers_one_to_read() -> None:
