@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import posixpath
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +33,14 @@ CHUNK = MIB
 """Size of a piece of a download, in bytes."""
 
 
+class RequestThreads(ThreadPoolExecutor):
+    """Threads that know the request, and so its workspace, for which they work."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
+        """Run a function in a thread, with the context of the caller."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
+
+
 class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
     """Files below an `s3://` address, as far as they belong to the workspace of the request.
 
@@ -42,6 +52,9 @@ class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
         super().__init__(artifact_uri, tracking_uri, registry_uri)
         self._inner = S3ArtifactRepository(artifact_uri, tracking_uri=tracking_uri, registry_uri=registry_uri)
         self._bucket, self._root = self._inner.parse_s3_compliant_uri(artifact_uri)
+
+    def _create_thread_pool(self) -> ThreadPoolExecutor:
+        return RequestThreads(max_workers=self.max_workers)
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Upload a file."""

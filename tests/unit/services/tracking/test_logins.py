@@ -22,8 +22,8 @@ def test_a_list_is_read_and_shows_no_password() -> None:
     [
         ({"role": "owner"}, "role 'owner'; allowed: writer, member, reader, promoter"),
         ({"name": "beta-jobs"}, "a name that begins with alpha-"),
-        ({"password": ""}, "allowed: texts name, password, role, team"),
-        ({"more": "x"}, "a login with the keys more, name"),
+        ({"password": ""}, "texts in name, password, role, team"),
+        ({"more": "x"}, "a login with the keys more, name, password, role, team"),
     ],
 )
 def test_a_wrong_login_is_refused(change: dict[str, str], message: str) -> None:
