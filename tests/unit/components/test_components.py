@@ -57,7 +57,17 @@ def platform(replicas: int = 1) -> None:
         for team in TEAMS
     ]
     tracking = MLflow(
-        "mlflow", MLflowArgs(substrate=substrate, replicas=replicas, workers=1, resources=SMALL, hosts=["198.19.0.80"])
+        "mlflow",
+        MLflowArgs(
+            substrate=substrate,
+            replicas=replicas,
+            workers=1,
+            resources=SMALL,
+            hosts=["198.19.0.80"],
+            scheme="http",
+            teams=[team.name for team in TEAMS],
+            protected_aliases=["champion"],
+        ),
     )
     store = Feast(
         "feast",
@@ -85,7 +95,7 @@ def test_everything_that_is_promised_runs(declared: Declared) -> None:
     assert {name for name, _ in declared.pods()} == {
         *("StatefulSet/postgres", "StatefulSet/redis", "StatefulSet/s3", "Job/postgres-databases", "Job/s3-buckets"),
         *("StatefulSet/mysql", "Job/mysql-databases"),
-        *("Deployment/mlflow", "Job/mlflow-migrate", "Deployment/feast", "CronJob/feast-materialize"),
+        *("Deployment/mlflow", "Job/mlflow-prepare", "Deployment/feast", "CronJob/feast-materialize"),
     }
 
 
@@ -176,7 +186,7 @@ def test_mlflow_has_no_default_password_and_runs_no_jobs(declared: Declared) -> 
     assert "198.19.0.80" in env["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     assert "*" not in env["MLFLOW_SERVER_ALLOWED_HOSTS"]
     assert container["args"][container["args"].index("--artifacts-destination") + 1] == "s3://mlplatform-local-models"
-    assert container["args"][container["args"].index("--app-name") + 1] == "basic-auth"
+    assert container["args"][container["args"].index("--app-name") + 1] == "mlplatform"
 
 
 def test_mlflow_users_live_in_a_database_of_their_own(declared: Declared) -> None:
@@ -229,7 +239,7 @@ def test_a_team_finds_what_it_needs(declared: Declared) -> None:
     assert values["MODELS_BUCKET"] == "mlplatform-local-models"
     assert values["AWS_ENDPOINT_URL"] == "http://198.19.0.70:7070"
     assert values["FEAST_PROJECT"] == "mlplatform"
-    assert secret(declared, "red-mlflow-client")["MLFLOW_TRACKING_USERNAME"] == "admin"
+    assert secret(declared, "red-mlflow-client")["MLFLOW_TRACKING_USERNAME"] == "red-jobs"
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
