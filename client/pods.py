@@ -1,6 +1,7 @@
 """Explains pods: why a pod waits, why it failed, why it is not ready, the end of its log, warnings about it.
 
-Pods and events are models of the Kubernetes client. Functions without an API argument are pure.
+Also removes a controller's finalizer from a pod. Pods and events are models of the Kubernetes client. Functions
+without an API argument are pure.
 """
 
 from __future__ import annotations
@@ -128,6 +129,27 @@ def log_end(api: ApiClient, pod: V1Pod, item: V1ContainerStatus, lines: int, *, 
         _request_timeout=timeout,
     )
     return text.strip()
+
+
+def remove_finalizer(api: ApiClient, pod: V1Pod, finalizer: str) -> None:
+    """Remove a controller's finalizer from a pod; ignore a pod without it and a pod that no longer exists.
+
+    Args:
+        api: Client of the cluster.
+        pod: The pod.
+        finalizer: Finalizer of a controller that is not needed for this pod any more; others stay.
+    """
+    from kubernetes.client import ApiException, CoreV1Api
+
+    if finalizer not in (pod.metadata.finalizers or []):
+        return
+    # A patch with a list of finalizers is merged with the pod's list, so only this directive removes one.
+    change = {"metadata": {"$deleteFromPrimitiveList/finalizers": [finalizer]}}
+    try:
+        CoreV1Api(api).patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, change)
+    except ApiException as error:
+        if error.status != 404:
+            raise
 
 
 def warnings(

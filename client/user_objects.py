@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from client.platform import Platform
+from client.pods import remove_finalizer
 from common.waiting import wait_for
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient, CustomObjectsApi
+    from kubernetes.client import ApiClient, CustomObjectsApi, V1Pod
 
 GONE_SECONDS = 120.0
 
@@ -48,6 +48,11 @@ class Kind(Protocol):
         """Label of the objects' pods when the controller keeps them by a finalizer; else None."""
         ...
 
+    @property
+    def pod_finalizer(self) -> str | None:
+        """That finalizer."""
+        ...
+
 
 def remove_user_objects(
     platform: Platform, kinds: Sequence[Kind], on_state: Callable[[str], None] = lambda _: None
@@ -80,9 +85,8 @@ def remove_user_objects(
         _wait(kind.plural, kind.controller, lambda kind=kind: user_objects(custom, kind), on_state)
     for kind in kinds:
         if kind.pod_label is not None:
-            delete_pods(platform.api, kind.pod_label)
-            remaining = partial(_pods, platform.api, kind.pod_label)
-            _wait(f"pods of {kind.plural}", kind.controller, remaining, on_state)
+            delete_pods(platform.api, kind)
+            _wait(f"pods of {kind.plural}", kind.controller, lambda kind=kind: _names(platform.api, kind), on_state)
     return found
 
 
@@ -111,27 +115,33 @@ def user_objects(custom: CustomObjectsApi, kind: Kind) -> list[tuple[str, str]]:
     return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed["items"]]
 
 
-def delete_pods(api: ApiClient, label: str) -> None:
-    """Delete the pods with a label and remove their finalizers, which their controller would do minutes later.
+def delete_pods(api: ApiClient, kind: Kind) -> None:
+    """Delete the pods of a kind and remove their finalizers, which their controller would do minutes later.
 
     Args:
         api: Client of the cluster.
-        label: `pod_label` of a kind of which no object exists any more.
+        kind: A kind of which no object exists any more; nothing is done when its controller keeps no pods.
     """
     from kubernetes import client
 
     core = client.CoreV1Api(api)
-    for namespace, name in _pods(api, label):
+    for pod in _pods(api, kind):
+        if kind.pod_finalizer is not None:
+            remove_finalizer(api, pod, kind.pod_finalizer)
         try:
-            core.patch_namespaced_pod(name, namespace, {"metadata": {"finalizers": None}})
-            core.delete_namespaced_pod(name, namespace)
+            core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
         except client.ApiException as error:
             if error.status != 404:
                 raise
 
 
-def _pods(api: ApiClient, label: str) -> list[tuple[str, str]]:
+def _pods(api: ApiClient, kind: Kind) -> list[V1Pod]:
     from kubernetes import client
 
-    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=label).items
-    return [(pod.metadata.namespace, pod.metadata.name) for pod in pods]
+    if kind.pod_label is None:
+        return []
+    return client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector=kind.pod_label).items
+
+
+def _names(api: ApiClient, kind: Kind) -> list[tuple[str, str]]:
+    return [(pod.metadata.namespace, pod.metadata.name) for pod in _pods(api, kind)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Problem(NamedTuple):
+    """A setting at fault: its key, its value, and what would be accepted, as a phrase."""
+
+    key: str
+    seen: object
+    allowed: str
+
+
 def refused(key: str, seen: object, allowed: str) -> PydanticCustomError:
     """Return the error of a rule between fields.
 
@@ -32,7 +41,13 @@ def refused(key: str, seen: object, allowed: str) -> PydanticCustomError:
         seen: Its value.
         allowed: What would be accepted, as a phrase.
     """
-    return PydanticCustomError("setting", "{allowed}", {"key": key, "seen": str(seen), "allowed": allowed})
+    return refused_together([Problem(key, seen, allowed)])
+
+
+def refused_together(problems: Sequence[Problem]) -> PydanticCustomError:
+    """Return one error for several settings; their keys are below the section that checks the rule."""
+    told = "; ".join(f"{problem.key}: {problem.allowed}" for problem in problems)
+    return PydanticCustomError("setting", "{told}", {"told": told, "problems": list(problems)})
 
 
 class Size(Section):

@@ -1,8 +1,10 @@
 """Entry point of the Pulumi program, with plain `pulumi` and with `mlp`."""
 
 import os
+import sys
 
 import pulumi
+from pulumi.runtime.settings import get_monitor
 
 from common.errors import UserError
 from infra.program import program
@@ -10,6 +12,16 @@ from infra.sdk_speed import paced
 from infra.settings import from_pulumi
 from infra.state import guards, recorded
 from infra.substrates import kubeconfig_path
+
+OUTSIDE = UserError(
+    "This program runs only inside of Pulumi's engine.",
+    seen="python -m infra without an engine",
+    allowed="mlp preview, mlp up, or plain pulumi after mlp env",
+    next_step="mlp preview --stack local",
+)
+
+if get_monitor() is None:
+    sys.exit(str(OUTSIDE))
 
 stack = pulumi.get_stack()
 backend = os.environ.get("PULUMI_BACKEND_URL", "")

@@ -77,7 +77,7 @@ class PlatformOutputs(Frozen):
         images: References of the images that jobs outside this program run (`job`: workloads, smoke probes).
         credentials: Secret with the credentials, by application.
         teams: Team by name.
-        default_team: Team that commands work for unless they are told another.
+        default_team: Team that commands work for unless they name another.
     """
 
     schema_version: Literal[2] = Field(default=SCHEMA, serialization_alias="schema")

@@ -15,6 +15,8 @@ from pydantic_core import PydanticUndefined
 from common.paths import ROOT
 from components.applications.catalog import APPLICATIONS
 from components.applications.description import AnyApplication
+from components.substrates.requests import Grant
+from components.teams.team import TeamGrant
 from infra.aws.regions import regions
 from infra.schema import Settings
 
@@ -155,17 +157,16 @@ def listed(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" for value in values) or "none"
 
 
+def rights(grant: Grant | TeamGrant) -> str:
+    """Return what a grant allows, in words."""
+    verbs = (("reads and writes", grant.read_write), ("reads", grant.read_only))
+    return "; ".join(f"{verb} {listed(purposes)}" for verb, purposes in verbs if purposes)
+
+
 def facts(item: AnyApplication) -> list[str]:
     """Return the table of an application's description."""
-    grants = [
-        f"`{grant.namespace}/{grant.service_account}`: "
-        + "; ".join(
-            f"{verb} {listed(purposes)}"
-            for verb, purposes in (("reads and writes", grant.read_write), ("reads", grant.read_only))
-            if purposes
-        )
-        for grant in item.grants
-    ]
+    grants = [f"`{grant.namespace}/{grant.service_account}`: {rights(grant)}" for grant in item.grants]
+    of_teams = [f"`{grant.identity}`: {rights(grant)}" for grant in item.team_grants]
     routes = [f"`{route.path}` ({PROTECTION[route.protection]})" for route in item.routes]
     entries = {
         "namespace": f"`{item.namespace}`",
@@ -183,6 +184,8 @@ def facts(item: AnyApplication) -> list[str]:
         "MySQL databases": listed(item.mysql.values()),
         "buckets": ", ".join(grants) or "none",
         "credentials": listed(f"Secret {item.namespace}/{secret}" for secret in item.credentials.values()),
+        "buckets of each team": ", ".join(of_teams) or "none",
+        "credentials of each team": listed(f"Secret {secret}" for secret in item.team_credentials.values()),
         "objects of users": listed(f"{kind.plural}.{kind.group}" for kind in item.user_objects),
         "smoke checks": listed(item.checks),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,12 +12,15 @@ from components.applications.catalog import APPLICATIONS
 from components.applications.checks import missing_requirements, taken_by_applications
 from components.applications.description import AnyApplication, Application
 from components.kubernetes import quantities
-from components.section import Quantity, Section, Size, refused
+from components.section import Problem, Quantity, Section, Size, refused, refused_together
 from components.teams.section import TeamSection, wrong_name
 from components.teams.team import Team
 from infra.aws.schema import Aws
 
 S = TypeVar("S", bound=Section)
+
+SUBSTRATES = ("local", "aws")
+"""Values of `substrate`; the section of that name describes it."""
 
 REDIS_HEADROOM = 0.75
 """Share of Redis' memory limit for data; rewriting the append-only file needs the rest for copied pages."""
@@ -139,7 +143,7 @@ class Settings(Section):
         description="teams by name; the name is the team's namespace and its folder in buckets"
     )
     default_team: str | None = Field(
-        default=None, description="team that commands work for unless they are told another; default: the first by name"
+        default=None, description="team that commands work for unless they name another; default: the first by name"
     )
 
     @property
@@ -158,11 +162,10 @@ class Settings(Section):
         return getattr(self, application.name)
 
     @model_validator(mode="after")
-    def _substrate_is_described(self) -> Settings:
-        for name, section in (("local", self.local), ("aws", self.aws)):
-            if (self.substrate == name) != (section is not None):
-                there = "the section is set" if section is not None else "the section is missing"
-                raise ValueError(f"a section `{name}` if and only if substrate is {name}; {there}")
+    def _sections_fit(self) -> Settings:
+        problems = section_problems({**dict(self), "platform": self.platform.model_dump()})
+        if problems:
+            raise refused_together(problems)
         return self
 
     @model_validator(mode="after")
@@ -172,17 +175,20 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _applications_fit(self) -> Settings:
+    def _requirements_are_on(self) -> Settings:
         on = {item.name for item in self.applications}
+        needed_by: dict[str, list[str]] = {}
         for name, missing in missing_requirements(APPLICATIONS, on).items():
-            raise refused(
-                f"platform.applications.{missing[0]}",
-                "false",
-                f"true, because {name} is on and requires it; or turn {name} off too",
+            for required in missing:
+                needed_by.setdefault(required, []).append(name)
+        problems = [
+            Problem(
+                f"platform.applications.{required}", "false", f"true, or turn off what requires it: {', '.join(names)}"
             )
-        for item in self.applications:
-            if getattr(self, item.name) is None:
-                raise refused(item.name, "nothing", f"a section, because application {item.name} is on")
+            for required, names in needed_by.items()
+        ]
+        if problems:
+            raise refused_together(problems)
         return self
 
     @model_validator(mode="after")
@@ -195,6 +201,29 @@ class Settings(Section):
                 if replicas is not None and replicas < 2:
                     raise refused(f"{item.name}.replicas", replicas, "at least 2 in production (aws.tier)")
         return self
+
+
+def section_problems(values: Mapping[str, object]) -> list[Problem]:
+    """Return the sections that are missing, and that of a substrate that the stack does not run on.
+
+    Args:
+        values: Value by key of the settings; apart from the sections they need not be valid.
+    """
+    problems: list[Problem] = []
+    chosen = values.get("substrate")
+    for name in SUBSTRATES if chosen in SUBSTRATES else ():
+        present = values.get(name) is not None
+        if name == chosen and not present:
+            problems.append(Problem(name, "nothing", f"a section, because substrate is {chosen}"))
+        if name != chosen and present:
+            problems.append(Problem(name, "a section", f"nothing, because substrate is {chosen}"))
+    platform = values.get("platform")
+    selection = platform.get("applications") if isinstance(platform, Mapping) else None
+    off = {name for name, on in selection.items() if on is False} if isinstance(selection, Mapping) else set()
+    for item in APPLICATIONS:
+        if item.name not in off and values.get(item.name) is None:
+            problems.append(Problem(item.name, "nothing", f"a section, because application {item.name} is on"))
+    return problems
 
 
 def _sections() -> dict[str, Any]:

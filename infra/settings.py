@@ -16,7 +16,8 @@ from common import paths
 from common.errors import UserError
 from components.applications.catalog import APPLICATIONS
 from components.applications.checks import refuse_clashes
-from infra.schema import SETTINGS, Settings
+from components.section import Problem
+from infra.schema import SETTINGS, Settings, section_problems
 
 NAMESPACE = "mlplatform"
 """Namespace of the keys. It is the project's name, so Pulumi accepts keys without it too."""
@@ -65,36 +66,40 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
     try:
         return SETTINGS.model_validate(dict(values))
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        problems = [found for item in error.errors(include_url=False) for found in describe(item)]
+    # Rules between fields are checked only after the fields, but a missing section belongs into the same message.
+    named = {problem.key for problem in problems}
+    sections = [item._replace(key=f"{NAMESPACE}:{item.key}") for item in section_problems(values)]
+    problems += [item for item in sections if item.key not in named]
     edit = f"edit stacks/Pulumi.{stack}.yaml, then run the command again"
     if len(problems) == 1:
-        key, seen, allowed = describe(problems[0])
+        key, seen, allowed = problems[0]
         raise UserError(f"Setting {key} of stack {stack} is invalid.", seen=seen, allowed=allowed, next_step=edit)
-    lines = [f"{key}: {seen} (allowed: {allowed})" for key, seen, allowed in map(describe, problems)]
+    lines = [f"{key}: {seen} (allowed: {allowed})" for key, seen, allowed in problems]
     raise UserError(
         f"{len(lines)} settings of stack {stack} are invalid.", seen="\n           ".join(lines), next_step=edit
     )
 
 
-def describe(problem: ErrorDetails) -> tuple[str, str, str]:
-    """Return key, value seen and allowed values of one error of pydantic."""
-    location = problem["loc"]
+def describe(error: ErrorDetails) -> list[Problem]:
+    """Return the settings that one error of pydantic is about."""
+    location = error["loc"]
     key = f"{NAMESPACE}:{'.'.join(str(part) for part in location)}" if location else NAMESPACE
-    kind, message = problem["type"], problem["msg"]
-    seen = repr(problem["input"])
-    if kind == "extra_forbidden":
-        return key, f"{seen}, an unknown key", f"{', '.join(known_keys(location[:-1]))}"
-    if kind == "missing":
-        return key, "nothing", "a value; the setting has no default"
+    kind, message = error["type"], error["msg"]
+    seen = repr(error["input"])
     if kind == "setting":
-        context = problem["ctx"]
-        below = context["key"]
-        return f"{key}{'.' if location else ':'}{below}", context["seen"], context["allowed"]
+        prefix = f"{key}." if location else f"{key}:"
+        return [problem._replace(key=f"{prefix}{problem.key}") for problem in error["ctx"]["problems"]]
+    if kind == "extra_forbidden":
+        return [Problem(key, f"{seen}, an unknown key", ", ".join(known_keys(location[:-1])))]
+    if kind == "missing":
+        return [Problem(key, "nothing", "a value; the setting has no default")]
     if kind == "value_error":
-        return key, shortened(seen), message.removeprefix("Value error, ")
+        return [Problem(key, shortened(seen), message.removeprefix("Value error, "))]
     if kind in PLAIN:
-        return key, shortened(seen), PLAIN[kind]
-    return key, shortened(seen), re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")
+        return [Problem(key, shortened(seen), PLAIN[kind])]
+    allowed = re.sub(r"^(Input|String|Value) should ", "", message).removeprefix("be ")
+    return [Problem(key, shortened(seen), allowed)]
 
 
 def shortened(text: str, limit: int = 120) -> str:

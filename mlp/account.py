@@ -1,4 +1,4 @@
-"""Checks that the AWS credentials of this shell belong to the account of a stack."""
+"""Checks that a stack is on AWS, and that the credentials of this shell belong to its account."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from common.errors import UserError
 from common.progress import console
 
 if TYPE_CHECKING:
+    from infra.aws.schema import Aws
     from infra.schema import Settings
 
 TIMEOUT_SECONDS = 10
@@ -44,6 +45,27 @@ def is_administrator(arn: str, administrators: tuple[str, ...]) -> bool:
     _, session, rest = arn.partition(":assumed-role/")
     role = rest.partition("/")[0] if session else arn.rpartition("/")[-1]
     return role in {administrator.rpartition("/")[-1] for administrator in administrators}
+
+
+def on_aws(settings: Settings, refusal: str, next_step: str | None = None) -> Aws:
+    """Return the section `aws` of a stack's settings.
+
+    Args:
+        settings: Settings of the stack.
+        refusal: What the stack lacks, in one sentence.
+        next_step: What to do instead, if anything.
+
+    Raises:
+        UserError: The stack is not on AWS.
+    """
+    if settings.aws is None:
+        raise UserError(
+            refusal,
+            seen=f"substrate: {settings.substrate}",
+            allowed="a stack with substrate: aws",
+            next_step=next_step,
+        )
+    return settings.aws
 
 
 def check_account(settings: Settings, stack: str) -> None:

@@ -13,6 +13,7 @@ from unittest import mock
 from common import paths
 from common.errors import UserError
 from common.progress import step
+from mlp.account import on_aws
 
 if TYPE_CHECKING:
     from infra.schema import Settings
@@ -28,12 +29,7 @@ def emulated_account(settings: Settings) -> Iterator[None]:
     Raises:
         UserError: The stack is not on AWS, or the development requirements are not installed.
     """
-    if settings.aws is None:
-        raise UserError(
-            f"Stack {settings.environment} is not on AWS.",
-            seen=f"substrate: {settings.substrate}",
-            allowed="--emulate with a stack whose substrate is aws",
-        )
+    aws = on_aws(settings, f"Stack {settings.environment} is not on AWS, so no account can be emulated for it.")
     try:
         from providers.aws_emulation.emulation import BIN, emulation
     except ModuleNotFoundError as error:
@@ -45,7 +41,7 @@ def emulated_account(settings: Settings) -> Iterator[None]:
     STATE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         with step("Starting an emulated AWS account", estimate=5):
-            account = running.enter_context(emulation(Path(folder), settings.aws.account_id, settings.aws.region))
+            account = running.enter_context(emulation(Path(folder), aws.account_id, aws.region))
         variables = {
             **account.environment,
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),

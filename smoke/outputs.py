@@ -28,8 +28,18 @@ class SecretName(BaseModel):
     secret: str
 
 
+class TeamOutputs(BaseModel):
+    """What a team has on the platform."""
+
+    namespace: str
+    credentials: dict[str, SecretName]
+
+
 class Outputs(BaseModel):
-    """The stack output `platform`, as `mlp up` exports it, and the team for which the checks run."""
+    """The stack output `platform`, as `mlp up` exports it, and the team for which the checks run.
+
+    `chosen_team` is None where the caller named none.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,7 +50,14 @@ class Outputs(BaseModel):
     buckets: dict[str, str]
     budgets: Budgets
     credentials: dict[str, SecretName]
-    team: str
+    teams: dict[str, TeamOutputs]
+    default_team: str
+    chosen_team: str | None = None
+
+    @property
+    def team(self) -> str:
+        """Team for which the checks run."""
+        return self.chosen_team or self.default_team
 
     @property
     def platform(self) -> Platform:
@@ -83,8 +100,8 @@ def load(stack: str, folder: Path | None = None, *, team: str | None = None) -> 
             team.
     """
     try:
-        platform = platforms.load(stack, folder, team=team)
-        return Outputs.model_validate({**platform.outputs, "team": platform.team})
+        outputs = platforms.load(stack, folder, team=team).outputs
+        return Outputs.model_validate({**outputs, "chosen_team": team})
     except UserError as error:
         raise CheckFailed(one_line(error)) from None
     except ValidationError as error:

@@ -23,12 +23,6 @@ from common.process import TAIL_LINES, CommandFailed, Log, run
 DOWNLOAD_ATTEMPTS = 3
 """Attempts at fetching modules, so that a short failure of the proxy does not end a long build."""
 
-NO_DWARF = "-gcflags=all=-dwarf=false"
-"""Compiler flag that omits debugging data, which takes a fifth of the compile time and which `-w` drops at link time.
-
-The flag does not change what the code does, so it is not part of a tool's key.
-"""
-
 
 def root() -> Path:
     """Return the folder of built tools."""
@@ -79,7 +73,7 @@ def build_command(item: Tool, output: Path) -> list[str]:
     ldflags = " ".join(("-s", "-w", *item.ldflags))
     packages = item.packages
     destination = output / next(iter(item.binaries)) if len(packages) == 1 else f"{output}/"
-    return ["go", "build", "-v", NO_DWARF, f"-ldflags={ldflags}", "-o", str(destination), *packages]
+    return ["go", "build", "-v", compiler.NO_DWARF, f"-ldflags={ldflags}", "-o", str(destination), *packages]
 
 
 def error_lines(lines: list[str]) -> list[str]:
@@ -109,7 +103,7 @@ def ensure(names: Iterable[str] | None = None, *, ahead: Iterable[Tool] | None =
 
     Args:
         names: Tools to build; when None, all tools.
-        ahead: Tools whose modules are downloaded meanwhile; when None, those that this call builds.
+        ahead: Tools whose modules are downloaded and compiled meanwhile; when None, those that this call builds.
 
     Raises:
         UserError: A name is unknown, or a build failed; shows the end of the build's log.
@@ -152,7 +146,7 @@ def _build(item: Tool, go: compiler.Go, after: list[Tool]) -> None:
                     "go",
                     "list",
                     "-deps",
-                    NO_DWARF,
+                    compiler.NO_DWARF,
                     "-f",
                     "{{if .Stale}}stale {{.ImportPath}}{{end}}",
                     *packages,

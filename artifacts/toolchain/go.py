@@ -26,6 +26,12 @@ The larger value saves a fifth of the compiler's work for up to 0.8 GB of memory
 measured on the largest packages of Kubernetes.
 """
 
+NO_DWARF = "-gcflags=all=-dwarf=false"
+"""Compiler flag that omits debugging data, which takes a fifth of the compile time and which `-w` drops at link time.
+
+The flag does not change what the code does, so it is not part of a tool's key.
+"""
+
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 

@@ -153,14 +153,15 @@ def remove(server: Server, run_id: str) -> None:
     """
     from kubernetes import client
 
-    core = client.CoreV1Api(server.api)
-    core.delete_collection_namespaced_pod(server.namespace, label_selector=runs.selector(run_id))
+    client.CoreV1Api(server.api).delete_collection_namespaced_pod(
+        server.namespace, label_selector=runs.selector(run_id)
+    )
 
     def left() -> str:
         found = of_run(server, run_id)
         for pod in found:
             if only_finalizer_left(pod):
-                remove_finalizer(core, pod)
+                any_pods.remove_finalizer(server.api, pod, STATUS_FINALIZER)
         return ", ".join(f"{pod.metadata.name} ({pod.status.phase.lower()})" for pod in found)
 
     wait_for(
@@ -179,25 +180,6 @@ def only_finalizer_left(pod: Any) -> bool:  # noqa: ANN401 the client's models c
     """
     held = STATUS_FINALIZER in (pod.metadata.finalizers or [])
     return held and pod.metadata.deletion_timestamp is not None and pod.status.phase in ("Succeeded", "Failed")
-
-
-def remove_finalizer(core: Any, pod: Any) -> None:  # noqa: ANN401 as above
-    """Remove Argo's finalizer from a pod of a run that has ended; ignore a pod that no longer exists."""
-    from kubernetes import client
-
-    # A list of finalizers in a patch is merged with the pod's, so that only this directive removes one.
-    # The version makes the change fail when the pod was changed since it was read.
-    change = {
-        "metadata": {
-            "$deleteFromPrimitiveList/finalizers": [STATUS_FINALIZER],
-            "resourceVersion": pod.metadata.resource_version,
-        }
-    }
-    try:
-        core.patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, change)
-    except client.ApiException as error:
-        if error.status not in (404, 409):
-            raise
 
 
 def main_pod(server: Server, run_id: str, step: str) -> str | None:

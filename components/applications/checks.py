@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
+from artifacts.images.catalog import catalog
+from artifacts.manifests.pins import pins
 from common.errors import UserError
 from components.applications.description import AnyApplication
 from components.substrates.requests import BUCKET_PURPOSES, Requests
@@ -39,8 +41,24 @@ def refuse_clashes(applications: Sequence[AnyApplication]) -> None:
     _refuse_unusable_namespaces(applications)
     _refuse_overlapping_routes(applications)
     _refuse_unknown_grants(applications)
+    # Images that the cluster does not load, such as those of benchmarks, are unknown to a pod.
+    _refuse_unknown(applications, "images", lambda item: item.images, "images", catalog().wanted(None))
+    _refuse_unknown(applications, "manifests", lambda item: item.manifests, "manifests", pins().components)
     _refuse_unknown_names(applications)
     _refuse_routes_without_gateway(applications)
+
+
+def refuse_unknown_checks(applications: Sequence[AnyApplication], known: Collection[str]) -> None:
+    """Refuse descriptions that name a smoke check which does not exist.
+
+    Args:
+        applications: Descriptions.
+        known: Names of the smoke checks; this package does not import the checks.
+
+    Raises:
+        UserError: Names the application, the check and the known ones.
+    """
+    _refuse_unknown(applications, "checks", lambda item: item.checks, "smoke checks", known)
 
 
 def requested(applications: Iterable[AnyApplication], teams: Iterable[Team]) -> Requests:
@@ -138,19 +156,38 @@ def _below(path: str, parent: str) -> bool:
 
 
 def _refuse_unknown_grants(applications: Sequence[AnyApplication]) -> None:
+    def purposes(item: AnyApplication) -> list[str]:
+        return [purpose for grant in item.grants for purpose in (*grant.read_write, *grant.read_only)]
+
+    def team_purposes(item: AnyApplication) -> list[str]:
+        return [purpose for wanted in item.team_grants for purpose in (*wanted.read_write, *wanted.read_only)]
+
+    _refuse_unknown(applications, "grants", purposes, "buckets", BUCKET_PURPOSES)
+    _refuse_unknown(applications, "team_grants", team_purposes, "buckets", BUCKET_PURPOSES)
+    _refuse_unknown(
+        applications,
+        "team_grants",
+        lambda item: [wanted.identity for wanted in item.team_grants],
+        "identities",
+        IDENTITIES,
+    )
     for item in applications:
         for grant in item.grants:
-            unknown = [purpose for purpose in (*grant.read_write, *grant.read_only) if purpose not in BUCKET_PURPOSES]
-            if unknown:
-                raise _clash(item.name, "grants", ", ".join(unknown), f"buckets: {', '.join(BUCKET_PURPOSES)}")
             if grant.prefix and not grant.prefix.endswith("/"):
                 raise _clash(item.name, "grants", grant.prefix, "an empty prefix or one that ends with a slash")
-        for wanted in item.team_grants:
-            unknown = [name for name in (*wanted.read_write, *wanted.read_only) if name not in BUCKET_PURPOSES]
-            if unknown:
-                raise _clash(item.name, "team_grants", ", ".join(unknown), f"buckets: {', '.join(BUCKET_PURPOSES)}")
-            if wanted.identity not in IDENTITIES:
-                raise _clash(item.name, "team_grants", wanted.identity, f"identities: {', '.join(IDENTITIES)}")
+
+
+def _refuse_unknown(
+    applications: Sequence[AnyApplication],
+    key: str,
+    values: Callable[[AnyApplication], Iterable[str]],
+    kind: str,
+    known: Collection[str],
+) -> None:
+    for item in applications:
+        unknown = [value for value in values(item) if value not in known]
+        if unknown:
+            raise _clash(item.name, key, ", ".join(unknown), f"{kind}: {', '.join(known)}")
 
 
 def _refuse_unknown_names(applications: Sequence[AnyApplication]) -> None:

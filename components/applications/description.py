@@ -79,6 +79,7 @@ class UserObjects:
         controller: Controller that must run before such an object can be deleted.
         propagation: Whether owned objects are deleted before their owner (`Foreground`) or after it (`Background`).
         pod_label: Label of the pods of such objects, when the controller keeps these by a finalizer; else None.
+        pod_finalizer: That finalizer.
     """
 
     group: str
@@ -87,6 +88,7 @@ class UserObjects:
     controller: str
     propagation: Literal["Foreground", "Background"] = "Foreground"
     pod_label: str | None = None
+    pod_finalizer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

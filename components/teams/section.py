@@ -36,7 +36,7 @@ class TeamSection(Section):
     members: tuple[str, ...] = Field(default=(), strict=False, description="users and groups that belong to the team")
     defaults: Size = Field(
         default=Size(cpu="50m", memory="256Mi", cpu_limit="2", memory_limit="2Gi"),
-        description="requests and limits of a container that sets none",
+        description="requests and limits of a container that sets none; default: 50m CPU and 256Mi, at most 2 and 2Gi",
     )
 
     @field_validator("members")
@@ -44,7 +44,7 @@ class TeamSection(Section):
     def _members_are_names(cls, members: tuple[str, ...]) -> tuple[str, ...]:
         for place, name in enumerate(members):
             if not name.strip() or name != name.strip():
-                raise ValueError(f"names of users and groups without blanks around them; {name!r} is none")
+                raise ValueError(f"names of users and groups without blanks around them; not {name!r}")
             if name in members[:place]:
                 raise ValueError(f"each user or group once; {name} is listed twice")
         return members

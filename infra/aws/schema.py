@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.section import Section, refused
+from components.section import Problem, Section, refused, refused_together
 from infra.aws import networks
 from infra.aws.regions import regions
 
@@ -315,7 +315,11 @@ class Aws(Section):
                 "true, or aws.decommission set to the environment's name",
             ),
         ]
-        for key, seen, fine, allowed in rules:
-            if not fine:
-                raise refused(key, str(seen).lower(), f"{allowed} in production (aws.tier)")
+        problems = [
+            Problem(key, str(seen).lower(), f"{allowed} in production (aws.tier)")
+            for key, seen, fine, allowed in rules
+            if not fine
+        ]
+        if problems:
+            raise refused_together(problems)
         return self

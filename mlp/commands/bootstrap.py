@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from common.errors import UserError
 from common.progress import console, step
 
 
@@ -17,18 +16,13 @@ def command(
     import boto3
 
     from infra.settings import load_stack, stack_file
-    from mlp.account import check_account
+    from mlp.account import check_account, on_aws
     from mlp.bootstrap import State, ensure_bucket, ensure_key
 
     settings = load_stack(stack_file(stack))
-    if settings.aws is None:
-        raise UserError(
-            f"Stack {stack} is not on AWS; its state is in .mlp/state.",
-            seen=f"substrate: {settings.substrate}",
-            allowed="a stack with substrate: aws",
-        )
+    aws = on_aws(settings, f"Stack {stack} is not on AWS; its state is in .mlp/state.")
     check_account(settings, stack)
-    state = State(account=settings.aws.account_id, region=settings.aws.region)
+    state = State(account=aws.account_id, region=aws.region)
     with step(f"Creating the state backend of account {state.account} in {state.region}", estimate=10) as progress:
         progress.detail = "KMS key"
         key, _ = ensure_key(boto3.client("kms", region_name=state.region))

@@ -67,26 +67,20 @@ def push(stack: Annotated[str, typer.Option("--stack", "-s", help="A stack on AW
     from artifacts.images import pushed
     from artifacts.images.push import Registry, push_upstream
     from artifacts.images.push import push as push_images
-    from common.errors import UserError
     from common.progress import console
     from components.substrates.aws.upstream_images import upstream_copies
     from infra.image_references import pulled
     from infra.settings import load_stack, stack_file
-    from mlp.account import check_account, ecr_login
+    from mlp.account import check_account, ecr_login, on_aws
 
     settings = load_stack(stack_file(stack))
-    if settings.aws is None:
-        raise UserError(
-            f"Stack {stack} has no registry: its images are loaded into the node.",
-            seen=f"substrate: {settings.substrate}",
-            allowed="a stack with substrate: aws",
-            next_step="mlp images load",
-        )
-    names, url = pulled(settings, settings.aws)
+    refusal = f"Stack {stack} has no registry: its images are loaded into the node."
+    aws = on_aws(settings, refusal, next_step="mlp images load")
+    names, url = pulled(settings, aws)
     registry = Registry(url)
     if settings.registry is None:
         check_account(settings, stack)
-        registry = Registry(url, *ecr_login(settings.aws.region))
+        registry = Registry(url, *ecr_login(aws.region))
     there, new = push_images(names, registry)
     # A stack without the setting `registry` pulls upstream images from upstream.
     if settings.registry is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from mlp.options import Stack
 
 if TYPE_CHECKING:
     from infra.schema import Settings
+    from mlp.engine.removed_teams import Decision, Decisions
 
 T = TypeVar("T")
 
@@ -38,10 +39,14 @@ class Stages:
 
 
 def _settings(stack: str) -> Settings:
+    from components.applications.catalog import APPLICATIONS
+    from components.applications.checks import refuse_unknown_checks
     from infra.settings import load_stack, stack_file
     from mlp.account import check_account
+    from smoke.run import NAMES, PIPELINE
 
     settings = load_stack(stack_file(stack))
+    refuse_unknown_checks(APPLICATIONS, (*NAMES, PIPELINE))
     check_account(settings, stack)
     return settings
 
@@ -146,7 +151,7 @@ def _example_and_smoke(settings: Settings, stack: str, stages: Stages) -> bool:
     return not checks or stages.run("smoke", lambda: run_smoke(stack, checks, seconds=QUICK_SECONDS))
 
 
-def decisions(settings: Settings, delete: Sequence[str], keep: Sequence[str]) -> dict[str, Literal["delete", "keep"]]:
+def decisions(settings: Settings, delete: Sequence[str], keep: Sequence[str]) -> Decisions:
     """Return what becomes of the data of removed teams.
 
     Raises:
@@ -160,7 +165,12 @@ def decisions(settings: Settings, delete: Sequence[str], keep: Sequence[str]) ->
             allowed=f"a team that is not in mlplatform:teams, which has {', '.join(settings.teams)}",
             next_step="remove the team from the stack file, or leave out the option",
         )
-    return {**dict.fromkeys(delete, "delete"), **dict.fromkeys(keep, "keep")}
+    found: dict[str, Decision] = {}
+    for team in delete:
+        found[team] = "delete"
+    for team in keep:
+        found[team] = "keep"
+    return found
 
 
 def command(

@@ -13,7 +13,8 @@ from common.errors import UserError
 from common.progress import console
 from infra.schema import Settings
 
-Decisions = Mapping[str, Literal["delete", "keep"]]
+Decision = Literal["delete", "keep"]
+Decisions = Mapping[str, Decision]
 """What becomes of the data of a removed team, by team."""
 
 

@@ -79,5 +79,4 @@ def release_pods(platform: Platform, off: Sequence[AnyApplication]) -> None:
     for item in off:
         if item.name in platform.outputs["namespaces"]:
             for kind in item.user_objects:
-                if kind.pod_label is not None:
-                    delete_pods(platform.api, kind.pod_label)
+                delete_pods(platform.api, kind)

@@ -43,7 +43,7 @@ def core(platform: dict[str, Any]) -> client.CoreV1Api:
 @pytest.fixture(scope="session")
 def served(platform: dict[str, Any]) -> Iterator[httpx.Client]:
     """HTTP client of the reference workload's service, through the gateway."""
-    base = f"{platform['urls']['serving'].rstrip('/')}/flights"
+    base = f"{platform['urls']['serving'].rstrip('/')}/{platform['default_team']}/flights"
     with httpx.Client(base_url=base, timeout=10, trust_env=False) as http:
         yield http
 

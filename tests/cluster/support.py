@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,11 +37,21 @@ def mlp(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, cwd=paths.ROOT, capture_output=True, text=True)
 
 
-def until(what: str, holds: Callable[[], object], seconds: float = RETURN_SECONDS) -> float:
-    """Wait for a condition; return the seconds."""
+def until(
+    what: str, holds: Callable[[], object], seconds: float = RETURN_SECONDS, seen: Sequence[str] | None = None
+) -> float:
+    """Wait for a condition; return the seconds.
+
+    Args:
+        what: The condition, for the message.
+        holds: Tells whether the condition holds; a single call must end well before `seconds`.
+        seconds: Longest time to wait.
+        seen: What `holds` saw, which it appends to; the message shows the last three.
+    """
     began = time.monotonic()
     while not holds():
-        assert time.monotonic() - began < seconds, f"not {what} within {seconds:g} s"
+        last = "" if seen is None else f"; last seen: {' | '.join(seen[-3:]) or 'nothing'}"
+        assert time.monotonic() - began < seconds, f"not {what} within {seconds:g} s{last}"
         time.sleep(0.1)
     return round(time.monotonic() - began, 2)
 

@@ -136,7 +136,7 @@ def test_a_wrong_method_path_or_model_is_named(
 
 
 def test_an_unknown_service_is_no_route(platform: dict[str, Any], keys: dict[str, str]) -> None:
-    url = f"{platform['urls']['serving']}/no-such/v1/models/no-such:predict"
+    url = f"{platform['urls']['serving']}/data-science/no-such/v1/models/no-such:predict"
     assert httpx.post(url, json={"instances": [keys]}, timeout=10, trust_env=False).status_code == 404
 
 

@@ -119,7 +119,12 @@ def api(server: Server, name: str, authority: str) -> None:
     config = {"DBConfig": api_server.database_config(database, "mariadb"), "DBDriverName": "mysql"}
     text = json.dumps({**config, "InitConnectionTimeout": "20s"})
     server.secret(name, {"config.json": text, **database.files()})
-    variables = {"DBCONFIG_MYSQLCONFIG_PASSWORD": LOGIN, "POD_NAMESPACE": "default", **api_server.AUTHORITIES}
+    variables = {
+        "DBCONFIG_MYSQLCONFIG_PASSWORD": LOGIN,
+        "POD_NAMESPACE": "default",
+        **api_server.driver_parameters(database),
+        **api_server.AUTHORITIES,
+    }
     container = secured(
         "api",
         "pipelines-api",

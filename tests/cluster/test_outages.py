@@ -15,6 +15,12 @@ from tests.cluster.support import GONE_SECONDS, answers, note, online_store, pre
 SELECTOR = "serving.kserve.io/inferenceservice=flights"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
+REQUEST_SECONDS = 15.0
+"""Longest time for one request to MLflow; above the 10 s after which a connection to a lost Postgres ends."""
+
+MLFLOW_SECONDS = 60.0
+"""Longest time until MLflow notices that Postgres is gone or back: each worker has two pools of connections."""
+
 
 def running(core: client.CoreV1Api, namespace: str) -> list[str]:
     """Return the predictor's pods that are not terminating."""
@@ -27,25 +33,39 @@ def mlflow(platform: dict[str, Any]) -> Iterator[httpx.Client]:
     """HTTP client of MLflow, as an administrator."""
     secret = Outputs.model_validate(platform).secret("mlflow")
     login = (secret["MLFLOW_TRACKING_USERNAME"], secret["MLFLOW_TRACKING_PASSWORD"])
-    with httpx.Client(base_url=platform["urls"]["mlflow"], auth=login, timeout=30, trust_env=False) as http:
+    with httpx.Client(
+        base_url=platform["urls"]["mlflow"], auth=login, timeout=REQUEST_SECONDS, trust_env=False
+    ) as http:
         yield http
 
 
-def searched(mlflow: httpx.Client) -> int:
-    try:
-        return mlflow.get(SEARCH).status_code
-    except httpx.TransportError:
-        return 0
-
-
-def refused(mlflow: httpx.Client) -> bool:
-    """Tell whether MLflow answers 503 and names Postgres; an answer as if Postgres were up fails the test."""
+def search(mlflow: httpx.Client, seen: list[str]) -> httpx.Response | None:
+    """Ask MLflow for something from its database, note the answer or error in `seen`, and return the answer."""
     try:
         answer = mlflow.get(SEARCH)
-    except httpx.TransportError:
+    except httpx.TransportError as error:
+        seen.append(repr(error))
+        return None
+    seen.append(f"{answer.status_code} {answer.text}")
+    return answer
+
+
+def searched(mlflow: httpx.Client, seen: list[str]) -> bool:
+    """Tell whether MLflow answers from its database."""
+    answer = search(mlflow, seen)
+    return answer is not None and answer.status_code == 200
+
+
+def refused(mlflow: httpx.Client, seen: list[str]) -> bool:
+    """Tell whether MLflow answers 503 and names Postgres; an answer as if Postgres were up fails the test."""
+    answer = search(mlflow, seen)
+    if answer is None:
         return False
     assert answer.status_code >= 500, answer.text
-    document = answer.json()
+    try:
+        document = answer.json()
+    except ValueError:  # the Gateway's own answer: 504 in plain text
+        return False
     return (answer.status_code, document["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE") and (
         "postgres.data.svc" in document["message"]
     )
@@ -85,12 +105,13 @@ def test_a_redis_that_hangs_is_refused_within_the_timeout(
 def test_without_postgres_a_running_predictor_goes_on(
     served: httpx.Client, keys: dict[str, str], apps: client.AppsV1Api, mlflow: httpx.Client
 ) -> None:
+    seen: list[str] = []
     with without(apps, "postgres"):
         assert predict(served, keys).status_code == 200
         assert served.get("/v2/health/ready").status_code == 200
         # The first call may fail on its pooled connection; the next one names the server.
-        until("refused by the name of the server", lambda: refused(mlflow))
-    seconds = until("MLflow answers again", lambda: searched(mlflow) == 200)
+        until("refused by the name of the server", lambda: refused(mlflow, seen), MLFLOW_SECONDS, seen)
+    seconds = until("MLflow answers again", lambda: searched(mlflow, seen), MLFLOW_SECONDS, seen)
     note("MLflow after postgres is ready again, s", seconds)
     assert predict(served, keys).status_code == 200
 
@@ -102,7 +123,7 @@ def test_a_predictor_that_starts_without_postgres_answers_503_until_it_is_back(
     apps: client.AppsV1Api,
     core: client.CoreV1Api,
 ) -> None:
-    namespace = platform["namespaces"]["models"]
+    namespace = platform["default_team"]
     with without(apps, "postgres"):
         (old,) = running(core, namespace)
         core.delete_namespaced_pod(old, namespace, grace_period_seconds=0)
@@ -115,11 +136,12 @@ def test_a_predictor_that_starts_without_postgres_answers_503_until_it_is_back(
                 answer = predict(served, keys)
                 responses.append(f"{answer.status_code} {answer.text}")
                 error = str(answer.json().get("error"))
-            except (httpx.TransportError, ValueError):
+            except (httpx.TransportError, ValueError) as problem:
+                responses.append(repr(problem))
                 return False
             return answer.status_code == 503 and "registry cannot be read" in error
 
-        until("a 503 that names the registry", explained, GONE_SECONDS)
+        until("a 503 that names the registry", explained, GONE_SECONDS, responses)
         assert "port 5432" in responses[-1]
         for _ in range(20):
             explained()

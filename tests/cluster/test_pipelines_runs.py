@@ -54,7 +54,9 @@ def test_three_steps_succeed_and_leave_their_artifacts(
         config=Config(s3={"addressing_style": "path"}),
     )
     bucket = platform["buckets"]["pipelines"]
-    listed = store.list_objects_v2(Bucket=bucket, Prefix=f"v2/artifacts/three-steps/{first}/")["Contents"]
+    listed = store.list_objects_v2(
+        Bucket=bucket, Prefix=f"{platform['default_team']}/v2/artifacts/three-steps/{first}/"
+    )["Contents"]
     data = next(item["Key"] for item in listed if item["Key"].endswith("/data"))
     assert store.get_object(Bucket=bucket, Key=data)["Body"].read().decode() == seed
     logs = [item["Key"] for item in listed if item["Key"].endswith("/executor-logs")]

@@ -45,7 +45,7 @@ def test_the_node_has_room_for_a_rollout_during_a_step(
     (node,) = core.list_node().items
     pods = core.list_pod_for_all_namespaces(field_selector="status.phase=Running").items
     taken = sum(cores(container) for pod in pods if not of_a_run(pod) for container in pod.spec.containers)
-    predictor = apps.read_namespaced_deployment("flights-predictor", platform["namespaces"]["models"])
+    predictor = apps.read_namespaced_deployment("flights-predictor", platform["default_team"])
     again = sum(cores(container) for container in predictor.spec.template.spec.containers)
     assert taken + again + STEP_CORES <= float(parse_quantity(node.status.allocatable["cpu"]))
 

@@ -18,17 +18,24 @@ from tests.cluster.smoke_support import passes, smoke
 from tests.cluster.support import secret, until, without
 
 
+def with_login(outputs: Outputs, where: SecretName) -> Outputs:
+    """Return outputs whose team finds its MLflow login in another Secret."""
+    team = outputs.teams[outputs.team]
+    changed = team.model_copy(update={"credentials": {**team.credentials, "mlflow": where}})
+    return outputs.model_copy(update={"teams": {outputs.team: changed}})
+
+
 @pytest.fixture
 def wrong_password(platform: dict[str, Any], core: client.CoreV1Api) -> Iterator[Outputs]:
     """Outputs that name a Secret with a wrong password."""
     outputs = Outputs.model_validate(platform)
-    right = outputs.credentials["mlflow"]
+    right = outputs.teams[outputs.team].credentials["mlflow"]
     name = f"wrong-password-{uuid.uuid4().hex[:6]}"
     data = secret(core, right.namespace, right.secret)
     body = {"metadata": {"name": name}, "stringData": {**data, "MLFLOW_TRACKING_PASSWORD": "wrong"}}
     core.create_namespaced_secret(right.namespace, body)
     wrong = SecretName(namespace=right.namespace, secret=name)
-    yield outputs.model_copy(update={"credentials": {**outputs.credentials, "mlflow": wrong}})
+    yield with_login(outputs, wrong)
     core.delete_namespaced_secret(name, right.namespace)
 
 
@@ -40,9 +47,9 @@ def test_a_wrong_password_is_reported_as_401(wrong_password: Outputs) -> None:
 
 def test_an_absent_secret_is_named(platform: dict[str, Any]) -> None:
     outputs = Outputs.model_validate(platform)
-    absent = SecretName(namespace="models", secret="no-such-secret")
-    with pytest.raises(CheckFailed, match=r"Secret models/no-such-secret.*404"):
-        mlflow_check.check(outputs.model_copy(update={"credentials": {"mlflow": absent}}))
+    absent = SecretName(namespace=outputs.team, secret="no-such-secret")
+    with pytest.raises(CheckFailed, match=rf"Secret {outputs.team}/no-such-secret.*404"):
+        mlflow_check.check(with_login(outputs, absent))
 
 
 def kept(platform: dict[str, Any], core: client.CoreV1Api) -> set[str]:

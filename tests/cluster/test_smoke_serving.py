@@ -25,7 +25,7 @@ PAUSE_MS = 100
 GAP_SECONDS = 0.02
 """Time between two pauses for queued requests."""
 
-ROUTES = ("gateway.networking.k8s.io", "v1", "models", "httproutes")
+ROUTES = ("gateway.networking.k8s.io", "v1", "data-science", "httproutes")
 
 
 def command(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -125,7 +125,7 @@ def test_a_missing_route_is_named_with_its_404(
         result = smoke("serving-correctness")
     assert not failed.ok
     assert "404" in failed.name
-    assert "/serving/flights/v1/models/flights:predict: HTTP 404" in result.reason
+    assert "/serving/data-science/flights/v1/models/flights:predict: HTTP 404" in result.reason
     until("routed again", lambda: answers(served, keys))
     passes("serving-correctness")
 

@@ -97,10 +97,10 @@ def refusal(call: Callable[..., object], **arguments: object) -> str:
 @pytest.fixture
 def written(platform: dict[str, Any], store: Callable[[str], BaseClient]) -> Iterator[tuple[str, str]]:
     """An object that the workload wrote to the features bucket."""
-    bucket, key = platform["buckets"]["features"], f"probe/{uuid.uuid4()}"
-    store("workload").put_object(Bucket=bucket, Key=key, Body=b"x" * 100_000)
+    bucket, key = platform["buckets"]["features"], f"data-science/probe/{uuid.uuid4()}"
+    store("data-science-jobs").put_object(Bucket=bucket, Key=key, Body=b"x" * 100_000)
     yield bucket, key
-    store("workload").delete_object(Bucket=bucket, Key=key)
+    store("data-science-jobs").delete_object(Bucket=bucket, Key=key)
 
 
 def test_materialization_reads_features_and_cannot_change_them(
@@ -109,7 +109,9 @@ def test_materialization_reads_features_and_cannot_change_them(
     bucket, key = written
     feast = store("feast")
     assert len(feast.get_object(Bucket=bucket, Key=key)["Body"].read()) == 100_000
-    assert key in {item["Key"] for item in feast.list_objects_v2(Bucket=bucket, Prefix="probe/")["Contents"]}
+    assert key in {
+        item["Key"] for item in feast.list_objects_v2(Bucket=bucket, Prefix="data-science/probe/")["Contents"]
+    }
     assert refusal(feast.put_object, Bucket=bucket, Key=key, Body=b"y") == "AccessDenied"
     assert refusal(feast.delete_object, Bucket=bucket, Key=key) == "AccessDenied"
 
@@ -117,7 +119,7 @@ def test_materialization_reads_features_and_cannot_change_them(
 def test_predictors_read_nothing_but_models(
     platform: dict[str, Any], store: Callable[[str], BaseClient], written: tuple[str, str]
 ) -> None:
-    serving = store("serving")
+    serving = store("data-science-serving")
     serving.list_objects_v2(Bucket=platform["buckets"]["models"])
     assert refusal(serving.get_object, Bucket=written[0], Key=written[1]) == "AccessDenied"
     assert refusal(serving.list_objects_v2, Bucket=platform["buckets"]["raw"]) == "AccessDenied"
@@ -126,16 +128,16 @@ def test_predictors_read_nothing_but_models(
 
 def test_only_mlflow_writes_models(platform: dict[str, Any], store: Callable[[str], BaseClient]) -> None:
     models = platform["buckets"]["models"]
-    store("workload").list_objects_v2(Bucket=models)
-    assert refusal(store("workload").put_object, Bucket=models, Key="x", Body=b"") == "AccessDenied"
+    store("data-science-jobs").list_objects_v2(Bucket=models)
+    assert refusal(store("data-science-jobs").put_object, Bucket=models, Key="x", Body=b"") == "AccessDenied"
     key = f"probe/{uuid.uuid4()}"
     store("mlflow").put_object(Bucket=models, Key=key, Body=b"x")
     store("mlflow").delete_object(Bucket=models, Key=key)
 
 
 def test_nobody_may_change_a_bucket(platform: dict[str, Any], store: Callable[[str], BaseClient]) -> None:
-    assert refusal(store("workload").delete_bucket, Bucket=platform["buckets"]["raw"]) == "AccessDenied"
-    assert refusal(store("workload").create_bucket, Bucket="another-one") == "AccessDenied"
+    assert refusal(store("data-science-jobs").delete_bucket, Bucket=platform["buckets"]["raw"]) == "AccessDenied"
+    assert refusal(store("data-science-jobs").create_bucket, Bucket="another-one") == "AccessDenied"
 
 
 def test_redis_wants_its_password(core: client.CoreV1Api) -> None:
@@ -178,7 +180,7 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
 def test_mlflow_wants_its_password(core: client.CoreV1Api, platform: dict[str, Any]) -> None:
-    keys = secret(core, "models", "mlflow-client")
+    keys = secret(core, "data-science", "mlflow-client")
     right = (keys["MLFLOW_TRACKING_USERNAME"], keys["MLFLOW_TRACKING_PASSWORD"])
     assert mlflow(platform, SEARCH, auth=right).status_code == 200
     assert mlflow(platform, SEARCH).status_code == 401

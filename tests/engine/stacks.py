@@ -243,3 +243,17 @@ def config_map(
     return k8s.core.v1.ConfigMap(
         name, metadata=metadata, data=data, opts=pulumi.ResourceOptions(provider=provider), **extra
     )
+
+
+def settings_program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:
+    """Return a program that declares one ConfigMap, `settings`."""
+
+    def run() -> None:
+        config_map("settings", data, namespace, stack.provider(), **extra)
+
+    return run
+
+
+def at(namespace: str, name: str, kind: str = "configmaps") -> str:
+    """Return the path of an object on the API server."""
+    return f"/api/v1/namespaces/{namespace}/{kind}/{name}"

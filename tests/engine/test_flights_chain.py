@@ -24,7 +24,6 @@ import yaml
 
 from examples.flights import raw, registry, train, versions
 from examples.flights.__main__ import Chain
-from examples.flights.bucket import Folder
 from examples.flights.environment import Environment
 from examples.flights.features.catalog import FEATURE_NAMES, FEATURES, KEYS
 from examples.flights.pipeline import steps
@@ -112,6 +111,7 @@ def where(endpoint: str, mlflow_server: Path, tmp_path_factory: pytest.TempPathF
     }  # fmt: skip
     (folder / "feature_store.yaml").write_text(yaml.safe_dump(config))
     environment = Environment(
+        team="red",
         raw_bucket="raw",
         features_bucket="features",
         endpoint=endpoint,
@@ -137,7 +137,7 @@ def champion(where: Environment) -> ModelVersion:
 
 
 def test_champion_has_its_lineage(where: Environment, champion: ModelVersion) -> None:
-    manifest = Folder("features", where.endpoint).manifest()
+    manifest = where.features.manifest()
     assert champion.tags["data_digest"] == manifest["digest"]
     assert champion.tags["quality_gate"] == "passed"
     assert champion.tags["mlflow.source.git.commit"] == "0123abc"
@@ -179,7 +179,7 @@ def test_requests_carry_keys_only_and_are_known_online(where: Environment, champ
 
 
 def test_second_run_changes_nothing(where: Environment, champion: ModelVersion) -> None:
-    folder = Folder("features", where.endpoint)
+    folder = where.features
     before = {name: folder.manifest(name) for name in ("manifest.json", registry.MATERIALIZED)}
     count = len(versions.client().search_model_versions(f"name='{champion.name}'"))
     run(where, "build-features", "apply", "materialize", "train")
@@ -190,7 +190,7 @@ def test_second_run_changes_nothing(where: Environment, champion: ModelVersion) 
 def test_a_lost_online_store_is_filled_again(where: Environment, champion: ModelVersion) -> None:
     assert champion.version
     store = registry.open_store(where)
-    rows = Folder("features", where.endpoint).manifest(registry.MATERIALIZED)["probes"]
+    rows = where.features.manifest(registry.MATERIALIZED)["probes"]
     with contextlib.closing(sqlite3.connect(store.config.online_store.path)) as database, database:
         for view in FEATURES:
             database.execute(f"DELETE FROM {store.project}_{view}")  # noqa: S608 the names are ours
@@ -246,7 +246,7 @@ def made(
     folder = tmp_path_factory.mktemp("pipeline")
     patch.setattr(steps, "parameters", lambda: PARAMS)
     for name, value in {
-        "RAW_BUCKET": "raw", "FEATURES_BUCKET": "features",
+        "TEAM": "red", "RAW_BUCKET": "raw", "FEATURES_BUCKET": "features",
         "FEAST_CONFIG": str(where.feast_config), "KFP_RUN_ID": "run-1",
     }.items():  # fmt: skip
         patch.setenv(name, value)

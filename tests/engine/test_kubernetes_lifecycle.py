@@ -12,34 +12,23 @@ from pulumi import automation as auto
 from components.kubernetes.provider import FIELD_MANAGER
 from infra.state.carry_over import FORCE
 from tests.engine.control_plane import ControlPlane
-from tests.engine.stacks import Program, Stack, config_map
-
-
-def program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:
-    def run() -> None:
-        config_map("settings", data, namespace, stack.provider(), **extra)
-
-    return run
-
-
-def at(namespace: str, name: str, kind: str = "configmaps") -> str:
-    return f"/api/v1/namespaces/{namespace}/{kind}/{name}"
+from tests.engine.stacks import Program, Stack, at, settings_program
 
 
 def test_create_update_delete(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    first = stack.up(program(stack, namespace, {"a": "1", "b": "2"}))
+    first = stack.up(settings_program(stack, namespace, {"a": "1", "b": "2"}))
     assert first.operations()["settings"] == "create"
     live = plane.get(at(namespace, "settings"))
     assert live and live["data"] == {"a": "1", "b": "2"}
     uid = live["metadata"]["uid"]
 
-    again = stack.up(program(stack, namespace, {"a": "1", "b": "2"}))
+    again = stack.up(settings_program(stack, namespace, {"a": "1", "b": "2"}))
     assert again.operations() == {}
 
-    shown = stack.preview(program(stack, namespace, {"a": "9", "c": "3"}))
+    shown = stack.preview(settings_program(stack, namespace, {"a": "9", "c": "3"}))
     assert shown.diff("settings") == {"data.a": "update", "data.b": "delete", "data.c": "add"}
 
-    changed = stack.up(program(stack, namespace, {"a": "9", "c": "3"}))
+    changed = stack.up(settings_program(stack, namespace, {"a": "9", "c": "3"}))
     assert changed.operations() == {"settings": "update"}
     live = plane.get(at(namespace, "settings"))
     assert live and live["data"] == {"a": "9", "c": "3"}
@@ -51,7 +40,7 @@ def test_create_update_delete(stack: Stack, plane: ControlPlane, namespace: str)
 
 
 def test_the_state_names_the_platform_as_the_fields_manager(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}))
+    stack.up(settings_program(stack, namespace, {"a": "1"}))
     entry = stack.resources()["settings"]
     assert entry["type"] == "kubernetes:core/v1:ConfigMap"
     assert entry["id"] == f"{namespace}/settings"
@@ -61,8 +50,8 @@ def test_the_state_names_the_platform_as_the_fields_manager(stack: Stack, plane:
 
 
 def test_rename_replaces(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}, named="one"))
-    stack.up(program(stack, namespace, {"a": "1"}, named="two"))
+    stack.up(settings_program(stack, namespace, {"a": "1"}, named="one"))
+    stack.up(settings_program(stack, namespace, {"a": "1"}, named="two"))
     assert plane.get(at(namespace, "one")) is None
     assert plane.get(at(namespace, "two"))
 
@@ -143,7 +132,7 @@ def test_immutable_field_replaces_and_another_does_not(
 
 
 def test_refresh_sees_drift_and_up_takes_it_back(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    wanted = program(stack, namespace, {"a": "1", "b": "2"}, metadata={"labels": {"team": "one"}})
+    wanted = settings_program(stack, namespace, {"a": "1", "b": "2"}, metadata={"labels": {"team": "one"}})
     stack.up(wanted)
     plane.merge(
         at(namespace, "settings"), {"data": {"a": "drifted", "b": None}, "metadata": {"labels": {"team": "two"}}}
@@ -210,7 +199,7 @@ def test_refresh_without_drift_changes_nothing(stack: Stack, plane: ControlPlane
 
 
 def test_refresh_sees_deletion_and_up_makes_it_again(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    wanted = program(stack, namespace, {"a": "1"})
+    wanted = settings_program(stack, namespace, {"a": "1"})
     stack.up(wanted)
     plane.delete(at(namespace, "settings"))
     stack.refresh(wanted)

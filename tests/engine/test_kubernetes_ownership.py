@@ -6,39 +6,28 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from tests.engine.control_plane import ControlPlane
-from tests.engine.stacks import Program, Stack, config_map
-
-
-def program(stack: Stack, namespace: str, data: dict[str, str], **extra: object) -> Program:
-    def run() -> None:
-        config_map("settings", data, namespace, stack.provider(), **extra)
-
-    return run
-
-
-def at(namespace: str, name: str, kind: str = "configmaps") -> str:
-    return f"/api/v1/namespaces/{namespace}/{kind}/{name}"
+from tests.engine.stacks import Stack, at, settings_program
 
 
 def test_a_controllers_field_is_a_conflict_that_names_it(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}))
+    stack.up(settings_program(stack, namespace, {"a": "1"}))
     plane.put(
         at(namespace, "settings"),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"theirs": "x"}},
         manager="some-controller",
     )
-    said = stack.failure(program(stack, namespace, {"a": "1", "theirs": "mine"}))
+    said = stack.failure(settings_program(stack, namespace, {"a": "1", "theirs": "mine"}))
     assert 'conflict with "some-controller": .data.theirs' in said
     assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "x"
     force = {"annotations": {"pulumi.com/patchForce": "true"}}
-    stack.up(program(stack, namespace, {"a": "1", "theirs": "mine"}, metadata=force))
+    stack.up(settings_program(stack, namespace, {"a": "1", "theirs": "mine"}, metadata=force))
     assert (plane.get(at(namespace, "settings")) or {})["data"]["theirs"] == "mine"
 
 
 def test_an_object_of_somebody_else_is_not_taken(stack: Stack, plane: ControlPlane, namespace: str) -> None:
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "theirs"}}
     plane.put(at(namespace, "settings"), theirs, manager="helm")
-    said = stack.failure(program(stack, namespace, {"a": "1"}))
+    said = stack.failure(settings_program(stack, namespace, {"a": "1"}))
     assert 'conflict with "helm": .data.a' in said
     assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "theirs"}
 
@@ -88,13 +77,13 @@ def test_import_by_namespace_and_name(stack: Stack, plane: ControlPlane, namespa
 
     stack.up(run)
     assert stack.resources()["settings"]["outputs"]["metadata"]["uid"] == made["metadata"]["uid"]
-    assert stack.up(program(stack, namespace, {"a": "2"})).operations() == {"settings": "update"}
+    assert stack.up(settings_program(stack, namespace, {"a": "2"})).operations() == {"settings": "update"}
     assert (plane.get(at(namespace, "settings")) or {})["data"] == {"a": "2"}
 
 
 def test_a_field_set_by_another_manager_survives_an_update(stack: Stack, plane: ControlPlane, namespace: str) -> None:
-    stack.up(program(stack, namespace, {"a": "1"}))
+    stack.up(settings_program(stack, namespace, {"a": "1"}))
     plane.merge(at(namespace, "settings"), {"data": {"theirs": "x"}}, manager="controller")
-    stack.up(program(stack, namespace, {"a": "2"}))
+    stack.up(settings_program(stack, namespace, {"a": "2"}))
     live = plane.get(at(namespace, "settings"))
     assert live and live["data"] == {"a": "2", "theirs": "x"}

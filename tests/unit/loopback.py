@@ -1,4 +1,4 @@
-"""A web server on loopback that answers each path from a table."""
+"""A web server on loopback that answers each path from a table, and records what it was asked."""
 
 from __future__ import annotations
 
@@ -20,15 +20,32 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Method, path, content type and body of a request."""
+
+    method: str
+    path: str
+    content_type: str | None
+    body: bytes
+
+
 @contextmanager
-def answering(table: Mapping[str, Answer]) -> Iterator[str]:
-    """Serve `table` for the duration of the block, 404 for other paths; yield the base address."""
+def answering(table: Mapping[str, Answer], asked: list[Asked] | None = None) -> Iterator[str]:
+    """Serve `table` for the duration of the block, 404 for other paths; yield the base address.
+
+    Args:
+        table: Response by path.
+        asked: Receives every request.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if asked is not None:
+                asked.append(Asked(self.command, self.path, self.headers.get("content-type"), body))
             found = table.get(self.path.partition("?")[0], Answer(404))
             self.send_response(found.status)
             for name, value in found.headers.items():
@@ -37,7 +54,7 @@ def answering(table: Mapping[str, Answer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(found.body)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = do_PATCH = answer
 
         @override
         def log_message(self, format: str, *args: object) -> None:

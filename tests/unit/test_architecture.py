@@ -148,6 +148,8 @@ PLANTS = [
     ("client", {"components/__init__.py": "import client"}),
     ("services", {"smoke/__init__.py": LATE.format("services.predictor")}),
     ("circles", {"common/one.py": "import common.two", "common/two.py": "import common.one"}),
+    ("circles", {"components/teams/one.py": "import components.applications.catalog"}),
+    ("circles", {"components/substrates/one.py": "import components.teams.team"}),
     (
         "circles",
         {"policy/rules/one.py": "import policy.rules.two", "policy/rules/two.py": LATE.format("policy.rules.one")},

@@ -21,7 +21,7 @@ from tests.bench import pictures
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md"))
-TEXTS = ["README.md", *PAGES]
+TEXTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", *PAGES]
 
 
 def build(root: Path, site: Path) -> None:

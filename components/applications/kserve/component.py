@@ -72,7 +72,7 @@ class KServeArgs:
 def object_store(store: ObjectStore) -> dict[str, str]:
     """Return the configuration with which the download of a model finds the object store and its keys.
 
-    The keys are in a Secret of the predictor's ServiceAccount; with workload identity there are none.
+    The keys are in a Secret of the predictor's ServiceAccount, unless it uses workload identity.
     """
     url = urlsplit(store.endpoint or "")
     return {

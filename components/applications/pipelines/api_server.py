@@ -34,17 +34,26 @@ def object_store_config(store: ObjectStore, bucket: str) -> Object:
     }
 
 
-def database_config(database: MysqlDatabase, host: str) -> Object:
-    """Return the section `DBConfig` without the password."""
+def driver_parameters(database: MysqlDatabase) -> dict[str, str]:
+    """Return the variable with the parameters of the Go driver: TLS, and timeouts for a server that vanished.
+
+    As a section of the file they would not work: the server changes the keys of the file to lower case, and the driver
+    takes `readtimeout` for a variable of the server. `readTimeout` leaves time for a migration of large tables.
+    """
     # `true` verifies the server with the authorities that Go trusts; AUTHORITIES adds to them.
-    tls = {"ExtraParams": {"tls": "true"}} if database.authorities is not None else {}
+    tls = {"tls": "true"} if database.authorities is not None else {}
+    timeouts = {"timeout": "5s", "readTimeout": "60s", "writeTimeout": "10s"}
+    return {"DBCONFIG_MYSQLCONFIG_EXTRAPARAMS": json.dumps({**tls, **timeouts})}
+
+
+def database_config(database: MysqlDatabase, host: str) -> Object:
+    """Return the section `DBConfig` without the password and the driver's parameters."""
     mysql = {
         "User": database.user,
         "Host": host,
         "Port": str(database.port),
         "DBName": database.name,
         "GroupConcatMaxLen": "4194304",
-        **tls,
     }
     # Short, so that the server drops connections to a replaced database soon.
     return {"MySQLConfig": mysql, "ConMaxLifeTime": "60s"}
@@ -119,7 +128,11 @@ def declare(
         resources=resources,
         command=["/bin/apiserver"],
         args=[f"--config={CONFIG_PATH}", "-logtostderr=true", "--logLevel=info"],
-        env={**environment(substrate.images, access.environment), **(AUTHORITIES if files else {})},
+        env={
+            **environment(substrate.images, access.environment),
+            **driver_parameters(database),
+            **(AUTHORITIES if files else {}),
+        },
         env_from_secrets=[secret.metadata.name],
         ports={"http": names.HTTP_PORT, "grpc": names.GRPC_PORT},
         probes=pods.Probes(port=names.HTTP_PORT, path="/apis/v2beta1/healthz", start_seconds=180),

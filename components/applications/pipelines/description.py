@@ -46,6 +46,7 @@ PIPELINES = Application(
             controller="the workflow controller",
             propagation="Background",
             pod_label="workflows.argoproj.io/workflow",
+            pod_finalizer="workflows.argoproj.io/status",
         ),
     ),
     checks=("pipeline-run",),

@@ -15,7 +15,7 @@ for file in /run/secrets/logins/*; do
   verifier=$(cat "$file")
   echo "database $name"
   # ML Metadata's client supports no newer authentication method. $verified contains options without spaces in them.
-  mariadb --no-defaults --host="$MYSQL_HOST" --user="$MYSQL_USER" $verified <<SQL
+  mariadb --no-defaults --connect-timeout=5 --host="$MYSQL_HOST" --user="$MYSQL_USER" $verified <<SQL
 CREATE DATABASE IF NOT EXISTS $name CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '$name'@'%' IDENTIFIED WITH mysql_native_password AS '$verifier' $required;
 ALTER USER '$name'@'%' IDENTIFIED WITH mysql_native_password AS '$verifier' $required;

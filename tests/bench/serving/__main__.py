@@ -43,7 +43,7 @@ def _run(stack: str, rate: float, seconds: float, warmup: float, rounds: int, wi
         bodies = targets.predictions(requests)
         queries = targets.feature_queries(requests, served.feature_service)
         address = targets.redis_address(platform)
-    base = f"{platform.url('serving')}/{SERVICE}"
+    base = platform.serving_url(SERVICE)
     listed = [
         targets.http("mlplatform", "our runtime", served.predict_url, bodies),
         targets.http("feast", "feast serve (features only)", f"{platform.url('feast')}/get-online-features", queries),

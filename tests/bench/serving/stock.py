@@ -115,7 +115,7 @@ def stock_route(platform: Platform) -> dict[str, Any]:
     item = route(platform)
     item["metadata"]["name"] = NAME
     rule = item["spec"]["rules"][0]
-    rule["matches"][0]["path"]["value"] = f"/serving/{NAME}"
+    rule["matches"][0]["path"]["value"] = f"/serving/{platform.team}/{NAME}"
     rule["backendRefs"] = [{"name": f"{NAME}-predictor", "port": 80}]
     return item
 
@@ -143,7 +143,7 @@ def deployed(platform: Platform, example: dict[str, Any]) -> Iterator[str]:
     uri = served["spec"]["predictor"]["model"]["storageUri"]
     stock = inference_service(space, images.reference(IMAGE), uri, running(platform))
     items = [config_map(space), stock, stock_route(platform)]
-    url = f"{platform.url('serving')}/{NAME}/v1/models/{NAME}:predict"
+    url = f"{platform.serving_url(NAME)}/v1/models/{NAME}:predict"
     try:
         for item in items:
             apply(platform, item)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from kubernetes import client
+from loopback import Answer, Asked, answering
 
 from client import pods
+from client.pipelines.pods import STATUS_FINALIZER
+from components.applications.pipelines.description import PIPELINES
 
 UNSCHEDULED = [client.V1PodCondition(type="PodScheduled", status="False", reason="Unschedulable", message="no gpu")]
 
@@ -110,3 +114,25 @@ def test_warnings_are_sorted_and_each_message_comes_once(monkeypatch: pytest.Mon
     found = pods.warnings(client.ApiClient(), "ns", lambda name: name.startswith("a"), kind="Pod")
     assert [item.message for item in found] == ["first", "second"]
     assert asked == ["type=Warning,involvedObject.kind=Pod"]
+
+
+def test_only_the_named_finalizer_is_removed() -> None:
+    def held(name: str, *finalizers: str) -> client.V1Pod:
+        return client.V1Pod(metadata=client.V1ObjectMeta(name=name, namespace="runs", finalizers=list(finalizers)))
+
+    path, asked = "/api/v1/namespaces/runs/pods", list[Asked]()
+    with answering({f"{path}/step": Answer(200, b"{}", {"content-type": "application/json"})}, asked) as address:
+        api = client.ApiClient(client.Configuration(host=address))
+        for found in (held("step", "a.org/hold", "b.org/hold"), held("gone", "a.org/hold"), held("free", "b.org/hold")):
+            pods.remove_finalizer(api, found, "a.org/hold")
+    change = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a.org/hold"]}}
+    assert [(request.method, request.path, json.loads(request.body)) for request in asked] == [
+        ("PATCH", f"{path}/step", change),
+        ("PATCH", f"{path}/gone", change),
+    ]
+    assert {request.content_type for request in asked} == {"application/strategic-merge-patch+json"}
+
+
+def test_the_finalizer_that_a_run_looks_for_is_the_one_that_its_description_names() -> None:
+    """Two packages name it, because neither may import the other."""
+    assert STATUS_FINALIZER in {kind.pod_finalizer for kind in PIPELINES.user_objects}

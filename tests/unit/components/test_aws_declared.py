@@ -112,7 +112,7 @@ def test_the_same_components_run_everywhere(stack: str) -> None:
     budget = {"kubernetes:policy/v1:PodDisruptionBudget"}
     assert {item.type for item in rendered(stack)} | budget == {item.type for item in rendered("prod")}
     namespaces = {i.inputs["metadata"]["name"] for i in rendered(stack) if i.type.endswith(":Namespace")}
-    assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "models"}
+    assert namespaces >= {"data", "mlflow", "feast", "kserve", "envoy-gateway-system", "data-science"}
 
 
 @pytest.mark.parametrize("stack", AWS)
@@ -257,7 +257,13 @@ def test_a_password_in_plain_text_would_be_found() -> None:
 def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: str) -> None:
     """Each Secret or ConfigMap that names the file contains it, and is mounted at the path that it names."""
     secrets = {name: unwrap(inputs).get("stringData", {}) for name, inputs in made(stack).of_kind("Secret").items()}
-    for name in ("feast-config", "feast-server-config", "models-feast-config", "pipelines-feast-config", "mlflow-auth"):
+    for name in (
+        "feast-config",
+        "feast-server-config",
+        "data-science-feast-config",
+        "pipelines-feast-config",
+        "mlflow-auth",
+    ):
         folder = "/etc/mlflow" if name == "mlflow-auth" else "/etc/feast"
         text = json.dumps(secrets[name])
         assert f"sslmode=verify-full&sslrootcert={folder}/database-ca.pem" in text, name
@@ -284,15 +290,14 @@ def places(pod: dict[str, Any], secret: str) -> list[str]:
 @pytest.mark.parametrize("stack", AWS)
 def test_servers_that_speak_mysql_verify_it_too(stack: str) -> None:
     found = made(stack)
-    config = found.of_kind("ConfigMap")["ml-pipeline-config"]["data"]
-    assert json.loads(config["config.json"])["DBConfig"]["MySQLConfig"]["ExtraParams"] == {"tls": "true"}
-    assert "BEGIN CERTIFICATE" in config["database-ca.pem"]
+    assert "BEGIN CERTIFICATE" in found.of_kind("ConfigMap")["ml-pipeline-config"]["data"]["database-ca.pem"]
     pods = dict(found.pods())
 
     def env(name: str) -> dict[str, Any]:
         [pod] = [pod for key, pod in pods.items() if key == name or key.startswith(f"{name}-databases")]
         return {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
 
+    assert json.loads(env("Deployment/ml-pipeline")["DBCONFIG_MYSQLCONFIG_EXTRAPARAMS"])["tls"] == "true"
     assert env("Deployment/ml-pipeline")["SSL_CERT_DIR"] == "/config"
     assert env("Deployment/metadata-grpc-service")["METADATA_MYSQL_CA_FILE"] == "/run/secrets/database/database-ca.pem"
     assert "BEGIN CERTIFICATE" in unwrap(found.of_kind("Secret")["metadata-database"])["stringData"]["database-ca.pem"]

@@ -14,7 +14,7 @@ from components.substrates.aws import autoscaler, buckets, entrance, kms, mysql,
 from components.substrates.aws.addons import external_dns
 from components.substrates.aws.kubeconfig import kubeconfig
 from components.substrates.aws.node_groups import Group
-from components.substrates.aws.object_storage import bucket_name, statements
+from components.substrates.aws.object_storage import bucket_name, by_identity, statements
 from components.substrates.aws.registry import expiry, registry_url
 from components.substrates.aws.site import Site
 from components.substrates.aws.upstream_images import upstream_copies, upstream_image
@@ -29,7 +29,7 @@ NAMES = {purpose: bucket_name(SITE, purpose) for purpose in BUCKET_PURPOSES}
 def allowed(grant: Grant) -> dict[str, set[str]]:
     """Return the actions that a grant allows, by resource."""
     found: dict[str, set[str]] = {}
-    for statement in statements(grant, NAMES, KEY, SITE.region):
+    for statement in statements([grant], NAMES, KEY, SITE.region):
         for resource in statement.resources:
             found.setdefault(str(resource), set()).update(statement.actions)
     return found
@@ -51,6 +51,35 @@ def test_who_writes_gets_its_own_buckets_and_no_wildcard() -> None:
     assert "s3:PutObject" not in found["arn:aws:s3:::mlplatform-dev-models-111111111111/*"]
     assert found[KEY] == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert not {action for actions in found.values() for action in actions if "*" in action}
+
+
+def test_a_prefix_limits_objects_and_listing() -> None:
+    grant = Grant(application="red-jobs", namespace="red", service_account="jobs", read_write=("raw",), prefix="red/")
+    bucket = "arn:aws:s3:::mlplatform-dev-raw-111111111111"
+    found = allowed(grant)
+    assert set(found) == {bucket, f"{bucket}/red/*", KEY}
+    assert found[bucket] == {"s3:ListBucket"}
+    (listing,) = [s for s in statements([grant], NAMES, KEY, SITE.region) if "s3:ListBucket" in s.actions]
+    assert listing.conditions == {"StringLike": {"s3:prefix": "red/*"}}
+
+
+def test_grants_of_one_identity_add_up_to_one_role() -> None:
+    folder = Grant(application="red-jobs", namespace="red", service_account="jobs", read_write=("raw",), prefix="red/")
+    whole = replace(folder, read_write=(), read_only=("models",), prefix="")
+    assert by_identity([folder, whole]) == {"red-jobs": [folder, whole]}
+    resources = {
+        str(resource) for s in statements([folder, whole], NAMES, KEY, SITE.region) for resource in s.resources
+    }
+    assert {"arn:aws:s3:::mlplatform-dev-raw-111111111111/red/*", f"{buckets.arn(NAMES['models'])}/*"} <= resources
+    assert f"{buckets.arn(NAMES['raw'])}/*" not in resources
+
+
+def test_role_names_are_ones_that_iam_takes() -> None:
+    longest = replace(SITE, environment="a" * 20)
+    names = {longest.role_name(f"{'t' * 29}{end}-pipeline-runner") for end in "ab"}
+    assert len(names) == 2, "a name that is cut ends with a digest of the whole"
+    assert max(map(len, names)) <= 64
+    assert SITE.role_name("red-jobs") == "mlplatform-dev-red-jobs"
 
 
 def test_bucket_names_are_ones_that_s3_takes() -> None:

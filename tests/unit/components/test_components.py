@@ -14,16 +14,21 @@ from pod_rules import containers, violations
 
 from components.applications.catalog import APPLICATIONS
 from components.applications.checks import requested
+from components.applications.description import Context
 from components.applications.feast import component as feast
 from components.applications.feast.component import Feast, FeastArgs, Materialization
+from components.applications.feast.description import FEAST
 from components.applications.mlflow import component as mlflow
 from components.applications.mlflow.component import MLflow, MLflowArgs
-from components.applications.models import component as models
-from components.applications.models.component import Models, ModelsArgs
+from components.applications.mlflow.description import MLFLOW
 from components.substrates.local import LocalSubstrate, LocalSubstrateArgs
 from components.substrates.local.substrate import LocalService
+from components.teams.component import TeamSpace, TeamSpaceArgs
+from components.teams.team import IDENTITIES, Quota, Team
 
 SERVER = LocalService(volume="1Gi", resources=SMALL)
+QUOTA = Quota(cpu="2", memory="8Gi", gpu=1, volumes="20Gi")
+TEAMS = (Team(name="red", quota=QUOTA), Team(name="blue", quota=QUOTA))
 
 
 def platform(replicas: int = 1) -> None:
@@ -41,11 +46,28 @@ def platform(replicas: int = 1) -> None:
             redis=SERVER,
             redis_max_memory_mib=128,
             object_store=SERVER,
-            requests=requested(APPLICATIONS),
+            requests=requested(APPLICATIONS, TEAMS),
         ),
     ).substrate
+    teams = [
+        TeamSpace(
+            team.name,
+            TeamSpaceArgs(substrate=substrate, team=team, defaults=SMALL, environment={"FEAST_PROJECT": "mlplatform"}),
+        )
+        for team in TEAMS
+    ]
     tracking = MLflow(
-        "mlflow", MLflowArgs(substrate=substrate, replicas=replicas, workers=1, resources=SMALL, hosts=["198.19.0.80"])
+        "mlflow",
+        MLflowArgs(
+            substrate=substrate,
+            replicas=replicas,
+            workers=1,
+            resources=SMALL,
+            hosts=["198.19.0.80"],
+            scheme="http",
+            teams=[team.name for team in TEAMS],
+            protected_aliases=["champion"],
+        ),
     )
     store = Feast(
         "feast",
@@ -58,17 +80,10 @@ def platform(replicas: int = 1) -> None:
             materialization=Materialization(schedule="17 * * * *", until=None, resources=SMALL),
         ),
     )
-    Models(
-        "models",
-        ModelsArgs(
-            substrate=substrate,
-            feast_config=store.client_config,
-            mlflow_uri=tracking.tracking_uri,
-            mlflow_username=tracking.username,
-            mlflow_password=tracking.password,
-            defaults=SMALL,
-        ),
-    )
+    context = Context(substrate=substrate, applications=APPLICATIONS, teams=teams, declared=[tracking, store])
+    for item in (MLFLOW, FEAST):
+        for team in teams:
+            item.declare_team(context, team)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +95,7 @@ def test_everything_that_is_promised_runs(declared: Declared) -> None:
     assert {name for name, _ in declared.pods()} == {
         *("StatefulSet/postgres", "StatefulSet/redis", "StatefulSet/s3", "Job/postgres-databases", "Job/s3-buckets"),
         *("StatefulSet/mysql", "Job/mysql-databases"),
-        *("Deployment/mlflow", "Job/mlflow-migrate", "Deployment/feast", "CronJob/feast-materialize"),
+        *("Deployment/mlflow", "Job/mlflow-prepare", "Deployment/feast", "CronJob/feast-materialize"),
     }
 
 
@@ -139,7 +154,7 @@ def test_later_previews_equal_the_first() -> None:
 
 def test_namespaces_are_restricted(declared: Declared) -> None:
     found = declared.of_kind("Namespace")
-    assert set(found) == {"data", "mlflow", "feast", "models"}
+    assert set(found) == {"data", "mlflow", "feast", "red", "blue"}
     for inputs in found.values():
         assert inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -171,7 +186,7 @@ def test_mlflow_has_no_default_password_and_runs_no_jobs(declared: Declared) -> 
     assert "198.19.0.80" in env["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     assert "*" not in env["MLFLOW_SERVER_ALLOWED_HOSTS"]
     assert container["args"][container["args"].index("--artifacts-destination") + 1] == "s3://mlplatform-local-models"
-    assert container["args"][container["args"].index("--app-name") + 1] == "basic-auth"
+    assert container["args"][container["args"].index("--app-name") + 1] == "mlplatform"
 
 
 def test_mlflow_users_live_in_a_database_of_their_own(declared: Declared) -> None:
@@ -196,7 +211,7 @@ def test_feast_configuration_is_one_that_feast_accepts(declared: Declared) -> No
     assert client["registry"].pop("cache_mode") == "sync"
     assert server == client
     assert client["online_store"]["connection_string"].startswith("redis.data.svc:6379,password=password-of-redis,")
-    assert secret(declared, "models-feast-config") == secret(declared, "feast-config")
+    assert secret(declared, "red-feast-config") == secret(declared, "feast-config")
 
 
 def test_the_feature_server_never_restarts_its_worker(declared: Declared) -> None:
@@ -218,22 +233,38 @@ def test_materialization_ends_where_it_is_told_to() -> None:
     assert "date --utc" in feast.materialize_command(None)[-1]
 
 
-def test_models_find_what_they_need(declared: Declared) -> None:
-    platform_values = declared.of_kind("ConfigMap")["platform"]["data"]
-    assert platform_values["MODELS_BUCKET"] == "mlplatform-local-models"
-    assert platform_values["MLFLOW_TRACKING_URI"] == "http://mlflow.mlflow.svc:5000"
-    assert secret(declared, "mlflow-client")["MLFLOW_TRACKING_USERNAME"] == "admin"
-    keys = secret(declared, "models-object-store")
-    assert (keys["AWS_ACCESS_KEY_ID"], keys["AWS_ENDPOINT_URL"]) == ("workload", "http://198.19.0.70:7070")
+def test_a_team_finds_what_it_needs(declared: Declared) -> None:
+    values = declared.of_kind("ConfigMap")["red-platform"]["data"]
+    assert (values["TEAM"], values["SERVING_NAMESPACE"]) == ("red", "red")
+    assert values["MODELS_BUCKET"] == "mlplatform-local-models"
+    assert values["AWS_ENDPOINT_URL"] == "http://198.19.0.70:7070"
+    assert values["FEAST_PROJECT"] == "mlplatform"
+    assert secret(declared, "red-mlflow-client")["MLFLOW_TRACKING_USERNAME"] == "red-jobs"
 
 
-def test_predictors_hold_keys_that_only_read_models(declared: Declared) -> None:
-    account = declared.of_kind("ServiceAccount")["models-serving"]
-    assert [item["name"] for item in account["secrets"]] == ["object-store-serving"]
-    assert secret(declared, "models-object-store-serving")["AWS_ACCESS_KEY_ID"] == models.SERVING_GRANT.application
-    annotations = declared.of_kind("Secret")["models-object-store-serving"]["metadata"]["annotations"]
-    assert annotations["serving.kserve.io/s3-endpoint"] == "198.19.0.70:7070"
-    assert annotations["serving.kserve.io/s3-usehttps"] == "0"
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_each_identity_has_keys_of_its_own_and_no_token(declared: Declared, identity: str) -> None:
+    """Pods of Kubeflow Pipelines ask for their token themselves."""
+    keys = secret(declared, f"red-object-store-{identity}")
+    assert keys["AWS_ACCESS_KEY_ID"] == f"red-{identity}"
+    assert keys["AWS_SECRET_ACCESS_KEY"] == f"password-of-s3-red-{identity}"
+    account = declared.of_kind("ServiceAccount")[f"red-{identity}"]
+    assert account["metadata"]["namespace"] == "red"
+    assert account["automountServiceAccountToken"] is False
+    # KServe takes the keys of predictors from their ServiceAccount.
+    named = [item["name"] for item in account.get("secrets") or []]
+    assert named == (["object-store-serving"] if identity == "serving" else [])
+
+
+def test_a_team_has_a_quota_and_its_containers_have_limits(declared: Declared) -> None:
+    hard = declared.of_kind("ResourceQuota")["red-quota"]["spec"]["hard"]
+    assert (hard["requests.cpu"], hard["requests.memory"], hard["requests.storage"]) == ("2", "8Gi", "20Gi")
+    assert hard["requests.nvidia.com/gpu"] == "1"
+    assert (hard["services.loadbalancers"], hard["services.nodeports"]) == ("0", "0")
+    (limit,) = declared.of_kind("LimitRange")["red-defaults"]["spec"]["limits"]
+    assert limit["defaultRequest"] == {"cpu": SMALL.cpu, "memory": SMALL.memory}
+    assert limit["default"] == {"cpu": SMALL.cpu_limit, "memory": SMALL.memory_limit}
+    assert limit["max"] == {"memory": "8Gi"}
 
 
 def test_the_kubernetes_provider_is_known_before_the_cluster_is(declared: Declared) -> None:

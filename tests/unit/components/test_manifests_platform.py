@@ -31,7 +31,9 @@ def substrate() -> Substrate:
         environment="local",
         kubernetes=k8s.Provider("cluster", kubeconfig="/somewhere"),
         kubeconfig=pulumi.Output.secret("kubeconfig"),
-        object_store=cast(ObjectStore, None),
+        object_store=ObjectStore(
+            endpoint="http://198.19.0.70:7070", region="us-east-1", path_style=True, buckets={}, access={}
+        ),
         postgres={},
         mysql={},
         redis=cast(Redis, None),
@@ -54,7 +56,7 @@ def platform() -> None:
             substrate=below,
             gateway_api=manifests.rendered("gateway-api"),
             controller=manifests.rendered("envoy-gateway"),
-            route_namespaces=["models", "mlflow"],
+            route_namespaces=["red", "mlflow"],
         ),
     )
     KServe("kserve", KServeArgs(substrate=below, controller=manifests.rendered("kserve"), requires=[gateway.crds]))
@@ -190,6 +192,13 @@ def test_the_predictor_default_follows_its_argument() -> None:
     assert runtime["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "10m", "memory": "16Mi"}
 
 
+def test_predictors_find_the_object_store_and_the_names_of_their_keys(declared: Declared) -> None:
+    config = json.loads(one(declared, "ConfigMap", "inferenceservice-config")["data"]["credentials"])
+    assert (config["s3"]["s3Endpoint"], config["s3"]["s3UseHttps"]) == ("198.19.0.70:7070", "0")
+    assert config["s3"]["s3UseVirtualBucket"] == "false"
+    assert config["s3"]["s3AccessKeyIDName"] == "AWS_ACCESS_KEY_ID"
+
+
 def test_the_private_key_is_a_secret_and_the_api_server_trusts_its_ca(declared: Declared) -> None:
     (secret,) = declared.of_kind("Secret").values()
     assert is_secret(secret["stringData"]) or is_secret(secret["stringData"]["tls.key"])
@@ -203,7 +212,7 @@ def test_the_gateway_has_its_fixed_address_and_takes_only_named_namespaces(decla
     spec = one(declared, "Gateway", envoy.GATEWAY)["spec"]
     assert spec["addresses"] == [{"type": "IPAddress", "value": "198.19.0.80"}]
     selector = spec["listeners"][0]["allowedRoutes"]["namespaces"]["selector"]
-    assert selector["matchExpressions"][0]["values"] == ["mlflow", "models"]
+    assert selector["matchExpressions"][0]["values"] == ["mlflow", "red"]
 
 
 def test_envoy_has_real_requests_and_our_image(declared: Declared) -> None:
@@ -223,7 +232,7 @@ def test_a_load_balancer_has_no_fixed_address_and_two_envoys_a_budget() -> None:
         base_url="https://ml.example",
         service_annotations={"a": "b"},
     )
-    assert "addresses" not in envoy.gateway(exposure, ["models"])["spec"]
+    assert "addresses" not in envoy.gateway(exposure, ["red"])["spec"]
     kubernetes = envoy.envoy_proxy(IMAGES, exposure, envoy.Proxy(replicas=2))["spec"]["provider"]["kubernetes"]
     assert kubernetes["envoyPDB"] == {"maxUnavailable": 1}
     assert kubernetes["envoyService"]["annotations"] == {"a": "b"}

@@ -14,7 +14,6 @@ from pod_rules import violations
 
 from artifacts.manifests import Rendered, ensure, rendered
 from components.applications.catalog import APPLICATIONS
-from components.applications.models.component import WORKLOAD_GRANT
 from components.applications.pipelines import access, api_server, names, rights, runs, workflows
 from components.applications.pipelines.component import Pipelines, PipelinesArgs
 from components.applications.pipelines.description import PIPELINES
@@ -34,10 +33,14 @@ from components.substrates.contract import (
 from components.substrates.databases import MYSQL_SCRIPT
 from components.substrates.local.mysql import Mysql, MysqlArgs
 from components.substrates.local.substrate import bucket_names
+from components.teams.component import TeamSpace, TeamSpaceArgs
+from components.teams.team import Quota, Team
 
 POLICY = RunPolicy(
     run_seconds=3600, step_seconds=900, pods_kept_seconds=300, run_kept_seconds=7200, parallelism=10, step=SMALL
 )
+
+TEAM = Team(name="red", quota=Quota(cpu="2", memory="8Gi", gpu=0, volumes="20Gi"))
 
 CONTROLLERS = {
     f"Deployment/{name}"
@@ -81,7 +84,7 @@ def substrate(*, static_keys: bool = True) -> Substrate:
 
 def store(*, static_keys: bool, reached: ObjectStoreAccess | None = None) -> ObjectStore:
     """Return an object store with static keys, or S3."""
-    applications = [grant.application for grant in (*names.GRANTS, WORKLOAD_GRANT)]
+    applications = [grant.application for grant in names.GRANTS]
     return ObjectStore(
         endpoint="http://198.19.0.70:7070" if static_keys else None,
         region="us-east-1" if static_keys else "eu-west-1",
@@ -101,9 +104,7 @@ def platform(*, static_keys: bool = True) -> None:
             upstream=rendered("pipelines"),
             clients=Clients(
                 feast_config={"feature_store.yaml": pulumi.Output.secret("project: x")},
-                mlflow_uri="http://mlflow",
-                mlflow_username="admin",
-                mlflow_password=pulumi.Output.secret("password-of-mlflow"),
+                mlflow={"MLFLOW_TRACKING_PASSWORD": pulumi.Output.secret("password-of-mlflow")},
             ),
             policy=POLICY,
             replicas=1,
@@ -111,6 +112,7 @@ def platform(*, static_keys: bool = True) -> None:
             controller=SMALL,
             gateway_crds=below.kubernetes,
             namespaces={item.name: item.namespace for item in APPLICATIONS},
+            team=TeamSpace("red", TeamSpaceArgs(substrate=below, team=TEAM, defaults=SMALL)),
         ),
     )
 
@@ -185,12 +187,22 @@ def test_aws_is_reached_by_its_own_name_and_with_tls() -> None:
     database = MysqlDatabase(
         host="h", port=3306, name="mlpipeline", user="u", password=pulumi.Output.secret("p"), authorities="PEM"
     )
-    assert api_server.database_config(database, "h")["MySQLConfig"]["ExtraParams"] == {"tls": "true"}
+    assert json.loads(api_server.driver_parameters(database)["DBCONFIG_MYSQLCONFIG_EXTRAPARAMS"])["tls"] == "true"
+
+
+def test_the_server_gives_up_on_a_database_that_vanished(declared: Declared) -> None:
+    pod = dict(declared.pods())["Deployment/ml-pipeline"]
+    env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+    parameters = json.loads(env["DBCONFIG_MYSQLCONFIG_EXTRAPARAMS"])
+    assert parameters == {"timeout": "5s", "readTimeout": "60s", "writeTimeout": "10s"}
+    # The server changes the keys of the file to lower case.
+    read = json.loads(config(declared, "ml-pipeline-config")["config.json"])
+    assert "ExtraParams" not in read["DBConfig"]["MySQLConfig"]
 
 
 def test_the_launcher_knows_the_object_store(declared: Declared) -> None:
     launcher = config(declared, "kfp-launcher")
-    assert launcher["defaultPipelineRoot"] == "s3://mlplatform-local-pipelines/v2/artifacts"
+    assert launcher["defaultPipelineRoot"] == "s3://mlplatform-local-pipelines/red/v2/artifacts"
     default = json.loads(launcher["providers"])["s3"]["default"]
     assert (default["endpoint"], default["region"], default["disableSSL"]) == ("198.19.0.70:7070", "us-east-1", True)
     reference = default["credentials"]["secretRef"]
@@ -203,7 +215,8 @@ def test_steps_find_what_jobs_find(declared: Declared) -> None:
     found = {(inputs["metadata"]["namespace"], inputs["metadata"]["name"]) for inputs in of(declared, "Secret")}
     wanted = {"feast-config", "mlflow-client", "object-store", names.CLIENT_SECRET}
     assert {(names.NAMESPACE, name) for name in wanted} <= found
-    assert config(declared, "pipelines-platform")["PIPELINES_BUCKET"] == "mlplatform-local-pipelines"
+    settings = config(declared, "pipelines-platform")
+    assert (settings["PIPELINES_BUCKET"], settings["TEAM"]) == ("mlplatform-local-pipelines", "red")
 
 
 def of(declared: Declared, kind: str) -> list[dict[str, Any]]:
@@ -228,7 +241,11 @@ def test_every_account_has_one_role_and_every_role_one_account(declared: Declare
     assert len(bound) == len(bindings)
     assert set(bound) == {*rights.SUBJECTS.values(), names.RUNNER}
     assert {item["metadata"]["name"] for item in of(declared, "Role")} == set(bound.values())
-    accounts = {item["metadata"]["name"] for item in of(declared, "ServiceAccount")}
+    accounts = {
+        item["metadata"]["name"]
+        for item in of(declared, "ServiceAccount")
+        if item["metadata"]["namespace"] == names.NAMESPACE
+    }
     assert set(bound) <= accounts
 
 

@@ -27,14 +27,17 @@ from examples.flights.features.catalog import FEATURE_NAMES, KEYS, VIEW_KEYS
 from examples.flights.tracking import RegisteredVersion, storage_uri
 
 OUTPUTS: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "environment": "local",
     "kubeconfig": "/nowhere/kubeconfig",
     "urls": {"serving": "http://127.0.0.1:9/serving/", "mlflow": "http://127.0.0.1:9/mlflow"},
-    "namespaces": {"models": "models"},
+    "namespaces": {"mlflow": "mlflow"},
+    "credentials": {"pipelines": {"namespace": "kubeflow", "secret": "pipelines-client"}},
+    "teams": {"red": {"namespace": "red", "credentials": {}}, "blue": {"namespace": "blue", "credentials": {}}},
+    "default_team": "red",
     "buckets": {"models": "mlplatform-local-models"},
 }
-PLATFORM = Platform("local", OUTPUTS)
+PLATFORM = Platform("local", OUTPUTS, "red")
 CHAMPION = RegisteredVersion(name="flight-delay", version="3", artifacts="mlflow-artifacts:/1/models/m-0a/artifacts")
 SPEC = JobSpec(name="flights-run-all", image="job:1", command=["python", "-m", "examples.flights", "run-all"])
 
@@ -71,7 +74,7 @@ def test_the_champion_is_what_is_deployed() -> None:
     assert {"name": "MODEL_VERSION", "value": "3"} in model["env"]
     assert "resources" not in model, "the platform's settings say how large predictors are"
     rule = manifests.route(PLATFORM)["spec"]["rules"][0]
-    assert rule["matches"][0]["path"]["value"] == "/serving/flights"
+    assert rule["matches"][0]["path"]["value"] == "/serving/red/flights"
     assert rule["backendRefs"][0]["name"] == "flights-predictor"
 
 
@@ -156,12 +159,12 @@ def test_an_unready_service_has_a_reason() -> None:
 
 
 def test_a_job_has_the_platform_s_configuration_and_no_privileges() -> None:
-    job = manifest(SPEC, "models")
+    job = manifest(SPEC, "red")
     pod = job["spec"]["template"]["spec"]
     container = pod["containers"][0]
     sources = [next(iter(source.values()))["name"] for source in container["envFrom"]]
-    assert sources == ["platform", "object-store", "mlflow-client"]
-    assert pod["serviceAccountName"] == "workload"
+    assert sources == ["platform", "object-store-jobs", "mlflow-client"]
+    assert pod["serviceAccountName"] == "jobs"
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["resources"]["requests"]["cpu"]
     assert job["spec"]["backoffLimit"] == 0
@@ -169,7 +172,7 @@ def test_a_job_has_the_platform_s_configuration_and_no_privileges() -> None:
 
 def test_a_job_differs_from_one_with_another_spec() -> None:
     other = JobSpec(name=SPEC.name, image="job:2", command=SPEC.command)
-    labels = [manifest(spec, "models")["metadata"]["labels"][DIGEST] for spec in (SPEC, SPEC, other)]
+    labels = [manifest(spec, "red")["metadata"]["labels"][DIGEST] for spec in (SPEC, SPEC, other)]
     assert labels[0] == labels[1] != labels[2]
 
 
@@ -209,9 +212,11 @@ def test_log_lines_come_whole() -> None:
 
 
 def test_a_missing_variable_is_named() -> None:
-    with pytest.raises(environment.MissingVariableError, match="FEATURES_BUCKET"):
+    with pytest.raises(environment.MissingVariableError, match="TEAM and FEATURES_BUCKET"):
         environment.read({"RAW_BUCKET": "raw"})
-    found = environment.read({"RAW_BUCKET": "raw", "FEATURES_BUCKET": "features", "AWS_ENDPOINT_URL": ""})
+    whole = {"TEAM": "red", "RAW_BUCKET": "raw", "FEATURES_BUCKET": "features", "AWS_ENDPOINT_URL": ""}
+    found = environment.read(whole)
+    assert found.features_address == "s3://features/red/flights"
     assert found.endpoint is None
     assert str(found.feast_config) == "/etc/feast/feature_store.yaml"
 
@@ -219,14 +224,20 @@ def test_a_missing_variable_is_named() -> None:
 def test_outputs_must_be_there_and_known(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mlp up --stack local"):
         platforms.load("local", tmp_path)
-    (tmp_path / "local.json").write_text(json.dumps({"schema": 2}))
+    (tmp_path / "local.json").write_text(json.dumps({"schema": 1}))
     with pytest.raises(UserError, match="unknown schema"):
         platforms.load("local", tmp_path)
+    (tmp_path / "local.json").write_text(json.dumps(OUTPUTS))
+    assert platforms.load("local", tmp_path).namespace == "red"
+    assert platforms.load("local", tmp_path, team="blue").serving_url("flights").endswith("/serving/blue/flights")
+    with pytest.raises(UserError, match="no such team") as refused:
+        platforms.load("local", tmp_path, team="green")
+    assert "red, blue" in str(refused.value)
     with pytest.raises(UserError, match="/nowhere/kubeconfig"):
         _ = PLATFORM.api
     with pytest.raises(UserError, match=r"images\.job"):
         _ = PLATFORM.job_image
-    assert Platform("local", {**OUTPUTS, "images": {"job": "job:1"}}).job_image == "job:1"
+    assert Platform("local", {**OUTPUTS, "images": {"job": "job:1"}}, "red").job_image == "job:1"
 
 
 def test_catalog_is_consistent() -> None:

@@ -14,7 +14,7 @@ from common.errors import UserError
 from examples.flights import deploy, feature_service, manifests, registry
 from examples.flights.tracking import RegisteredVersion
 
-PLATFORM = Platform("local", {"namespaces": {"models": "models"}, "buckets": {"models": "m"}, "urls": {}})
+PLATFORM = Platform("local", {"teams": {"red": {"namespace": "red"}}, "buckets": {"models": "m"}, "urls": {}}, "red")
 
 
 def fixed(value: str) -> Callable[[object], str]:
@@ -79,7 +79,7 @@ def test_the_challenger_is_deployed_beside_the_champion() -> None:
     assert "resources" not in models[0], "the platform's settings say how large predictors are"
     assert models[1]["resources"]["requests"]["cpu"] == "100m"
     rule = manifests.route(PLATFORM, manifests.CHALLENGER)["spec"]["rules"][0]
-    assert rule["matches"][0]["path"]["value"] == "/serving/flights-challenger"
+    assert rule["matches"][0]["path"]["value"] == "/serving/red/flights-challenger"
     assert rule["backendRefs"][0]["name"] == "flights-challenger-predictor"
 
 

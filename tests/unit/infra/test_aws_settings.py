@@ -109,8 +109,8 @@ RULES: list[tuple[str, object, list[str]]] = [
     ("aws/budget/emails", ["nobody"], ["aws.budget.emails.0", "'nobody'"]),
     ("aws/entrance/host", "ml", ["aws.entrance.host", "'ml'"]),
     ("aws/netwrok", {}, ["aws.netwrok", "an unknown key", "network"]),
-    ("aws", None, ["a section `aws`"]),
-    ("local", {}, ["mlplatform"]),
+    ("aws", None, ["mlplatform:aws", "nothing", "a section, because substrate is aws"]),
+    ("local", {}, ["mlplatform:local", "a section", "nothing, because substrate is aws"]),
 ]
 
 
@@ -173,6 +173,16 @@ def test_production_can_be_decommissioned_by_naming_it() -> None:
     changed = copy.deepcopy(PROD)
     changed["aws"].update(protect_data=False, decommission="prod")
     assert settings.parse(changed, stack="prod").aws is not None
+
+
+def test_everything_that_makes_production_unsafe_comes_in_one_message() -> None:
+    changed = copy.deepcopy(PROD)
+    changed["aws"]["postgres"]["multi_az"] = False
+    changed["aws"]["redis"]["replicas"] = 0
+    with pytest.raises(UserError, match="2 settings of stack prod are invalid") as caught:
+        settings.parse(changed, stack="prod")
+    for part in ("mlplatform:aws.postgres.multi_az: false", "mlplatform:aws.redis.replicas: 0"):
+        assert part in str(caught.value)
 
 
 def test_development_may_be_small() -> None:

@@ -81,13 +81,17 @@ def test_the_output_is_a_document_without_secrets(declared: Declared, stack: str
     assert found.environment == stack
     assert set(found.urls) == {name for item in APPLICATIONS for name in item.addresses}
     assert found.urls["serving"] == f"{found.urls['gateway']}/serving"
+    assert found.teams.keys() == {found.default_team} == {"data-science"}
     assert set(found.buckets) == {"raw", "features", "pipelines", "models"}
 
 
 def test_credentials_in_the_output_lead_to_declared_secrets(declared: Declared) -> None:
     secrets = [inputs for (kind, _), inputs in declared.resources.items() if kind == "kubernetes:core/v1:Secret"]
     names = {(secret["metadata"]["namespace"], secret["metadata"]["name"]) for secret in secrets}
-    for reference in declared.outputs["platform"]["credentials"].values():
+    exported = declared.outputs["platform"]
+    own = [reference for team in exported["teams"].values() for reference in team["credentials"].values()]
+    assert len(own) >= 3
+    for reference in [*exported["credentials"].values(), *own]:
         assert (reference["namespace"], reference["secret"]) in names
 
 

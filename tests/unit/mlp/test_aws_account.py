@@ -53,6 +53,14 @@ def test_no_credentials_are_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatc
     assert "aws sso login" in str(caught.value)
 
 
+def test_a_command_for_aws_refuses_a_stack_without_it() -> None:
+    assert account.on_aws(settings("dev"), "unused").region
+    with pytest.raises(UserError, match="Stack local has no registry") as caught:
+        account.on_aws(settings("local"), "Stack local has no registry.", next_step="mlp images load")
+    for part in ("substrate: local", "a stack with substrate: aws", "mlp images load"):
+        assert part in str(caught.value)
+
+
 def test_the_local_stack_needs_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "caller", unasked)
     account.check_account(settings("local"), "local")

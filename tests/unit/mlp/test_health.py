@@ -16,8 +16,8 @@ ANSWERS = {
     "/": Answer(404),
     "/mlflow/health": Answer(200),
     "/feast/health": Answer(503),
-    "/serving/flights/v2/health/ready": Answer(200),
-    "/serving/other/v2/health/ready": Answer(503),
+    "/serving/red/flights/v2/health/ready": Answer(200),
+    "/serving/red/other/v2/health/ready": Answer(503),
 }
 
 
@@ -33,13 +33,13 @@ def base() -> Iterator[str]:
 
 def test_each_address_is_judged_by_its_own_answer(base: str) -> None:
     urls = {"gateway": base, "mlflow": f"{base}/mlflow", "feast": f"{base}/feast", "serving": f"{base}/serving"}
-    found = {item.name: (item.response, item.ok) for item in addresses(urls, HEALTH, ["flights", "other"])}
+    found = {item.name: (item.response, item.ok) for item in addresses(urls, HEALTH, ["red/flights", "red/other"])}
     assert found == {
         "gateway": ("answers", True),
         "mlflow": ("200", True),
         "feast": ("503", False),
-        "serving: flights": ("200", True),
-        "serving: other": ("503", False),
+        "serving: red/flights": ("200", True),
+        "serving: red/other": ("503", False),
     }
 
 
@@ -75,6 +75,6 @@ def test_a_failed_request_is_reported_with_the_next_step(
 ) -> None:
     api: Any = client(url or base)
     with pytest.raises(UserError) as raised:
-        ask_cluster("local", lambda: workloads(api, {"models"}))
+        ask_cluster("local", lambda: workloads(api, {"red"}))
     assert problem in str(raised.value)
     assert next_step in str(raised.value)

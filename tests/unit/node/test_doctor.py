@@ -78,7 +78,7 @@ def test_a_fit_machine_passes_everything() -> None:
     ("change", "check"),
     [
         ({"system": "Darwin"}, "system"),
-        ({"architecture": "riscv64"}, "system"),
+        ({"architecture": "aarch64"}, "system"),
         ({"python": "3.12"}, "Python"),
         ({"user": 1000}, "root"),
         ({"capabilities": FIT.capabilities & ~(1 << 21)}, "capabilities"),

@@ -12,7 +12,7 @@ from common import paths
 from common.errors import UserError
 from smoke import correctness, pipeline_run, pipeline_spec
 from smoke import pipeline_claims as claims
-from smoke.outputs import Budgets, Outputs, one_line
+from smoke.outputs import Budgets, Outputs, TeamOutputs, one_line
 from smoke.result import CheckFailed, CheckResult, Row
 from smoke.run import PIPELINE, run_checks
 
@@ -25,6 +25,8 @@ OUTPUTS = Outputs(
     buckets={},
     budgets=Budgets(feature_ms=1, predict_ms=1, total_ms=1),
     credentials={},
+    teams={"red": TeamOutputs(namespace="red", credentials={})},
+    default_team="red",
 )
 
 

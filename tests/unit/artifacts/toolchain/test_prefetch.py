@@ -1,9 +1,15 @@
-"""Modules are downloaded beside the compiler, once for each go.mod."""
+"""Work for later tools: modules are downloaded once for each go.mod, and packages compiled as the build needs them."""
 
 from __future__ import annotations
 
-from artifacts.toolchain.catalog import tools
-from artifacts.toolchain.prefetch import groups
+import os
+import subprocess
+from pathlib import Path
+
+from artifacts.toolchain import go
+from artifacts.toolchain.build import build_command
+from artifacts.toolchain.catalog import tool, tools
+from artifacts.toolchain.prefetch import compile_command, groups
 
 
 def test_tools_that_share_pins_are_listed_together() -> None:
@@ -18,3 +24,18 @@ def test_order_is_that_of_the_builds() -> None:
     chosen = list(tools().values())
     roots = list(dict.fromkeys(item.module_root for item in chosen))
     assert list(groups(chosen)) == roots
+
+
+def test_nothing_is_left_to_compile_after_the_work_ahead(tmp_path: Path) -> None:
+    """The build finds every package in the compiler's cache only if both commands have the same flags."""
+    item = tool("pause")
+    environment = go.environment(go.ensure()) | {"GOCACHE": str(tmp_path / "cache")}
+
+    def run(command: list[str]) -> list[str]:
+        found = subprocess.run(
+            command, cwd=item.module_root, env=os.environ | environment, check=True, capture_output=True, text=True
+        )
+        return found.stderr.splitlines()
+
+    run(compile_command(item.packages))
+    assert run(build_command(item, tmp_path / "bin")) == []

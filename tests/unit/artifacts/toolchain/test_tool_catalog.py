@@ -199,6 +199,6 @@ def test_a_build_can_neither_change_its_pins_nor_fetch_a_compiler(monkeypatch: p
 
 def test_the_list_and_the_build_use_the_same_compiler_flags(item: catalog.Tool, tmp_path: Path) -> None:
     command = build.build_command(item, tmp_path)
-    assert build.NO_DWARF in command  # `go list` has the same flag; otherwise all packages would count as stale
+    assert go.NO_DWARF in command  # `go list` has the same flag; otherwise all packages would count as stale
     assert "-ldflags=-s -w -X main.version=v1.0.0" in command
     assert command[command.index("-o") + 1] == str(tmp_path / "one")

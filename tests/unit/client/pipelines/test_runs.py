@@ -378,7 +378,7 @@ def test_lines_of_the_launcher_are_not_the_step_s_own() -> None:
 
 
 def test_the_command_submits_the_committed_pipeline_with_the_platform_s_image() -> None:
-    found = pipeline.package_of("flights", Platform("local", {"images": {"job": "registry/job:1"}}))
+    found = pipeline.package_of("flights", Platform("local", {"images": {"job": "registry/job:1"}}, "red"))
     assert found.text() == PACKAGE.with_image("registry/job:1").text()
     with pytest.raises(UserError, match="does not exist"):
-        pipeline.package_of("trains", Platform("local", {}))
+        pipeline.package_of("trains", Platform("local", {}, "red"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,15 +13,17 @@ import pytest
 from declared import Declared, declare
 from stack_programs import config, made
 
-from artifacts.images.catalog import catalog
 from artifacts.manifests.pins import pins
 from common.errors import UserError
 from components.applications.catalog import APPLICATIONS
-from components.applications.checks import missing_requirements, refuse_clashes, requested
+from components.applications.checks import missing_requirements, refuse_clashes, refuse_unknown_checks, requested
 from components.applications.description import Address, AnyApplication, Flow, Route, UserObjects
 from components.substrates.requests import BUCKET_PURPOSES, Grant
+from components.teams.team import Quota, Team, TeamGrant
 from infra.program import program
 from infra.settings import load_stack, parse, stack_file
+from smoke.run import NAMES as NAMES_OF_CHECKS
+from smoke.run import PIPELINE
 
 NAMES = [item.name for item in APPLICATIONS]
 
@@ -35,7 +38,9 @@ def test_the_applications_of_the_platform_do_not_clash() -> None:
 
 
 FEAST_ROUTE = Route(name="x", path="/mlflow/api", service="x", port=1, protection="open")
+TEAM = Team(name="red", quota=Quota(cpu="2", memory="8Gi", gpu=0, volumes="20Gi"))
 GRANT = Grant(application="feast", namespace="x", service_account="x", read_only=("models",))
+TEAM_GRANT = TeamGrant(identity="jobs", read_only=("models",))
 ATTIC: Any = "attic"
 """A bucket purpose that does not exist."""
 
@@ -58,12 +63,20 @@ ATTIC: Any = "attic"
         ({"mysql": {"other": "metadb"}}, ["mysql", "application feast uses this one"]),
         ({"grants": (GRANT, GRANT)}, ["grants", "application feast uses this one"]),
         ({"grants": (dataclasses.replace(GRANT, read_only=(ATTIC,)),)}, ["grants", "attic", *BUCKET_PURPOSES]),
+        ({"grants": (dataclasses.replace(GRANT, prefix="red"),)}, ["grants", "red", "ends with a slash"]),
+        ({"team_grants": (dataclasses.replace(TEAM_GRANT, read_only=(ATTIC,)),)}, ["team_grants", "attic", "raw"]),
+        ({"team_grants": (dataclasses.replace(TEAM_GRANT, identity=ATTIC),)}, ["team_grants", "attic", "notebooks"]),
+        ({"team_credentials": {"mlflow": "x"}}, ["team_credentials", "application mlflow uses this one"]),
+        ({"team_environment": {"MLFLOW_TRACKING_URI": "x"}}, ["team_environment", "application mlflow uses this one"]),
         ({"addresses": {"mlflow": Address(path="/x")}}, ["addresses", "application mlflow uses this one"]),
         ({"addresses": {"x": Address(path="/mlflow")}}, ["addresses", "application mlflow uses this one"]),
         ({"credentials": {"pipelines": "x"}}, ["credentials", "application feast uses this one"]),
         ({"requires": ("absent",)}, ["requires", "absent", "before it in catalog.py: gateway, mlflow"]),
         ({"requires": ("pipelines",)}, ["requires", "pipelines", "before it in catalog.py"]),
         ({"flows": (Flow(source="absent"),)}, ["flows", "absent", "an application"]),
+        ({"images": ("feast", "feats")}, ["images", "feats", "images: base, pause"]),
+        ({"images": ("kserve-stock",)}, ["images", "kserve-stock", "images: base, pause"]),
+        ({"manifests": ("kserv",)}, ["manifests", "kserv", "manifests: ", "kserve"]),
         (
             {"user_objects": (UserObjects(group="argoproj.io", version="v1", plural="workflows", controller="x"),)},
             ["user_objects", "workflows.argoproj.io"],
@@ -78,18 +91,26 @@ def test_a_clash_is_refused_with_key_value_and_remedy(fields: dict[str, Any], to
         assert text in str(caught.value)
 
 
-def test_images_and_manifests_exist_and_all_are_claimed() -> None:
-    claimed = {image for item in APPLICATIONS for image in item.images}
-    assert claimed <= set(catalog().images)
+def test_an_unknown_smoke_check_is_refused_with_key_value_and_remedy() -> None:
+    checks = (*NAMES_OF_CHECKS, PIPELINE)
+    refuse_unknown_checks(APPLICATIONS, checks)
+    with pytest.raises(UserError) as caught:
+        refuse_unknown_checks(changed("feast", checks=("freshness",)), checks)
+    for text in ("application feast", "checks", "freshness", "smoke checks: mlflow", "description.py"):
+        assert text in str(caught.value)
+
+
+def test_every_upstream_manifest_is_claimed() -> None:
     assert {name for item in APPLICATIONS for name in item.manifests} == set(pins().components)
 
 
 def test_what_applications_ask_for_is_asked_once() -> None:
-    asked = requested(APPLICATIONS)
+    asked = requested(APPLICATIONS, [TEAM])
     assert asked.postgres == ("mlflow", "mlflow-auth", "feast")
     assert asked.mysql == {"pipelines": "mlpipeline", "metadata": "metadb"}
     grants = [grant.application for grant in asked.grants]
-    assert grants == ["mlflow", "feast", "serving", "workload", "pipelines", "pipeline-runner"]
+    assert grants[:4] == ["mlflow", "feast", "pipelines", "pipeline-runner"]
+    assert sorted(set(grants[4:])) == ["red-jobs", "red-notebooks", "red-pipeline-runner", "red-serving"]
 
 
 def test_namespaces_and_credentials_are_those_that_are_declared() -> None:
@@ -99,6 +120,7 @@ def test_namespaces_and_credentials_are_those_that_are_declared() -> None:
     for item in APPLICATIONS:
         assert item.namespace in spaces, item.name
         assert {(item.namespace, secret) for secret in item.credentials.values()} <= secrets, item.name
+        assert {("data-science", secret) for secret in item.team_credentials.values()} <= secrets, item.name
 
 
 def test_every_route_of_a_description_is_declared_and_no_other() -> None:
@@ -139,15 +161,13 @@ def test_every_possible_choice_can_be_declared_and_leaves_nothing_of_the_others(
         assert place in {None, *spaces, "data"}, f"{kind} {name} is in namespace {place}, which is not declared"
 
 
-@pytest.mark.parametrize(
-    ("name", "needed_by"), [("feast", "models"), ("mlflow", "models"), ("gateway", "mlflow"), ("models", "kserve")]
-)
+@pytest.mark.parametrize(("name", "needed_by"), [("feast", "kserve"), ("mlflow", "kserve"), ("gateway", "mlflow")])
 def test_what_another_requires_cannot_be_off(name: str, needed_by: str) -> None:
     values = {"platform": {"applications": {name: False}}, **sections()}
     with pytest.raises(UserError, match=r"platform\.applications") as caught:
         parse(values, stack="local")
     assert f"mlplatform:platform.applications.{name}" in str(caught.value)
-    assert f"true, because {needed_by} is on and requires it" in str(caught.value)
+    assert re.search(rf"true, or turn off what requires it: .*\b{needed_by}\b", str(caught.value))
 
 
 def sections() -> dict[str, Any]:

@@ -137,6 +137,14 @@ def test_a_server_that_is_away_ends_the_connection(tmp_path: Path) -> None:
     assert refused(connected("localhost", server, server.ca_file))
 
 
+def test_a_server_that_vanishes_is_given_up(tmp_path: Path) -> None:
+    server = Server(tmp_path, "localhost")
+    with tunnel.Target("localhost", server.port, server.ca_file).connect() as connection:
+        options = (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        assert [connection.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [10_000, 30, 5, 3]
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
 @pytest.mark.usefixtures("started")
 def test_unreadable_authorities_fail_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(tunnel.HandshakeError, match="did not start"):
