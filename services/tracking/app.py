@@ -12,7 +12,7 @@ from flask import Flask
 from mlflow.server import app as flask_app
 from mlflow.server import auth
 
-from services.tracking import downloads, guard, settings
+from services.tracking import downloads, guard, missing, settings
 from services.tracking.limits import BodyLimit
 from services.tracking.membership import Membership
 
@@ -28,6 +28,7 @@ def create_app(app: Flask = flask_app) -> FastAPI:
     if not isinstance(inner, FastAPI):
         raise RuntimeError("run `mlflow server` with uvicorn, its default: other servers have no such middleware")
     guard.install(app, chosen.protected)
+    missing.install(app)
     downloads.install(inner)
     inner.add_middleware(Membership)
     inner.add_middleware(BodyLimit, limit=settings.MAX_BODY)

@@ -346,3 +346,17 @@ def test_a_trace_cannot_name_files_of_another_team(server: TrackingServer, alpha
 def _own_experiment(jobs: httpx.Client) -> str:
     found = ok(jobs.get(f"{API}/experiments/get-by-name", params={"experiment_name": "Default"}))
     return found["experiment"]["experiment_id"]
+
+
+@pytest.mark.parametrize("login", ["alpha-jobs", "alpha-serving"])
+def test_a_model_that_does_not_exist_is_not_found(server: TrackingServer, login: str) -> None:
+    """Clients ask for a model before they make it, and expect 404."""
+    asking = server.client(login, "alpha")
+    answers = [
+        asking.get(f"{API}/registered-models/get", params={"name": "absent"}),
+        asking.get(f"{API}/registered-models/alias", params={"name": "absent", "alias": "champion"}),
+        asking.get(f"{API}/model-versions/get", params={"name": "absent", "version": "1"}),
+        asking.post(f"{API}/registered-models/get-latest-versions", json={"name": "absent"}),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST"), answer.text
