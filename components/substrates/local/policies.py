@@ -72,7 +72,7 @@ def refuse_large(buckets: Mapping[BucketPurpose, str], grants: Sequence[Grant]) 
     for purpose, bucket in buckets.items():
         size = len(text(policy(bucket, purpose, grants)))
         if size > LARGEST:
-            teams = sorted({grant.prefix.rstrip("/") for grant in grants if grant.prefix})
+            teams = sorted({grant.namespace for grant in grants if grant.prefix})
             raise UserError(
                 "The object store of one machine cannot hold the access of so many teams.",
                 seen=f"{len(teams)} teams ({', '.join(teams)}); the policy of bucket {bucket} has {size} bytes",

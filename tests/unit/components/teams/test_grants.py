@@ -86,7 +86,9 @@ def test_each_identity_has_exactly_its_rights(
     assert rights(account, "raw", "red/") == raw
     assert rights(account, "features", "red/") == features
     assert rights(account, "pipelines", "red/") == pipelines
-    assert rights(account, "models", "1/models/") == models
+    assert rights(account, "models", "workspaces/red/") == models
+    assert rights(account, "models", "workspaces/blue/") == set()
+    assert rights(account, "models", "1/models/") == set()
 
 
 def test_a_right_to_write_covers_one_to_read() -> None:
