@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 from mlflow.entities import FileInfo
@@ -21,10 +21,14 @@ from mlflow.protos.databricks_pb2 import INVALID_STATE, PERMISSION_DENIED, RESOU
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, StreamUploadMixin
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 from mlflow.utils import workspace_context
+from typing_extensions import override
 
 from services.tracking import keys
 from services.tracking.registry import versions_of
 from services.tracking.settings import MAX_SPOOLED, MIB
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PART = 16 * MIB
 """Size of a part of an upload, in bytes: all that is kept in memory. S3 allows 10,000 parts, so 156 GiB for a file."""
@@ -36,7 +40,8 @@ CHUNK = MIB
 class RequestThreads(ThreadPoolExecutor):
     """Threads that know the request, and so its workspace, for which they work."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
+    @override
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a function in a thread, with the context of the caller."""
         return super().submit(copy_context().run, fn, *args, **kwargs)
 
@@ -149,7 +154,7 @@ class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
     def _workspace() -> str:
         workspace = workspace_context.get_request_workspace()
         if not workspace:
-            raise MlflowException("Files belong to a workspace, and the request has none.", PERMISSION_DENIED)
+            raise MlflowException("Files belong to a workspace, and the request names no workspace.", PERMISSION_DENIED)
         return workspace
 
     def _key(self, *parts: str | None) -> str:

@@ -48,8 +48,8 @@ CHANGES: Mapping[str, Endpoint] = {
 SETTLED = ("grant_user_permission", "revoke_user_permission", "update_user_password", "list_users")
 """Functions of MLflow for logins and rights, which the platform's settings own.
 
-MLflow lets the creator of an experiment give rights on it to anybody, a login change its own password, and every login list
-all others.
+MLflow lets the creator of an experiment give rights on it to anybody, a login change its own password, and every login
+list all others.
 """
 
 DEMO = "_generate_demo"

@@ -1,8 +1,8 @@
 """Answers 404 for a registered model that the request's workspace lacks, where MLflow's permissions answer 403.
 
-MLflow derives a login's rights from the model's workspace, so it refuses a model that does not exist. Its clients expect
-404 then: they treat 403 as a failure. A login reaches only workspaces of its own (`services.tracking.membership`), so the
-answer tells nothing about other teams.
+MLflow derives a login's rights from the model's workspace, so it refuses a model that does not exist. Its clients
+expect 404 then: they treat 403 as a failure. A login reaches only workspaces of its own, by
+`services.tracking.membership`, so the answer tells nothing about other teams.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def corrected(response: Response) -> Response:
 
 
 def _name() -> str | None:
-    body = request.get_json(force=True, silent=True) if request.method != "GET" else None
-    name = (body or {}).get("name") if isinstance(body, dict | None) else None
-    found = name or request.args.get("name")
+    body: object = request.get_json(force=True, silent=True) if request.method != "GET" else None
+    given = body.get("name") if isinstance(body, dict) else None
+    found = given or request.args.get("name")
     return found if isinstance(found, str) else None
 
 

@@ -243,8 +243,8 @@ def test_a_client_that_knows_no_workspaces_uses_that_of_its_login(server: Tracki
 def test_a_large_file_passes_through_without_touching_the_disk(server: TrackingServer, alpha: Owned) -> None:
     """A pod has little disk and memory; uploads and downloads of everybody share them."""
     jobs = server.client("alpha-jobs", "alpha")
-    block, count = os.urandom(MIB), 60
-    digest, spooled = hashlib.sha256(), []
+    block, count, digest = os.urandom(MIB), 60, hashlib.sha256()
+    spooled: list[int] = []
 
     def body() -> Iterator[bytes]:
         for _ in range(count):

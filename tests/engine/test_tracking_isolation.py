@@ -325,8 +325,8 @@ def test_a_version_cannot_name_files_of_another_team(server: TrackingServer, alp
         "http://198.51.100.1/x",
         "dummy-source",
     ):
-        for lineage in ({}, {"run_id": run}):
-            body = {"name": f"thief-{alpha.name}", "source": source, **lineage}
+        for lineage in (None, run):
+            body = {"name": f"thief-{alpha.name}", "source": source, **({"run_id": run} if lineage else {})}
             answer = jobs.post(f"{API}/model-versions/create", json=body)
             if source == "dummy-source":
                 continue  # names no file

@@ -1,4 +1,4 @@
-"""MLflow with teams: logins and where their passwords are, what the server is told, the route to its pages."""
+"""MLflow with teams: logins and where their passwords are, the server's settings, the route to its pages."""
 
 from __future__ import annotations
 

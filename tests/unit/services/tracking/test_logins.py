@@ -39,7 +39,7 @@ def test_a_login_is_listed_once() -> None:
 
 def test_logins_of_teams_that_are_gone_are_abandoned_and_no_others() -> None:
     wanted = [Login(name="alpha-jobs", team="alpha", role="writer", password="p")]
-    held = {
+    held: dict[str, list[str]] = {
         "alpha-jobs": ["alpha"],
         "alpha-serving": ["alpha"],
         "beta-jobs": ["beta"],
