@@ -18,6 +18,9 @@ from mlflow.utils import workspace_context
 from services.tracking.guard import refusal
 
 ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+CREATE = "_create_registered_model"
+"""MLflow's function that makes a model: its refusal says that the login may not."""
+
 PATHS = ("/mlflow/registered-models/", "/mlflow/model-versions/")
 """Parts of the paths that begin with the name of a registered model in their parameters."""
 
@@ -30,6 +33,8 @@ def install(app: Flask) -> None:
 def corrected(response: Response) -> Response:
     """Return the answer, or 404 when it refuses access to a registered model that the workspace lacks."""
     if response.status_code != HTTPStatus.FORBIDDEN or not any(part in request.path for part in PATHS):
+        return response
+    if request.endpoint == CREATE:
         return response
     name = _name()
     if name is None or workspace_context.get_request_workspace() is None or _exists(name):

@@ -119,7 +119,10 @@ def test_the_promoter_of_another_team_does_not(server: TrackingServer, alpha: Ow
     for workspace in (None, "alpha", "beta"):
         client = server.client("beta-promoter", workspace)
         body = {"name": alpha.name, "alias": "champion", "version": second}
-        assert client.post(f"{API}/registered-models/alias", json=body).status_code == 403
+        assert client.post(f"{API}/registered-models/alias", json=body).status_code == (
+            403 if workspace == "alpha" else 404
+        )
+    assert registered(server, alpha.name)["aliases"] == [{"alias": "champion", "version": "1"}]
 
 
 def test_other_aliases_are_free(server: TrackingServer, alpha: Owned, second: str) -> None:

@@ -146,10 +146,10 @@ WRITES: dict[str, Callable[[Owned], Request]] = {
     "trace": lambda a: send(f"{V3}/traces/delete-traces", experiment_id=a.experiment, request_ids=[a.trace]),
     "right on an experiment": lambda a: send(
         f"{V3}/users/permissions/grant",
-        username="beta-jobs",
+        username="alpha-serving",
         resource_type="experiment",
         resource_id=a.experiment,
-        permission="READ",
+        permission="MANAGE",
     ),
     "logged model's tag": lambda a: send(
         f"{API}/logged-models/{a.logged}/tags", "PATCH", model_id=a.logged, tags=[{"key": "mark", "value": "x"}]
