@@ -84,6 +84,7 @@ def taken_by_applications(applications: Iterable[AnyApplication]) -> dict[str, s
     for item in applications:
         taken[item.name] = f"the name of application {item.name}"
         taken[item.namespace] = f"the namespace of application {item.name}"
+        taken |= dict.fromkeys(item.reserved_names, f"a name with a meaning in application {item.name}")
     return taken
 
 

@@ -133,6 +133,7 @@ class Application(Generic[S]):
         team_credentials: Name in the output `teams.<name>.credentials`, mapped to a Secret in the team's namespace.
         withheld_credentials: Name in the output `teams.<name>.credentials`, mapped to a Secret in the application's own
             namespace, which no pod of the team can read; `{team}` stands for the team's name.
+        reserved_names: Names that no team may have, because they have a meaning in the application.
         per_team: Whether its folder has a module `team`, which declares what every team gets of it.
     """
 
@@ -156,6 +157,7 @@ class Application(Generic[S]):
     team_environment: Mapping[str, str] = field(default_factory=dict)
     team_credentials: Mapping[str, str] = field(default_factory=dict)
     withheld_credentials: Mapping[str, str] = field(default_factory=dict)
+    reserved_names: Sequence[str] = ()
     per_team: bool = False
 
     def declare(self, context: Context, settings: S) -> pulumi.ComponentResource:

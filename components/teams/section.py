@@ -13,8 +13,8 @@ from components.kubernetes import quantities
 from components.section import Section, Size, refused
 from components.teams.team import Quota, Team
 
-NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
-NAME_RULE = "a name of 1 to 30 lower-case letters, digits and hyphens that begins with a letter and ends with no hyphen"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
+NAME_RULE = "a name of 2 to 30 lower-case letters, digits and hyphens that begins with a letter and ends with no hyphen"
 
 Cores = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Bytes = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(M|G|T|Mi|Gi|Ti)$")]

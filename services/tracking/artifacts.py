@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import posixpath
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 from mlflow.entities import FileInfo
@@ -19,16 +21,29 @@ from mlflow.protos.databricks_pb2 import INVALID_STATE, PERMISSION_DENIED, RESOU
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, StreamUploadMixin
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 from mlflow.utils import workspace_context
+from typing_extensions import override
 
 from services.tracking import keys
 from services.tracking.registry import versions_of
 from services.tracking.settings import MAX_SPOOLED, MIB
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PART = 16 * MIB
 """Size of a part of an upload, in bytes: all that is kept in memory. S3 allows 10,000 parts, so 156 GiB for a file."""
 
 CHUNK = MIB
 """Size of a piece of a download, in bytes."""
+
+
+class RequestThreads(ThreadPoolExecutor):
+    """Threads that know the request, and so its workspace, for which they work."""
+
+    @override
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a function in a thread, with the context of the caller."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
@@ -42,6 +57,9 @@ class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
         super().__init__(artifact_uri, tracking_uri, registry_uri)
         self._inner = S3ArtifactRepository(artifact_uri, tracking_uri=tracking_uri, registry_uri=registry_uri)
         self._bucket, self._root = self._inner.parse_s3_compliant_uri(artifact_uri)
+
+    def _create_thread_pool(self) -> ThreadPoolExecutor:
+        return RequestThreads(max_workers=self.max_workers)
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Upload a file."""
@@ -136,7 +154,7 @@ class WorkspaceFiles(StreamUploadMixin, ArtifactRepository):
     def _workspace() -> str:
         workspace = workspace_context.get_request_workspace()
         if not workspace:
-            raise MlflowException("Files belong to a workspace, and the request has none.", PERMISSION_DENIED)
+            raise MlflowException("Files belong to a workspace, and the request names no workspace.", PERMISSION_DENIED)
         return workspace
 
     def _key(self, *parts: str | None) -> str:

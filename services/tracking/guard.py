@@ -45,10 +45,11 @@ CHANGES: Mapping[str, Endpoint] = {
 }
 """By the name of MLflow's function, because it serves each under several paths."""
 
-SETTLED = ("grant_user_permission", "revoke_user_permission", "update_user_password")
-"""Functions of MLflow that change logins and rights, which the platform's settings own.
+SETTLED = ("grant_user_permission", "revoke_user_permission", "update_user_password", "list_users")
+"""Functions of MLflow for logins and rights, which the platform's settings own.
 
-MLflow lets the creator of an experiment give rights on it to anybody, and a login change its own password.
+MLflow lets the creator of an experiment give rights on it to anybody, a login change its own password, and every login
+list all others.
 """
 
 DEMO = "_generate_demo"
@@ -93,8 +94,8 @@ def refusal(message: str, status: int = HTTPStatus.FORBIDDEN, code: str = "PERMI
 def _reason(endpoint: str, user: Any, protected: frozenset[str]) -> str | None:  # noqa: ANN401 - a class of MLflow
     if endpoint in SETTLED:
         return (
-            f"Login {user.username} cannot change logins and permissions: they come from the platform's settings. "
-            "Next step: change `mlplatform:teams`, then run `mlp up`."
+            f"Login {user.username} cannot list or change logins and permissions: they come from the platform's "
+            "settings. Next step: change `mlplatform:teams`, then run `mlp up`."
         )
     if endpoint == DEMO:
         return "MLflow's demo is off. Next step: run one of the platform's examples."

@@ -39,7 +39,7 @@ def prefix(workspace: str) -> str:
 
 def inside(key: str, workspace: str) -> bool:
     """Return whether a key belongs to the workspace, or is its folder."""
-    if posixpath.normpath(f"/{key}") != f"/{key}".rstrip("/") or key.startswith("/"):
+    if (key and posixpath.normpath(key) != key.rstrip("/")) or key.startswith("/"):
         return False
     if workspace == DEFAULT:
         return key != WORKSPACES and not key.startswith(f"{WORKSPACES}/")

@@ -46,7 +46,8 @@ class BodyLimit:
 
         try:
             await self._app(scope, counted, noted)
-        except TooLarge:
+        except* TooLarge:
+            # MLflow's own middleware wraps an exception of a request in a group.
             if started:
                 raise
             await self._refuse(send)

@@ -57,7 +57,7 @@ def _login(entry: dict[str, Any]) -> Login:
     wanted = {"name", "team", "role", "password"}
     if set(entry) != wanted or not all(isinstance(value, str) and value for value in entry.values()):
         raise LoginsError(
-            f"a login with the keys {', '.join(sorted(entry))}; allowed: texts {', '.join(sorted(wanted))}"
+            f"a login with the keys {', '.join(sorted(entry))}; allowed: texts in {', '.join(sorted(wanted))}"
         )
     login = Login(**entry)
     if login.role not in ROLES:

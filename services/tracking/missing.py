@@ -1,8 +1,8 @@
 """Answers 404 for a registered model that the request's workspace lacks, where MLflow's permissions answer 403.
 
-MLflow derives a login's rights from the model's workspace, so it refuses a model that does not exist. Its clients expect
-404 then: they treat 403 as a failure. A login reaches only workspaces of its own (`services.tracking.membership`), so the
-answer tells nothing about other teams.
+MLflow derives a login's rights from the model's workspace, so it refuses a model that does not exist. Its clients
+expect 404 then: they treat 403 as a failure. A login reaches only workspaces of its own, by
+`services.tracking.membership`, so the answer tells nothing about other teams.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from mlflow.utils import workspace_context
 from services.tracking.guard import refusal
 
 ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+CREATE = "_create_registered_model"
+"""MLflow's function that makes a model: its refusal says that the login may not."""
+
 PATHS = ("/mlflow/registered-models/", "/mlflow/model-versions/")
 """Parts of the paths that begin with the name of a registered model in their parameters."""
 
@@ -31,6 +34,8 @@ def corrected(response: Response) -> Response:
     """Return the answer, or 404 when it refuses access to a registered model that the workspace lacks."""
     if response.status_code != HTTPStatus.FORBIDDEN or not any(part in request.path for part in PATHS):
         return response
+    if request.endpoint == CREATE:
+        return response
     name = _name()
     if name is None or workspace_context.get_request_workspace() is None or _exists(name):
         return response
@@ -39,9 +44,9 @@ def corrected(response: Response) -> Response:
 
 
 def _name() -> str | None:
-    body = request.get_json(force=True, silent=True) if request.method != "GET" else None
-    name = (body or {}).get("name") if isinstance(body, dict | None) else None
-    found = name or request.args.get("name")
+    body: object = request.get_json(force=True, silent=True) if request.method != "GET" else None
+    given = body.get("name") if isinstance(body, dict) else None
+    found = given or request.args.get("name")
     return found if isinstance(found, str) else None
 
 

@@ -119,7 +119,10 @@ def test_the_promoter_of_another_team_does_not(server: TrackingServer, alpha: Ow
     for workspace in (None, "alpha", "beta"):
         client = server.client("beta-promoter", workspace)
         body = {"name": alpha.name, "alias": "champion", "version": second}
-        assert client.post(f"{API}/registered-models/alias", json=body).status_code == 403
+        assert client.post(f"{API}/registered-models/alias", json=body).status_code == (
+            403 if workspace == "alpha" else 404
+        )
+    assert registered(server, alpha.name)["aliases"] == [{"alias": "champion", "version": "1"}]
 
 
 def test_other_aliases_are_free(server: TrackingServer, alpha: Owned, second: str) -> None:
@@ -143,14 +146,7 @@ def test_files_of_a_registered_version_do_not_change(server: TrackingServer, alp
         for path in (f"{model}/model.txt", f"{model}/new.txt", f"{run}/model/model.txt", f"{run}/model/code/new.py"):
             refused = client.put(path, content=b"poison")
             assert refused.status_code == 403, (login, path, refused.text)
-        for path in (
-            f"{model}/model.txt",
-            model,
-            f"{run}/model",
-            run,
-            f"{FILES}/{alpha.folder}",
-            FILES + "/workspaces",
-        ):
+        for path in (f"{model}/model.txt", model, f"{run}/model", run, f"{FILES}/{alpha.folder}"):
             refused = client.delete(path)
             assert refused.status_code == 403, (login, path, refused.text)
     jobs = server.client("alpha-jobs", "alpha")
@@ -209,8 +205,7 @@ client = MlflowClient()
 client.set_registered_model_alias("line", "challenger", "1")
 assert mlflow.pyfunc.load_model("models:/line@challenger").predict(rows[:1]).shape == (1,)
 assert mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/folder/a.json") == {"a": 1}
-found = mlflow.search_runs(search_all_experiments=True)
-assert list(found["params.mine"].dropna()) == ["1"], found
+assert list(mlflow.search_runs()["params.mine"]) == ["1"]
 with mlflow.start_span("work") as span:
     span.set_inputs({"question": 1})
 mlflow.flush_trace_async_logging()
@@ -225,32 +220,34 @@ except mlflow.MlflowException as error:
 """
 
 
-@pytest.mark.parametrize("environment", [{"MLFLOW_WORKSPACE": "beta"}, {}], ids=["workspace", "login alone"])
-def test_the_client_needs_nothing_but_its_environment(server: TrackingServer, environment: dict[str, str]) -> None:
-    team = "beta"
-    login = f"{team}-pipeline-runner" if environment else f"{team}-jobs"
-    code = (
-        TRAINING
-        if environment
-        else TRAINING.replace('"line', '"other')
-        .replace("/line@", "/other@")
-        .replace('list(found["params.mine"].dropna()) == ["1"]', "len(found) == 2")
-        .replace("len(mlflow.search_traces()) == 1", "len(mlflow.search_traces()) == 2")
-        .replace("greeting", "farewell")
-    )
-    done = server.python(code, login, **environment)
+def test_the_client_needs_nothing_but_its_environment(server: TrackingServer) -> None:
+    done = server.python(TRAINING, "beta-pipeline-runner", MLFLOW_WORKSPACE="beta")
     assert done.returncode == 0, done.stderr[-3000:]
     address, refused = done.stdout.strip().splitlines()[-2:]
-    assert address.startswith(f"mlflow-artifacts:/workspaces/{team}/")
+    assert address.startswith("mlflow-artifacts:/workspaces/beta/")
     assert refused.startswith("PERMISSION_DENIED")
-    assert "cannot change champion of the registered model" in refused
+    assert "cannot change champion of the registered model line" in refused
+
+
+OLD = """
+import mlflow
+with mlflow.start_run() as run:
+    mlflow.log_text("hello", "a.txt")
+print(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/a.txt"), run.info.artifact_uri)
+"""
+
+
+def test_a_client_that_knows_no_workspaces_uses_that_of_its_login(server: TrackingServer) -> None:
+    done = server.python(OLD, "beta-jobs")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip().splitlines()[-1].startswith("hello mlflow-artifacts:/workspaces/beta/")
 
 
 def test_a_large_file_passes_through_without_touching_the_disk(server: TrackingServer, alpha: Owned) -> None:
     """A pod has little disk and memory; uploads and downloads of everybody share them."""
     jobs = server.client("alpha-jobs", "alpha")
-    block, count = os.urandom(MIB), 60
-    digest, spooled = hashlib.sha256(), []
+    block, count, digest = os.urandom(MIB), 60, hashlib.sha256()
+    spooled: list[int] = []
 
     def body() -> Iterator[bytes]:
         for _ in range(count):
@@ -325,7 +322,7 @@ def test_webhooks_survive_a_restart(server: TrackingServer) -> None:
     admin = server.client(ADMIN, "alpha")
     body = {
         "name": "w",
-        "url": "https://example.org/hook",
+        "url": "https://8.8.8.8/hook",
         "secret": "a secret of the webhook",
         "events": [{"entity": "REGISTERED_MODEL", "action": "CREATED"}],
     }

@@ -47,11 +47,11 @@ class Request:
         return client.request(self.method, self.path, params=self.params, json=self.body, content=self.content)
 
 
-def get(path: str, **params: Any) -> Request:
+def get(path: str, /, **params: Any) -> Request:
     return Request("GET", path, params)
 
 
-def send(path: str, method: str = "POST", **body: Any) -> Request:
+def send(path: str, method: str = "POST", /, **body: Any) -> Request:
     return Request(method, path, body=body)
 
 
@@ -78,7 +78,7 @@ READS: dict[str, Callable[[Owned], Request]] = {
     "files of the page's run": lambda a: get("/get-artifact", run_uuid=a.run, path="secret.txt"),
     "registered model": lambda a: get(f"{API}/registered-models/get", name=a.name),
     "registered models": lambda _: get(f"{API}/registered-models/search", max_results=100),
-    "registered models by name": lambda a: get(f"{API}/registered-models/search", filter=f"name LIKE '%{a.mark}%'"),
+    "registered models by name": lambda a: get(f"{API}/registered-models/search", filter=f"name LIKE '{a.name}%'"),
     "version": lambda a: get(f"{API}/model-versions/get", name=a.name, version="1"),
     "versions": lambda _: get(f"{API}/model-versions/search", max_results=100),
     "latest versions": lambda a: send(f"{API}/registered-models/get-latest-versions", name=a.name),
@@ -96,7 +96,7 @@ READS: dict[str, Callable[[Owned], Request]] = {
         f"{V3}/traces/search",
         locations=[{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": a.experiment}}],
     ),
-    "prompt": lambda a: get(f"{API}/model-versions/get", name=f"prompt-{a.mark}", version="1"),
+    "prompt": lambda a: get(f"{API}/model-versions/get", name=f"prompt-{a.name}", version="1"),
     "prompts": lambda _: get(f"{API}/registered-models/search", filter="tags.`mlflow.prompt.is_prompt` = 'true'"),
     "run by GraphQL": lambda a: send(
         "/graphql",
@@ -108,14 +108,14 @@ READS: dict[str, Callable[[Owned], Request]] = {
 """Requests whose answer contains the mark of team alpha, when it is given."""
 
 WRITES: dict[str, Callable[[Owned], Request]] = {
-    "experiment's name": lambda a: send(f"{API}/experiments/update", experiment_id=a.experiment, new_name="taken"),
-    "experiment": lambda a: send(f"{API}/experiments/delete", experiment_id=a.experiment),
+    "experiment's name": lambda a: send(
+        f"{API}/experiments/update", experiment_id=a.experiment, new_name=f"x-{a.name}"
+    ),
     "run in an experiment": lambda a: send(f"{API}/runs/create", experiment_id=a.experiment),
     "metric": lambda a: send(f"{API}/runs/log-metric", run_id=a.run, key="auc", value=1.0, timestamp=2, step=2),
     "batch": lambda a: send(f"{API}/runs/log-batch", run_id=a.run, metrics=[], params=[], tags=[]),
     "tag": lambda a: send(f"{API}/runs/set-tag", run_id=a.run, key="mark", value="x"),
     "run's state": lambda a: send(f"{API}/runs/update", run_id=a.run, status="FAILED"),
-    "run": lambda a: send(f"{API}/runs/delete", run_id=a.run),
     "file of a run": lambda a: Request("PUT", f"{FILES}/{a.folder}/{a.run}/artifacts/secret.txt", content=b"x"),
     "new file of a run": lambda a: Request("PUT", f"{FILES}/{a.folder}/{a.run}/artifacts/new.txt", content=b"x"),
     "file by a path in the workspace": lambda a: Request(
@@ -130,29 +130,35 @@ WRITES: dict[str, Callable[[Owned], Request]] = {
     ),
     "address of a file": lambda a: get(f"/api/2.0/mlflow-artifacts/presigned/{a.folder}/{a.run}/artifacts/secret.txt"),
     "version": lambda a: send(f"{API}/model-versions/create", name=a.name, source=f"runs:/{a.run}/x", run_id=a.run),
-    "version's deletion": lambda a: send(f"{API}/model-versions/delete", "DELETE", name=a.name, version="1"),
     "alias": lambda a: send(f"{API}/registered-models/alias", name=a.name, alias="other", version="1"),
     "champion": lambda a: send(f"{API}/registered-models/alias", name=a.name, alias="champion", version="1"),
-    "model's name": lambda a: send(f"{API}/registered-models/rename", name=a.name, new_name="taken"),
-    "model": lambda a: send(f"{API}/registered-models/delete", "DELETE", name=a.name),
-    "stage": lambda a: send(f"{API}/model-versions/transition-stage", name=a.name, version="1", stage="Archived"),
-    "logged model": lambda a: send(f"{API}/logged-models/{a.logged}", "DELETE"),
-    "logged model's state": lambda a: send(
-        f"{API}/logged-models/{a.logged}", "PATCH", model_id=a.logged, status="LOGGED_MODEL_UPLOAD_FAILED"
+    "stage": lambda a: send(
+        f"{API}/model-versions/transition-stage",
+        name=a.name,
+        version="1",
+        stage="Archived",
+        archive_existing_versions=False,
     ),
+    "version's deletion": lambda a: send(f"{API}/model-versions/delete", "DELETE", name=a.name, version="1"),
+    "model's name": lambda a: send(f"{API}/registered-models/rename", name=a.name, new_name=f"x-{a.name}"),
+    "prompt": lambda a: send(f"{API}/registered-models/delete", "DELETE", name=f"prompt-{a.name}"),
     "trace's tag": lambda a: send(f"{V3}/traces/{a.trace}/tags", "PATCH", key="mark", value="x"),
     "trace": lambda a: send(f"{V3}/traces/delete-traces", experiment_id=a.experiment, request_ids=[a.trace]),
     "right on an experiment": lambda a: send(
         f"{V3}/users/permissions/grant",
-        username="beta-jobs",
+        username="alpha-serving",
         resource_type="experiment",
         resource_id=a.experiment,
         permission="MANAGE",
     ),
-    "version of the own model from a model": lambda a: send(
-        f"{API}/model-versions/create", name=f"prompt-{a.mark}", source=f"models:/{a.logged}", model_id=a.logged
+    "logged model's tag": lambda a: send(
+        f"{API}/logged-models/{a.logged}/tags", "PATCH", model_id=a.logged, tags=[{"key": "mark", "value": "x"}]
     ),
+    "logged model": lambda a: Request("DELETE", f"{API}/logged-models/{a.logged}"),
+    "run": lambda a: send(f"{API}/runs/delete", run_id=a.run),
+    "experiment": lambda a: send(f"{API}/experiments/delete", experiment_id=a.experiment),
 }
+"""Changes of what team alpha has, in an order in which each can happen."""
 
 SERVERS: dict[str, Callable[[Owned], Request]] = {
     "workspace": lambda _: get(f"{V3}/workspaces/alpha"),
@@ -252,6 +258,17 @@ def test_nothing_of_another_team_can_be_changed(server: TrackingServer, alpha: O
     assert everything(server, alpha) == before
 
 
+def test_the_same_changes_are_the_administrators_to_make(server: TrackingServer) -> None:
+    """Without this, a wrong request would look like isolation."""
+    owned, client = make(server, "alpha"), server.client(ADMIN, "alpha")
+    refused = {
+        name: answer.status_code
+        for name, make_request in WRITES.items()
+        if (answer := make_request(owned).send(client)).status_code != 200
+    }
+    assert refused == {"parts of a file": 501, "address of a file": 501}, "nobody gets an address of the object store"
+
+
 def test_what_belongs_to_the_platform_is_refused(server: TrackingServer, alpha: Owned) -> None:
     for workspace in (None, "beta"):
         client = server.client("beta-jobs", workspace)
@@ -296,7 +313,7 @@ def test_a_version_cannot_name_files_of_another_team(server: TrackingServer, alp
     """MLflow would read them with the server's rights."""
     jobs = server.client("beta-jobs", "beta")
     run = post(jobs, "runs/create", {"experiment_id": _own_experiment(jobs)})["run"]["info"]["run_id"]
-    post(jobs, "registered-models/create", {"name": f"thief-{alpha.mark}"})
+    post(jobs, "registered-models/create", {"name": f"thief-{alpha.name}"})
     for source in (
         f"s3://models/{alpha.folder}/models/{alpha.logged}/artifacts",
         f"mlflow-artifacts:/{alpha.folder}/models/{alpha.logged}/artifacts",
@@ -308,8 +325,8 @@ def test_a_version_cannot_name_files_of_another_team(server: TrackingServer, alp
         "http://198.51.100.1/x",
         "dummy-source",
     ):
-        for lineage in ({}, {"run_id": run}):
-            body = {"name": f"thief-{alpha.mark}", "source": source, **lineage}
+        for lineage in (None, run):
+            body = {"name": f"thief-{alpha.name}", "source": source, **({"run_id": run} if lineage else {})}
             answer = jobs.post(f"{API}/model-versions/create", json=body)
             if source == "dummy-source":
                 continue  # names no file

@@ -16,7 +16,7 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
 @dataclass(frozen=True, kw_only=True)
 class Owned:
-    """Everything that one team has; each name and content contains `mark`.
+    """Everything that one team has; each content, and no name, contains `mark`.
 
     Attributes:
         mark: Random text that nobody can know who has not read the team's data.
@@ -44,9 +44,9 @@ class Owned:
 def make(server: TrackingServer, team: str) -> Owned:
     """Make one of everything with the login of the team's jobs; the promoter makes version 1 the champion."""
     jobs, mark = server.client(f"{team}-jobs", team), uuid.uuid4().hex
-    name = f"forecast-{mark}"
-    experiment = post(jobs, "experiments/create", {"name": name})["experiment_id"]
+    name = f"forecast-{uuid.uuid4().hex}"
     tags = [{"key": "mark", "value": mark}]
+    experiment = post(jobs, "experiments/create", {"name": name, "tags": tags})["experiment_id"]
     run = post(jobs, "runs/create", {"experiment_id": experiment, "run_name": name, "tags": tags})["run"]["info"][
         "run_id"
     ]
@@ -65,9 +65,9 @@ def make(server: TrackingServer, team: str) -> Owned:
     promoter = server.client(f"{team}-promoter", team)
     post(promoter, "registered-models/alias", {"name": name, "alias": "champion", "version": "1"})
     prompt = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
-    post(jobs, "registered-models/create", {"name": f"prompt-{mark}", "tags": prompt})
+    post(jobs, "registered-models/create", {"name": f"prompt-{name}", "tags": [*prompt, *tags]})
     text = [*prompt, {"key": "mlflow.prompt.text", "value": mark}]
-    post(jobs, "model-versions/create", {"name": f"prompt-{mark}", "source": "dummy-source", "tags": text})
+    post(jobs, "model-versions/create", {"name": f"prompt-{name}", "source": "dummy-source", "tags": text})
     return Owned(
         mark=mark,
         team=team,

@@ -25,7 +25,7 @@ from common.paths import ROOT
 ADMIN, ADMIN_PASSWORD = "admin", "the administrator's password"
 BUCKET = "models"
 ORIGIN = "http://198.19.0.80"
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 300
 ROLES = {
     "pipeline-runner": "writer",
     "jobs": "writer",

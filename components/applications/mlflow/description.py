@@ -38,5 +38,7 @@ MLFLOW = Application(
     team_environment={"MLFLOW_TRACKING_URI": TRACKING_URI, "MLFLOW_WORKSPACE": "{team}"},
     team_credentials={"mlflow": secret("jobs")},
     withheld_credentials={"mlflow_promoter": promoter_secret("{team}")},
+    # MLflow's own; a team's name is the name of its workspace.
+    reserved_names=("workspaces", "api", "ajax-api", "static-files"),
     per_team=True,
 )

@@ -277,8 +277,8 @@ def test_every_client_of_a_database_verifies_it_with_a_file_that_it_sees(stack: 
     }.items():
         folder = "/etc/mlflow" if secret == "mlflow-auth" else "/etc/feast"
         assert folder in places(pods[name], secret), name
-    [migrate] = [pod for name, pod in pods.items() if name.startswith("Job/mlflow-migrate")]
-    assert places(migrate, "mlflow-auth") == ["/etc/mlflow"]
+    [prepare] = [pod for name, pod in pods.items() if name.startswith("Job/mlflow-prepare")]
+    assert places(prepare, "mlflow-auth") == ["/etc/mlflow"]
 
 
 def places(pod: dict[str, Any], secret: str) -> list[str]:

@@ -29,7 +29,7 @@ def refused(teams: object, **more: object) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a", "data-science", "x9", "t" * 30])
+@pytest.mark.parametrize("name", ["ab", "data-science", "x9", "t" * 30])
 def test_a_team_is_a_line_with_a_name_and_a_quota(name: str) -> None:
     (team,) = parsed({name: {"quota": QUOTA}}).described_teams
     assert (team.namespace, team.prefix, team.quota.gpu, team.members) == (name, f"{name}/", 0, ())
@@ -38,10 +38,12 @@ def test_a_team_is_a_line_with_a_name_and_a_quota(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        ("Red", "1 to 30 lower-case letters"),
+        ("Red", "2 to 30 lower-case letters"),
+        ("r", "2 to 30"),
+        ("workspaces", "a name with a meaning in application mlflow"),
         ("9red", "begins with a letter"),
         ("red-", "ends with no hyphen"),
-        ("r" * 31, "1 to 30"),
+        ("r" * 31, "2 to 30"),
         ("red_1", "lower-case letters, digits and hyphens"),
         ("kube-red", "reserves"),
         ("default", "a namespace of the cluster"),
