@@ -12,6 +12,7 @@ from types import ModuleType
 import boto3
 import botocore.exceptions
 import pytest
+from typing_extensions import override
 
 from common import paths
 
@@ -32,6 +33,7 @@ class NoBucketCheck(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    @override
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""
 
