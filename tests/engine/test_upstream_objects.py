@@ -60,8 +60,8 @@ def every_object() -> list[Object]:
         proxy=envoy.Proxy(replicas=2),
     )
     serving = KServeArgs(substrate=below, controller=manifests.rendered("kserve"))
-    path = Route(name="a", path="/a", service="a", port=80, protection="open")
-    route = GatewayRouteArgs(namespace="default", route=path)
+    path = Route(name="a", path="/a", service="a", port=80, protection="open", pages=True)
+    route = GatewayRouteArgs(namespace="default", route=path, base_url="https://ml.example:8443")
     return [*gateway.objects(entrance), *kserve.objects(serving, "PEM", "KEY", "Q0E="), http_route(route)]
 
 
