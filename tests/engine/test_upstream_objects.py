@@ -22,7 +22,7 @@ from components.applications.gateway.route import GatewayRouteArgs, http_route
 from components.applications.kserve import component as kserve
 from components.applications.kserve.component import KServeArgs
 from components.kubernetes.transformations import Object
-from components.substrates.contract import GatewayExposure, ImageCatalog, Substrate
+from components.substrates.contract import GatewayExposure, ImageCatalog, ObjectStore, Substrate
 from tests.engine.control_plane import ControlPlane
 
 KUBECTL = str(Path(sys.executable).parent / "kubectl")
@@ -35,7 +35,9 @@ def substrate() -> Substrate:
         environment="local",
         kubernetes=cast(k8s.Provider, None),
         kubeconfig=nothing,
-        object_store=nothing,
+        object_store=ObjectStore(
+            endpoint="http://198.19.0.70", region="us-east-1", path_style=True, buckets={}, access={}
+        ),
         postgres={},
         mysql={},
         redis=nothing,
