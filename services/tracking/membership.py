@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.server import auth
 from mlflow.utils.workspace_utils import WORKSPACE_HEADER_NAME
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,12 +22,18 @@ Lookup = Callable[[str], "frozenset[str] | None"]
 
 
 def workspaces(login: str) -> frozenset[str] | None:
-    """Return the workspaces in which a login has a role; None for the administrator, none for an unknown login."""
+    """Return the workspaces in which a login has a role; None for the administrator, none for an unknown login.
+
+    Raises:
+        MlflowException: The database does not answer.
+    """
     try:
         if auth.store.get_user(login).is_admin:
             return None
         return frozenset(auth.store.list_accessible_workspace_names(login))
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
         return frozenset()
 
 
@@ -63,7 +70,10 @@ class Membership:
             return await self._app(scope, receive, send)
         login, password = found
         wanted = b",".join(value for name, value in headers if name == HEADER).decode("latin-1").strip()
-        allowed = await anyio.to_thread.run_sync(self._lookup, login)
+        try:
+            allowed = await anyio.to_thread.run_sync(self._lookup, login)
+        except MlflowException as error:
+            return await _answer(send, error.get_http_status_code(), str(error.error_code), error.message)
         if allowed is None or wanted in allowed:
             return await self._app(scope, receive, send)
         if not wanted and len(allowed) == 1:
@@ -81,7 +91,11 @@ async def _refuse(send: Send, login: str, wanted: str, allowed: frozenset[str]) 
         f"Login {login} has no rights in workspace {wanted!r}; allowed: {', '.join(sorted(allowed)) or 'none'}. "
         "Next step: set MLFLOW_WORKSPACE to an allowed one."
     )
-    body = json.dumps({"error_code": "PERMISSION_DENIED", "message": message}).encode()
+    await _answer(send, 403, "PERMISSION_DENIED", message)
+
+
+async def _answer(send: Send, status: int, code: str, message: str) -> None:
+    body = json.dumps({"error_code": code, "message": message}).encode()
     headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

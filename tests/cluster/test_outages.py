@@ -30,11 +30,12 @@ def running(core: client.CoreV1Api, namespace: str) -> list[str]:
 
 @pytest.fixture
 def mlflow(platform: dict[str, Any]) -> Iterator[httpx.Client]:
-    """HTTP client of MLflow, as an administrator."""
+    """HTTP client of MLflow with the login of the team's jobs; it names the workspace, as MLflow's own client does."""
     secret = Outputs.model_validate(platform).secret("mlflow")
     login = (secret["MLFLOW_TRACKING_USERNAME"], secret["MLFLOW_TRACKING_PASSWORD"])
+    headers = {"X-MLFLOW-WORKSPACE": secret["MLFLOW_WORKSPACE"]}
     with httpx.Client(
-        base_url=platform["urls"]["mlflow"], auth=login, timeout=REQUEST_SECONDS, trust_env=False
+        base_url=platform["urls"]["mlflow"], auth=login, headers=headers, timeout=REQUEST_SECONDS, trust_env=False
     ) as http:
         yield http
 

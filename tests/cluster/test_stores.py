@@ -120,7 +120,8 @@ def test_predictors_read_nothing_but_models(
     platform: dict[str, Any], store: Callable[[str], BaseClient], written: tuple[str, str]
 ) -> None:
     serving = store("data-science-serving")
-    serving.list_objects_v2(Bucket=platform["buckets"]["models"])
+    serving.list_objects_v2(Bucket=platform["buckets"]["models"], Prefix="workspaces/data-science/")
+    assert refusal(serving.list_objects_v2, Bucket=platform["buckets"]["models"]) == "AccessDenied"
     assert refusal(serving.get_object, Bucket=written[0], Key=written[1]) == "AccessDenied"
     assert refusal(serving.list_objects_v2, Bucket=platform["buckets"]["raw"]) == "AccessDenied"
     assert refusal(serving.put_object, Bucket=platform["buckets"]["models"], Key="x", Body=b"") == "AccessDenied"
@@ -128,7 +129,7 @@ def test_predictors_read_nothing_but_models(
 
 def test_only_mlflow_writes_models(platform: dict[str, Any], store: Callable[[str], BaseClient]) -> None:
     models = platform["buckets"]["models"]
-    store("data-science-jobs").list_objects_v2(Bucket=models)
+    store("data-science-jobs").list_objects_v2(Bucket=models, Prefix="workspaces/data-science/")
     assert refusal(store("data-science-jobs").put_object, Bucket=models, Key="x", Body=b"") == "AccessDenied"
     key = f"probe/{uuid.uuid4()}"
     store("mlflow").put_object(Bucket=models, Key=key, Body=b"x")
